@@ -1,0 +1,105 @@
+package v1alpha1
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Bounds of what a status keeps, so that it stays far below the size that the
+// API server takes.
+const (
+	// MaxReports is how many reports are kept beside the newest.
+	MaxReports = 10
+	// MaxFinishedCommands is how many finished commands are kept.
+	MaxFinishedCommands = 20
+)
+
+// Due reports whether somebody asked for a look since the last one.
+func (p *PullRequest) Due() bool {
+	return due(p.Spec.Asked.At, p.Status.ObservedAsked)
+}
+
+// Due reports whether somebody asked for a look since the last one.
+func (r *Repository) Due() bool {
+	return due(r.Spec.Asked.At, r.Status.ObservedAsked)
+}
+
+// due compares in microseconds, which is what the API server keeps. Any
+// difference counts, not only a later time: clocks of replicas differ.
+func due(asked, observed metav1.MicroTime) bool {
+	return !asked.Time.Truncate(time.Microsecond).Equal(observed.Time.Truncate(time.Microsecond))
+}
+
+// AddReport makes r the newest report and keeps MaxReports of the older ones.
+func (s *PullRequestStatus) AddReport(r Report) {
+	if s.Report != nil {
+		s.Reports = append(s.Reports, *s.Report)
+	}
+	if over := len(s.Reports) - MaxReports; over > 0 {
+		s.Reports = append([]Report(nil), s.Reports[over:]...)
+	}
+	s.Report = &r
+}
+
+// ReportBefore returns the newest report that was posted before t, or nil. A
+// command is bound to the report before its comment: that is what its author
+// can have read.
+func (s *PullRequestStatus) ReportBefore(t time.Time) *Report {
+	if s.Report != nil && s.Report.PostedAt.Time.Before(t) {
+		return s.Report
+	}
+	for i := len(s.Reports) - 1; i >= 0; i-- {
+		if s.Reports[i].PostedAt.Time.Before(t) {
+			return &s.Reports[i]
+		}
+	}
+	return nil
+}
+
+// Application returns the application as the report showed it, or nil.
+func (r *Report) Application(namespace, name string) *ReportedApplication {
+	for i := range r.Applications {
+		if a := &r.Applications[i]; a.Namespace == namespace && a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// CommandIndex returns the place of the command of a comment in Commands, or
+// -1. A comment with several commands has several entries; text tells them
+// apart.
+func (s *PullRequestStatus) CommandIndex(id int64, text string) int {
+	for i := range s.Commands {
+		if s.Commands[i].ID == id && s.Commands[i].Text == text {
+			return i
+		}
+	}
+	return -1
+}
+
+// DropFinishedCommands forgets the oldest finished commands beyond
+// MaxFinishedCommands. Those that are pending or running stay, whatever their
+// number.
+func (s *PullRequestStatus) DropFinishedCommands() {
+	finished := 0
+	for _, c := range s.Commands {
+		if c.Phase.Finished() {
+			finished++
+		}
+	}
+	over := finished - MaxFinishedCommands
+	if over <= 0 {
+		return
+	}
+	kept := make([]Command, 0, len(s.Commands)-over)
+	for _, c := range s.Commands {
+		if over > 0 && c.Phase.Finished() {
+			over--
+			continue
+		}
+		kept = append(kept, c)
+	}
+	s.Commands = kept
+}
