@@ -1,0 +1,6 @@
+package command
+
+func diffSpec() spec {
+	return spec{verb: Diff, built: true, usage: "/diff",
+		summary: "computes the report again"}
+}

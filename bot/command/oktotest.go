@@ -1,0 +1,6 @@
+package command
+
+func okToTestSpec() spec {
+	return spec{verb: OKToTest, built: true, usage: "/ok-to-test",
+		summary: "has this head rendered although its author may not write here"}
+}
