@@ -1,0 +1,427 @@
+package compare
+
+import (
+	"bytes"
+	"encoding/base64"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// What stands in the place of a Secret's value. Nothing in it depends on the value.
+const (
+	hidden       = "(value hidden)"
+	valueAdded   = "(value added)"
+	valueRemoved = "(value removed)"
+	valueBefore  = "(value before)"
+	valueChanged = "(value changed)"
+	unchanged    = "(unchanged)"
+)
+
+// Mask is a copy of u in which each value of a Secret, at any depth, says "(value hidden)", and the copy of the object that
+// client-side apply keeps in an annotation is gone.
+func Mask(u *unstructured.Unstructured) *unstructured.Unstructured {
+	if u == nil {
+		return nil
+	}
+	out := u.DeepCopy()
+	dropLastApplied(out.Object)
+	if holdsSecret(out.Object) {
+		out.Object, _ = maskTree(out.Object, absent{}, isKind(out.Object, "Secret")).before.(map[string]any)
+		hideAll(out.Object)
+	}
+	return out
+}
+
+// MaskPair is a copy of two forms of one object (either may be nil) in which each value of a Secret is replaced by a word that
+// says whether it was added, removed, changed or neither. stringData counts as what it becomes in data, so that a value that
+// only moves between them is unchanged. What a Secret holds outside the fields that Secrets have is masked as a whole.
+func MaskPair(before, after *unstructured.Unstructured) (b, a *unstructured.Unstructured) {
+	if before != nil {
+		b = before.DeepCopy()
+		dropLastApplied(b.Object)
+	}
+	if after != nil {
+		a = after.DeepCopy()
+		dropLastApplied(a.Object)
+	}
+	olds, news := treeOf(b), treeOf(a)
+	if !holdsSecret(olds) && !holdsSecret(news) {
+		return b, a
+	}
+	masked := maskTree(olds, news, isKind(olds, "Secret") || isKind(news, "Secret"))
+	if b != nil {
+		b.Object, _ = masked.before.(map[string]any)
+	}
+	if a != nil {
+		a.Object, _ = masked.after.(map[string]any)
+	}
+	return b, a
+}
+
+// treeOf is the object's content, or absent: never a nil map, which would pass for an empty object.
+func treeOf(u *unstructured.Unstructured) any {
+	if u == nil {
+		return absent{}
+	}
+	return u.Object
+}
+
+// absent marks the side of a pair that is not there.
+type absent struct{}
+
+type pair struct{ before, after any }
+
+// maskTree masks every Secret in two trees that stand in the same place. secret says that maps here are Secrets even if they do
+// not look it, as the items of a SecretList are.
+func maskTree(before, after any, secret bool) pair {
+	if isSecret(before, secret) || isSecret(after, secret) {
+		return maskSecrets(before, after)
+	}
+	bm, bIsMap := before.(map[string]any)
+	am, aIsMap := after.(map[string]any)
+	if bIsMap || aIsMap {
+		list := isKind(bm, "SecretList") || isKind(am, "SecretList")
+		out := maskMaps(side(bm, bIsMap), side(am, aIsMap), func(k string, p pair) pair {
+			return maskTree(p.before, p.after, list && k == "items")
+		})
+		return keepOther(out, pair{before, after}, bIsMap, aIsMap, list)
+	}
+	bl, bIsList := before.([]any)
+	al, aIsList := after.([]any)
+	if bIsList || aIsList {
+		out := maskLists(bl, al, secret)
+		p := pair{any(out.before), any(out.after)}
+		return keepOther(p, pair{before, after}, bIsList, aIsList, secret)
+	}
+	if secret {
+		return maskValue(before, after)
+	}
+	return pair{before, after}
+}
+
+// keepOther puts back the side that is of another shape than what was masked: as it was, masked on its own.
+func keepOther(masked, original pair, before, after, secrets bool) pair {
+	if !before {
+		masked.before = alone(original.before, secrets)
+	}
+	if !after {
+		masked.after = alone(original.after, secrets)
+	}
+	return masked
+}
+
+func alone(v any, secrets bool) any {
+	if _, gone := v.(absent); gone {
+		return v
+	}
+	return maskTree(v, absent{}, secrets).before
+}
+
+func side(m map[string]any, there bool) map[string]any {
+	if !there {
+		return map[string]any{}
+	}
+	return m
+}
+
+// maskMaps applies mask to each key that either map has.
+func maskMaps(before, after map[string]any, mask func(key string, p pair) pair) pair {
+	b, a := map[string]any{}, map[string]any{}
+	each := func(k string) {
+		p := mask(k, pair{at(before, k), at(after, k)})
+		put(b, k, p.before)
+		put(a, k, p.after)
+	}
+	for k := range before {
+		each(k)
+	}
+	for k := range after {
+		if _, both := before[k]; !both {
+			each(k)
+		}
+	}
+	return pair{b, a}
+}
+
+func at(m map[string]any, k string) any {
+	if v, ok := m[k]; ok {
+		return v
+	}
+	return absent{}
+}
+
+func put(m map[string]any, k string, v any) {
+	if _, gone := v.(absent); !gone {
+		m[k] = v
+	}
+}
+
+// maskLists pairs items by namespace and name where they have one, else by their index.
+func maskLists(before, after []any, secrets bool) struct{ before, after []any } {
+	out := struct{ before, after []any }{make([]any, len(before)), make([]any, len(after))}
+	partner := map[string]int{}
+	for i, v := range after {
+		partner[itemKey(v, i)] = i
+	}
+	paired := make([]bool, len(after))
+	for i, v := range before {
+		j, ok := partner[itemKey(v, i)]
+		if !ok || paired[j] {
+			out.before[i] = alone(v, secrets)
+			continue
+		}
+		paired[j] = true
+		p := maskTree(v, after[j], secrets)
+		out.before[i], out.after[j] = p.before, p.after
+	}
+	for j, v := range after {
+		if !paired[j] {
+			out.after[j] = maskTree(absent{}, v, secrets).after
+		}
+	}
+	return out
+}
+
+func itemKey(v any, index int) string {
+	m, _ := v.(map[string]any)
+	u := unstructured.Unstructured{Object: m}
+	if m != nil && u.GetName() != "" {
+		return u.GetKind() + " " + u.GetNamespace() + "/" + u.GetName()
+	}
+	return strconv.Itoa(index)
+}
+
+// isSecret tells a Secret within another object from a mere reference to one ("kind: Secret, name: x").
+func isSecret(v any, known bool) bool {
+	m, ok := v.(map[string]any)
+	if !ok || isKind(m, "SecretList") {
+		return false
+	}
+	if known {
+		return true
+	}
+	_, data := m["data"]
+	_, text := m["stringData"]
+	_, metadata := m["metadata"].(map[string]any)
+	return isKind(m, "Secret") && (data || text || metadata)
+}
+
+// isKind reads the kind whatever its case: what the API server would refuse must not be shown either.
+func isKind(v any, kind string) bool {
+	m, _ := v.(map[string]any)
+	k, _ := m["kind"].(string)
+	return strings.EqualFold(k, kind)
+}
+
+// holdsSecret says whether anything in the tree calls itself a Secret.
+func holdsSecret(v any) bool {
+	switch x := v.(type) {
+	case map[string]any:
+		if isKind(x, "Secret") || isKind(x, "SecretList") {
+			return true
+		}
+		for _, v := range x {
+			if holdsSecret(v) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(x, holdsSecret)
+	}
+	return false
+}
+
+// maskSecrets masks two forms of one Secret. A side that is not a map is masked whole.
+func maskSecrets(before, after any) pair {
+	bm, bIsMap := before.(map[string]any)
+	am, aIsMap := after.(map[string]any)
+	out := maskMaps(foldStringData(side(bm, bIsMap)), foldStringData(side(am, aIsMap)), maskSecretField)
+	rest := maskValue(before, after)
+	if !bIsMap {
+		out.before = rest.before
+	}
+	if !aIsMap {
+		out.after = rest.after
+	}
+	return out
+}
+
+// maskSecretField masks one top-level field of a Secret. Only what Secrets are known to have beside values is shown.
+func maskSecretField(field string, p pair) pair {
+	switch field {
+	case "apiVersion", "kind", "type":
+		return shownIf(p, func(v any) bool { _, ok := v.(string); return ok })
+	case "immutable":
+		return shownIf(p, func(v any) bool { _, ok := v.(bool); return ok })
+	case "metadata":
+		return maskFields(p, maskMetadataField)
+	case "data":
+		return maskFields(p, func(_ string, p pair) pair { return maskValue(p.before, p.after) })
+	}
+	return maskValue(p.before, p.after)
+}
+
+func maskMetadataField(field string, p pair) pair {
+	text := func(v any) bool { _, ok := v.(string); return ok }
+	switch field {
+	case "name", "generateName", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "selfLink":
+		return shownIf(p, text)
+	case "labels", "annotations":
+		return maskFields(p, func(_ string, p pair) pair { return shownIf(p, text) })
+	case "finalizers", "ownerReferences", "generation":
+		return p
+	}
+	return maskValue(p.before, p.after)
+}
+
+// maskFields masks what is in two maps; a side that is no map is masked whole.
+func maskFields(p pair, mask func(string, pair) pair) pair {
+	bm, bIsMap := p.before.(map[string]any)
+	am, aIsMap := p.after.(map[string]any)
+	out := maskMaps(side(bm, bIsMap), side(am, aIsMap), mask)
+	rest := maskValue(p.before, p.after)
+	if !bIsMap {
+		out.before = rest.before
+	}
+	if !aIsMap {
+		out.after = rest.after
+	}
+	return out
+}
+
+// shownIf shows each side that fits and masks the other.
+func shownIf(p pair, fits func(any) bool) pair {
+	masked := maskValue(p.before, p.after)
+	if fits(p.before) {
+		masked.before = p.before
+	}
+	if fits(p.after) {
+		masked.after = p.after
+	}
+	return masked
+}
+
+// maskValue says how a value changes, and nothing else of it.
+func maskValue(before, after any) pair {
+	_, noBefore := before.(absent)
+	_, noAfter := after.(absent)
+	switch {
+	case noBefore && noAfter:
+		return pair{absent{}, absent{}}
+	case noBefore:
+		return pair{absent{}, valueAdded}
+	case noAfter:
+		return pair{valueRemoved, absent{}}
+	case sameValue(before, after):
+		return pair{unchanged, unchanged}
+	}
+	return pair{valueBefore, valueChanged}
+}
+
+// sameValue compares as the API server would store: two spellings of the same bytes in base64 are one value.
+func sameValue(a, b any) bool {
+	as, aok := a.(string)
+	bs, bok := b.(string)
+	if !aok || !bok {
+		return reflect.DeepEqual(a, b)
+	}
+	if as == bs {
+		return true
+	}
+	ab, aerr := base64.StdEncoding.DecodeString(as)
+	bb, berr := base64.StdEncoding.DecodeString(bs)
+	return aerr == nil && berr == nil && bytes.Equal(ab, bb)
+}
+
+// foldStringData is a copy of a Secret in which stringData has become part of data, as it does when it is stored. What is
+// not as a Secret has it stays where it is, to be masked whole.
+func foldStringData(secret map[string]any) map[string]any {
+	out := make(map[string]any, len(secret))
+	for k, v := range secret {
+		out[k] = v
+	}
+	data, dataOK := stringMap(secret["data"])
+	if dataOK && len(data) > 0 {
+		out["data"] = data
+	} else if secret["data"] == nil {
+		delete(out, "data")
+	}
+	text, textOK := stringMap(secret["stringData"])
+	if !dataOK || !textOK {
+		return out
+	}
+	delete(out, "stringData")
+	for k, v := range text {
+		s, _ := v.(string)
+		data[k] = base64.StdEncoding.EncodeToString([]byte(s))
+	}
+	if len(data) > 0 {
+		out["data"] = data
+	}
+	return out
+}
+
+// stringMap is a copy of v if it is nothing or a map whose values are strings; null is the empty string.
+func stringMap(v any) (map[string]any, bool) {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return map[string]any{}, v == nil
+	}
+	out := make(map[string]any, len(m))
+	for k, v := range m {
+		switch v.(type) {
+		case nil:
+			out[k] = ""
+		case string:
+			out[k] = v
+		default:
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// hideAll replaces the word that maskTree left on the only side it was given by one that makes no comparison.
+func hideAll(v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		for k, v := range x {
+			if v == valueRemoved {
+				x[k] = hidden
+			}
+			hideAll(v)
+		}
+	case []any:
+		for i, v := range x {
+			if v == valueRemoved {
+				x[i] = hidden
+			}
+			hideAll(v)
+		}
+	}
+}
+
+// dropLastApplied removes, at any depth, the annotation in which client-side apply keeps the object as it was written.
+func dropLastApplied(v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		annotations, _ := x["annotations"].(map[string]any)
+		if _, kept := annotations[lastApplied]; kept {
+			delete(annotations, lastApplied)
+			if len(annotations) == 0 {
+				delete(x, "annotations")
+			}
+		}
+		for _, v := range x {
+			dropLastApplied(v)
+		}
+	case []any:
+		for _, v := range x {
+			dropLastApplied(v)
+		}
+	}
+}
