@@ -1,0 +1,154 @@
+package git
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setting is one entry of git's configuration, given by the environment so that it shows in no process list.
+type setting struct{ key, value string }
+
+// settings hold for every command.
+var settings = []setting{
+	{"protocol.version", "2"},
+	{"http.followRedirects", "false"},
+	{"http.lowSpeedLimit", "1000"},
+	{"http.lowSpeedTime", "30"},
+	{"transfer.fsckObjects", "true"},
+	// Old tools wrote these; they are in the history of well-known repositories and do no harm.
+	{"fetch.fsck.zeroPaddedFilemode", "ignore"},
+	{"fetch.fsck.missingSpaceBeforeDate", "ignore"},
+	{"fetch.fsck.badTimezone", "ignore"},
+	{"fetch.fsck.missingEmail", "ignore"},
+	{"gc.auto", "0"},
+	{"maintenance.auto", "false"},
+	{"core.hooksPath", os.DevNull},
+	{"core.fsmonitor", "false"},
+	{"core.quotePath", "false"},
+	{"advice.detachedHead", "false"},
+}
+
+// command is one run of git.
+type command struct {
+	dir     string // the git directory; empty for none
+	args    []string
+	config  []setting
+	env     []string
+	stdin   []byte
+	allow   string   // protocols, for GIT_ALLOW_PROTOCOL; empty allows none
+	secrets []string // cut out of messages
+	timeout time.Duration
+}
+
+// failure is a run that ended with another code than 0.
+type failure struct {
+	verb   string
+	code   int
+	stderr string
+}
+
+func (f *failure) Error() string {
+	text := strings.TrimSpace(f.stderr)
+	if text == "" {
+		text = "exit status " + strconv.Itoa(f.code)
+	}
+	return "git " + f.verb + ": " + text
+}
+
+// environment is all that git sees of ours. PATH is where it finds ssh and its own parts.
+func environment(c command) []string {
+	env := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.DevNull, "XDG_CONFIG_HOME=" + os.DevNull, "LC_ALL=C", "TZ=UTC",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_ATTR_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
+		"GIT_ALLOW_PROTOCOL=" + c.allow, "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_LITERAL_PATHSPECS=1",
+		"GIT_ASKPASS=", "SSH_ASKPASS=", "GIT_SSH_COMMAND=ssh -F " + os.DevNull + " -o BatchMode=yes -o StrictHostKeyChecking=yes",
+	}
+	if c.dir != "" {
+		env = append(env, "GIT_DIR="+c.dir)
+	}
+	all := append(append([]setting(nil), settings...), c.config...)
+	env = append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(len(all)))
+	for i, s := range all {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, s.key), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, s.value))
+	}
+	return append(env, c.env...)
+}
+
+// output runs git and yields what it printed. It ends with ctx or at the timeout, and then leaves no process behind.
+func (s *Store) output(ctx context.Context, c command) ([]byte, error) {
+	if c.timeout == 0 {
+		c.timeout = s.opt.LocalTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("git %s took longer than %s", c.args[0], c.timeout))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, s.opt.Program, c.args...)
+	cmd.Env = environment(c)
+	cmd.Dir = os.TempDir()
+	if c.stdin != nil {
+		cmd.Stdin = bytes.NewReader(c.stdin)
+	}
+	var stdout bytes.Buffer
+	stderr := tail{max: 8 << 10}
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	ownGroup(cmd)
+	cmd.WaitDelay = 2 * time.Second
+	err := cmd.Run()
+	if err == nil {
+		return stdout.Bytes(), nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return stdout.Bytes(), &failure{verb: c.args[0], code: exit.ExitCode(), stderr: redact(stderr.String(), c.secrets)}
+	}
+	return nil, fmt.Errorf("git %s: %w", c.args[0], err)
+}
+
+// line is output cut at its first line's end.
+func (s *Store) line(ctx context.Context, c command) (string, error) {
+	out, err := s.output(ctx, c)
+	first, _, _ := strings.Cut(string(out), "\n")
+	return first, err
+}
+
+// tail keeps the last bytes written to it: a remote may send any amount of progress messages.
+type tail struct {
+	max int
+	buf []byte
+}
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - t.max; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(t.buf) }
+
+// redact cuts secrets out of a message of git's, and users and passwords out of the URLs in it.
+func redact(s string, secrets []string) string {
+	for _, secret := range secrets {
+		if secret != "" {
+			s = strings.ReplaceAll(s, secret, "***")
+		}
+	}
+	return redactURL(s)
+}
+
+// basic is the header that carries a credential, and the strings by which it could be known again.
+func basic(c Credential) (header string, secrets []string) {
+	token := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password))
+	return "Authorization: Basic " + token, []string{token, c.Password}
+}

@@ -1,0 +1,13 @@
+// Package git keeps bare mirrors of repositories and shows commits as read-only file systems.
+//
+// It stands at the head of the river, beside engine/object, and imports nothing of ours. It is one of the few packages that
+// touch the world: the git program fetches, merges and reads objects; nothing is ever checked out.
+//
+// A mirror is two object stores. The first holds what the remote's branches and tags reach, and is all that a controller may
+// read. The second holds what pull requests bring and the merges computed of them; it borrows the first's objects, never the
+// other way round. Names and abbreviations resolve only among commits that branches and tags of the first store reach, so
+// nothing that a pull request pushes can take a name's place.
+//
+// What git is given is distrusted: only https and ssh are spoken, redirects are not followed, no configuration but ours is
+// read, credentials travel in the environment of one process and are cut out of its messages.
+package git

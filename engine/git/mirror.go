@@ -1,0 +1,318 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Mirror is what we keep of one remote. It is safe for concurrent use, also by several processes that share the folder.
+type Mirror struct {
+	store  *Store
+	remote remote
+	err    error // what is wrong with the URL
+	key    string
+	dir    string
+
+	names *names
+	first *Repository
+	pulls *Repository
+
+	mu      sync.Mutex
+	ready   bool
+	running *fetching // of the first store
+	suspect bool      // an object was missing
+}
+
+// fetching is a fetch that others may wait for.
+type fetching struct {
+	done    chan struct{}
+	started bool
+	err     error
+}
+
+func newMirror(s *Store, r remote, err error, key string) *Mirror {
+	m := &Mirror{store: s, remote: r, err: err, key: key, dir: filepath.Join(s.opt.Dir, key)}
+	m.names = &names{store: s, dir: m.firstDir(), head: headRef, keepFor: 5 * time.Second}
+	m.first = &Repository{objects: objects{s, key, m.firstDir()}, names: m.names, suspect: m.suspected, commits: newCommits()}
+	m.pulls = &Repository{objects: objects{s, key, m.pullsDir()}, names: m.names, named: m.first, writable: true,
+		suspect: m.suspected, commits: newCommits()}
+	return m
+}
+
+func (m *Mirror) firstDir() string { return filepath.Join(m.dir, "first.git") }
+func (m *Mirror) pullsDir() string { return filepath.Join(m.dir, "pulls.git") }
+
+// headRef is where the remote's HEAD is kept.
+const headRef = "refs/slipway/HEAD"
+
+// Repository is the first store: what branches and tags reach, and what was kept.
+func (m *Mirror) Repository() *Repository { return m.first }
+
+// Pulls is the second store, which sees the first too.
+func (m *Mirror) Pulls() *Repository { return m.pulls }
+
+// Fetch brings the remote's branches, tags and default branch into the first store, and removes those that are gone. Callers at
+// the same time share one conversation, but never one that began before they called.
+func (m *Mirror) Fetch(ctx context.Context, auth Auth) error {
+	if m.err != nil {
+		return m.err
+	}
+	f, mine := m.join()
+	if !mine {
+		select {
+		case <-f.done:
+			if f.err == nil {
+				return nil
+			}
+			// The other caller's credential or patience may have been at fault: try with ours.
+			return m.fetchBranches(ctx, auth, nil)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	f.err = m.fetchBranches(ctx, auth, f)
+	m.leave(f)
+	close(f.done)
+	return f.err
+}
+
+// join yields a fetch that has not begun, and whether the caller is the one to carry it out.
+func (m *Mirror) join() (f *fetching, mine bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running != nil && !m.running.started {
+		return m.running, false
+	}
+	m.running = &fetching{done: make(chan struct{})}
+	return m.running, true
+}
+
+func (m *Mirror) leave(f *fetching) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.running == f {
+		m.running = nil
+	}
+}
+
+func (m *Mirror) begin(f *fetching) {
+	if f == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f.started = true
+}
+
+func (m *Mirror) fetchBranches(ctx context.Context, auth Auth, f *fetching) error {
+	err := m.prepare(ctx)
+	if err != nil {
+		m.begin(f)
+		return err
+	}
+	unlock, err := lock(ctx, m.firstDir())
+	m.begin(f) // whoever calls from here on may want what this conversation no longer sees
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	defer m.names.forget()
+	specs := []string{"+HEAD:" + headRef, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
+	err = m.talk(ctx, auth, m.firstDir(), true, specs)
+	if isMissingRef(err, "HEAD") { // an empty repository, or one whose HEAD points to a branch that is not there
+		err = m.talk(ctx, auth, m.firstDir(), true, specs[1:])
+	}
+	if err != nil && isCorrupt(err) {
+		m.suspected()
+	}
+	if err != nil {
+		return fmt.Errorf("fetching %s: %w", redactURL(m.remote.url()), err)
+	}
+	return nil
+}
+
+var (
+	fullRef  = regexp.MustCompile(`^refs/[A-Za-z0-9_][A-Za-z0-9_./+@-]*$`)
+	keepName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$`)
+)
+
+func validRef(ref string) bool {
+	return fullRef.MatchString(ref) && !strings.Contains(ref, "..") && !strings.Contains(ref, "//") && !strings.Contains(ref, "@{") &&
+		!strings.HasSuffix(ref, "/") && !strings.HasSuffix(ref, ".") && !strings.Contains(ref, "/.") && !strings.Contains(ref, ".lock")
+}
+
+// FetchPulls brings refs ("refs/pull/7/head") or commits (full hashes) into the second store. A ref that is not there is
+// ErrUnknownRevision.
+func (m *Mirror) FetchPulls(ctx context.Context, auth Auth, refs ...string) error {
+	if m.err != nil {
+		return m.err
+	}
+	var specs []string
+	for _, ref := range refs {
+		switch {
+		case Hash(ref).IsFull():
+			specs = append(specs, "+"+ref+":refs/slipway/commit/"+ref)
+		case validRef(ref):
+			specs = append(specs, "+"+ref+":"+ref)
+		default:
+			return fmt.Errorf("fetching ref %q: %w: not a full ref name", ref, ErrRefused)
+		}
+	}
+	if len(specs) == 0 {
+		return nil
+	}
+	if err := m.prepare(ctx); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, m.pullsDir())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = m.talk(ctx, auth, m.pullsDir(), false, specs)
+	if err != nil && isCorrupt(err) {
+		m.suspected()
+	}
+	if isMissingRef(err, "") {
+		return fmt.Errorf("fetching %s: %w: %w", strings.Join(refs, ", "), ErrUnknownRevision, err)
+	}
+	if err != nil {
+		return fmt.Errorf("fetching %s: %w", strings.Join(refs, ", "), err)
+	}
+	return nil
+}
+
+// talk is one conversation with the remote.
+func (m *Mirror) talk(ctx context.Context, auth Auth, dir string, prune bool, specs []string) error {
+	c := command{dir: dir, allow: "https:ssh", timeout: m.store.opt.FetchTimeout,
+		args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+			"--no-show-forced-updates"}}
+	if prune {
+		c.args = append(c.args, "--prune")
+	}
+	c.args = append(append(c.args, "--", m.remote.url()), specs...)
+	if m.store.opt.CAFile != "" {
+		bundle, err := caBundle(m.store.opt)
+		if err != nil {
+			return err
+		}
+		c.config = append(c.config, setting{"http.sslCAInfo", bundle})
+	}
+	if allow := m.store.opt.AllowedHosts; allow != nil {
+		ips, err := m.remote.addresses(ctx, allow)
+		if err != nil {
+			return err
+		}
+		if len(ips) > 0 && m.remote.scheme == "https" {
+			pin := net.JoinHostPort(m.remote.host, m.remote.port) + ":" + strings.Join(ips, ",")
+			c.config = append(c.config, setting{"http.curloptResolve", pin})
+		}
+		if len(ips) > 0 && m.remote.scheme == "ssh" {
+			c.env = append(c.env, "GIT_SSH_COMMAND=ssh -F "+os.DevNull+" -o BatchMode=yes -o StrictHostKeyChecking=yes -o HostKeyAlias="+
+				m.remote.host+" -o HostName="+ips[0])
+		}
+	}
+	login := m.remote.login
+	if auth != nil {
+		var err error
+		if login, err = auth(ctx); err != nil {
+			return fmt.Errorf("credential for %s: %w", m.remote.host, err)
+		}
+	}
+	if login != (Credential{}) && m.remote.scheme == "https" {
+		header, secrets := basic(login)
+		c.config = append(c.config, setting{"http." + m.remote.url() + ".extraHeader", header})
+		c.secrets = secrets
+	}
+	_, err := m.store.output(ctx, c)
+	return err
+}
+
+// suspected notes that an object which must be there is not. The next conversation looks closer.
+func (m *Mirror) suspected() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.suspect, m.ready = true, false
+}
+
+// Keep copies a commit and all it reaches from the second store into the first, under a name that holds it there until it is
+// released. Doing it again is no harm.
+func (m *Mirror) Keep(ctx context.Context, name string, h Hash) error {
+	if m.err != nil {
+		return m.err
+	}
+	if !keepName.MatchString(name) || !validRef(keepPrefix+name) {
+		return fmt.Errorf("keeping %q: %w: not a plain name", name, ErrRefused)
+	}
+	if !m.pulls.Has(ctx, h) {
+		return fmt.Errorf("keeping %s: %w", h, ErrUnknownRevision)
+	}
+	unlock, err := lock(ctx, m.firstDir())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// The only use of the file protocol: from our own second store, whose folder nobody else names.
+	_, err = m.store.output(ctx, command{dir: m.firstDir(), allow: "file", args: []string{"fetch", "--quiet", "--no-tags",
+		"--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--", m.pullsDir(), "+" + string(h) + ":" + keepPrefix + name}})
+	if err != nil {
+		return fmt.Errorf("keeping %s: %w", h, err)
+	}
+	return nil
+}
+
+const keepPrefix = "refs/slipway/keep/"
+
+// Release takes a name away that Keep gave; one that was not given is no error.
+func (m *Mirror) Release(ctx context.Context, name string) error {
+	if m.err != nil {
+		return m.err
+	}
+	if !keepName.MatchString(name) || !validRef(keepPrefix+name) {
+		return fmt.Errorf("releasing %q: %w: not a plain name", name, ErrRefused)
+	}
+	unlock, err := lock(ctx, m.firstDir())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	_, err = m.store.output(ctx, command{dir: m.firstDir(), args: []string{"update-ref", "-d", keepPrefix + name}})
+	if err != nil {
+		return fmt.Errorf("releasing %s: %w", name, err)
+	}
+	return nil
+}
+
+func isMissingRef(err error, ref string) bool {
+	var f *failure
+	if !errors.As(err, &f) {
+		return false
+	}
+	return strings.Contains(f.stderr, "couldn't find remote ref "+ref) || (ref == "" && strings.Contains(f.stderr, "not our ref"))
+}
+
+// isCorrupt says whether git complained about our own store, rather than the remote or what it sent.
+func isCorrupt(err error) bool {
+	var f *failure
+	if !errors.As(err, &f) {
+		return false
+	}
+	for _, sign := range []string{"is corrupt", "bad object", "is empty", "unable to read", "missing object", "bad tree object",
+		"packfile", "not a git repository", "unresolved delta", "loose object", "Could not read", "did not send all necessary objects"} {
+		if strings.Contains(f.stderr, sign) {
+			return true
+		}
+	}
+	return false
+}

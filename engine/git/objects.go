@@ -1,0 +1,175 @@
+package git
+
+import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // a listing's digest tells two listings of one repository apart; nothing is trusted by it
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// objects reads the objects of one store, those it borrows included.
+type objects struct {
+	store  *Store
+	mirror string // whose cache entries are used
+	dir    string
+}
+
+// read yields an object that must be there and be of the kind.
+func (o objects) read(id Hash, kind string, limit int64) ([]byte, error) {
+	var f found
+	err := o.store.readers.with(o.dir, func(r *reader) error {
+		return r.ask("contents", []Hash{id}, limit, func(a found) error { f = a; return nil })
+	})
+	if err != nil {
+		return nil, err
+	}
+	if f.kind != kind {
+		return nil, fmt.Errorf("%s %s: %w", kind, id, ErrCorrupt)
+	}
+	return f.content, nil
+}
+
+// describe says kind and size of an object; the kind is empty when it is not there.
+func (o objects) describe(id Hash) (found, error) {
+	var f found
+	err := o.store.readers.with(o.dir, func(r *reader) error {
+		return r.ask("info", []Hash{id}, 0, func(a found) error { f = a; return nil })
+	})
+	return f, err
+}
+
+// maxTree bounds one tree object; a folder of 100,000 files takes about 5 MB.
+const maxTree = 64 << 20
+
+// tree yields a parsed tree object.
+func (o objects) tree(id Hash) (*listing, error) {
+	key := cacheKey{o.mirror, id}
+	if v, ok := o.store.cache.find(key); ok {
+		if l, ok := v.(*listing); ok {
+			return l, nil
+		}
+	}
+	raw, err := o.read(id, "tree", maxTree)
+	if err != nil {
+		return nil, err
+	}
+	l, err := parseTree(raw, len(id)/2)
+	if err != nil {
+		return nil, fmt.Errorf("tree %s: %w", id, err)
+	}
+	o.store.cache.keep(key, l, int64(len(raw)*4))
+	return l, nil
+}
+
+// blob yields a file's content, which callers must not change.
+func (o objects) blob(id Hash) ([]byte, error) {
+	key := cacheKey{o.mirror, id}
+	if v, ok := o.store.cache.find(key); ok {
+		if b, ok := v.([]byte); ok {
+			return b, nil
+		}
+	}
+	b, err := o.read(id, "blob", o.store.opt.MaxBlob)
+	if err != nil {
+		return nil, err
+	}
+	o.store.cache.keep(key, b, int64(len(b)))
+	return b, nil
+}
+
+// warm reads the files that are not in the cache in one go. What is missing or too large is left for the reader to find.
+func (o objects) warm(ids []Hash) error {
+	var want []Hash
+	for _, id := range ids {
+		if _, ok := o.store.cache.find(cacheKey{o.mirror, id}); !ok && !slices.Contains(want, id) {
+			want = append(want, id)
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	err := o.store.readers.with(o.dir, func(r *reader) error {
+		return r.ask("contents", want, o.store.opt.MaxBlob, func(f found) error {
+			if f.kind == "blob" {
+				o.store.cache.keep(cacheKey{o.mirror, f.id}, f.content, f.size)
+			}
+			return nil
+		})
+	})
+	if errors.Is(err, ErrTooLarge) {
+		return nil
+	}
+	return err
+}
+
+// listing is a tree object: its entries by name.
+type listing struct {
+	entries []entry // sorted by name
+	digest  Hash    // of names and kinds: the same when only contents differ
+}
+
+// entry is one name in a tree.
+type entry struct {
+	name string
+	mode fs.FileMode // fs.ModeDir, fs.ModeSymlink or 0, with permissions
+	id   Hash
+	sub  bool // a submodule: shown as an empty folder
+}
+
+func (l *listing) find(name string) (entry, bool) {
+	i, ok := slices.BinarySearchFunc(l.entries, name, func(e entry, n string) int { return strings.Compare(e.name, n) })
+	if !ok {
+		return entry{}, false
+	}
+	return l.entries[i], true
+}
+
+// parseTree reads a tree object: entries of "<octal mode> <name>\0<raw id>". Names that would leave their folder are refused;
+// git itself only warns of them.
+func parseTree(raw []byte, idBytes int) (*listing, error) {
+	l := &listing{}
+	for len(raw) > 0 {
+		mode, rest, ok := bytes.Cut(raw, []byte{' '})
+		if !ok {
+			return nil, fmt.Errorf("entry without a name: %w", ErrCorrupt)
+		}
+		name, rest, ok := bytes.Cut(rest, []byte{0})
+		if !ok || len(rest) < idBytes {
+			return nil, fmt.Errorf("entry cut short: %w", ErrCorrupt)
+		}
+		e := entry{name: string(name), id: Hash(hex.EncodeToString(rest[:idBytes]))}
+		if e.name == "" || e.name == "." || e.name == ".." || strings.ContainsRune(e.name, '/') {
+			return nil, fmt.Errorf("entry named %q: %w", e.name, ErrCorrupt)
+		}
+		switch strings.TrimLeft(string(mode), "0") {
+		case "40000":
+			e.mode = fs.ModeDir | 0o755
+		case "120000":
+			e.mode = fs.ModeSymlink | 0o777
+		case "160000":
+			e.mode, e.sub = fs.ModeDir|0o755, true
+		case "100755":
+			e.mode = 0o755
+		case "100644", "100664":
+			e.mode = 0o644
+		default:
+			return nil, fmt.Errorf("entry of mode %.10q: %w", mode, ErrCorrupt)
+		}
+		l.entries = append(l.entries, e)
+		raw = rest[idBytes:]
+	}
+	slices.SortFunc(l.entries, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+	h := sha1.New()
+	for i, e := range l.entries {
+		if i > 0 && l.entries[i-1].name == e.name {
+			return nil, fmt.Errorf("two entries named %q: %w", e.name, ErrCorrupt)
+		}
+		fmt.Fprintf(h, "%s\x00%o\x00", e.name, e.mode.Type())
+	}
+	l.digest = Hash(hex.EncodeToString(h.Sum(nil)))
+	return l, nil
+}

@@ -1,0 +1,149 @@
+package git
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Hash is a full object id in lower-case hex: 40 digits, or 64 in a SHA-256 repository.
+type Hash string
+
+// Short is the abbreviation that people read.
+func (h Hash) Short() string { return string(h[:min(7, len(h))]) }
+
+// IsFull says whether h has the form of a full object id. It says nothing about whether the object exists.
+func (h Hash) IsFull() bool { return (len(h) == 40 || len(h) == 64) && isHex(string(h)) }
+
+// Credential is what a remote is shown. It is sent as HTTP basic authentication; the zero value is anonymous.
+type Credential struct{ Username, Password string }
+
+// Auth yields the credential for one conversation with a remote; a nil Auth is anonymous.
+type Auth func(ctx context.Context) (Credential, error)
+
+var (
+	// ErrUnknownRevision says that no commit goes by a revision, or none that may be named by it.
+	ErrUnknownRevision = errors.New("unknown revision")
+	// ErrRefused says that a URL, name or address is one that is never used, whatever the remote would answer.
+	ErrRefused = errors.New("refused")
+	// ErrOutside says that a symbolic link leads out of the repository.
+	ErrOutside = errors.New("symbolic link leads out of the repository")
+	// ErrCircle says that symbolic links lead in a circle, or through more links than anyone needs.
+	ErrCircle = errors.New("symbolic links lead in a circle")
+	// ErrTooLarge says that a file is larger than a render may read.
+	ErrTooLarge = errors.New("file is too large")
+	// ErrCorrupt says that an object that must be there is not, or cannot be read. The next Fetch rebuilds the mirror.
+	ErrCorrupt = errors.New("object store is damaged")
+	// ErrUnrelated says that two commits have no common ancestor, so that they cannot be merged.
+	ErrUnrelated = errors.New("no common history")
+)
+
+// Options of a store. Dir is required; the zero value of the others is the default that is named.
+type Options struct {
+	// Dir is where mirrors live. Several processes may share it.
+	Dir string
+	Log *slog.Logger // discards
+	// CAFile holds PEM certificates that are trusted beside the system's.
+	CAFile string
+	// AllowedHosts is asked about every address that a remote's name resolves to, before it is dialled; the dial is pinned to the
+	// addresses that passed. Nil allows all.
+	AllowedHosts func(address string) error
+	FetchTimeout time.Duration // 10 minutes: the longest that one fetch may take
+	LocalTimeout time.Duration // 1 minute: the longest that one command without network may take
+	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors
+	MaxBlob      int64         // 32 MiB: the largest file that is read
+	Program      string        // "git"
+}
+
+func (o Options) withDefaults() Options {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.FetchTimeout == 0 {
+		o.FetchTimeout = 10 * time.Minute
+	}
+	if o.LocalTimeout == 0 {
+		o.LocalTimeout = time.Minute
+	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = 128 << 20
+	}
+	if o.MaxBlob == 0 {
+		o.MaxBlob = 32 << 20
+	}
+	if o.Program == "" {
+		o.Program = "git"
+	}
+	return o
+}
+
+// Store holds the mirrors of one folder, and what they share: caches and reading processes. It is safe for concurrent use.
+type Store struct {
+	opt     Options
+	readers *readers
+	cache   *cache
+
+	mu      sync.Mutex
+	mirrors map[string]*Mirror
+}
+
+// NewStore opens the folder, which is created if need be.
+func NewStore(opt Options) (*Store, error) {
+	if opt.Dir == "" {
+		return nil, errors.New("git store: no folder given")
+	}
+	dir, err := filepath.Abs(opt.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("git store: %w", err)
+	}
+	opt.Dir = dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("git store: %w", err)
+	}
+	s := newStore(opt)
+	s.mirrors = map[string]*Mirror{}
+	return s, nil
+}
+
+func newStore(opt Options) *Store {
+	opt = opt.withDefaults()
+	return &Store{opt: opt, readers: newReaders(opt), cache: newCache(opt.CacheBytes)}
+}
+
+// Close ends the reading processes. Trees of this store can be read again afterwards; that starts new ones.
+func (s *Store) Close() { s.readers.closeIdle() }
+
+// Mirror is the mirror of a remote. It does no I/O: what is wrong with the URL is said by Fetch. URLs that differ only in how
+// they are written (user, ".git", a slash at the end, scp form) have one mirror.
+func (s *Store) Mirror(url string) *Mirror {
+	r, err := parseRemote(url)
+	sum := sha256.Sum256([]byte(r.key))
+	if err != nil {
+		sum = sha256.Sum256([]byte("refused " + url))
+	}
+	key := hex.EncodeToString(sum[:12])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if m, ok := s.mirrors[key]; ok {
+		return m
+	}
+	m := newMirror(s, r, err, key)
+	s.mirrors[key] = m
+	return m
+}
+
+func isHex(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,197 @@
+package git
+
+import (
+	"bytes"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Op is a way of learning something from a tree.
+type Op string
+
+// The ways of learning something.
+const (
+	Read Op = "read" // a file was read; OID is its content's
+	Link Op = "link" // a symbolic link was followed; OID is its target's
+	List Op = "list" // a folder was listed; OID is a digest of the names and kinds in it
+	Dir  Op = "dir"  // a folder was seen to be one
+	Miss Op = "miss" // nothing was found by that name
+)
+
+// Entry is one thing learned. Paths have no symbolic links in them.
+type Entry struct {
+	Path string `json:"path"`
+	Op   Op     `json:"op"`
+	OID  Hash   `json:"oid,omitempty"`
+}
+
+// Trace is all that a reader learned from a tree, in the order of paths. Whoever reads another tree in which the trace holds,
+// in the same way, learns the same.
+type Trace []Entry
+
+// Holds says whether everything in the trace is so in t. When in doubt (an object cannot be read) it does not hold.
+func (tr Trace) Holds(t *Tree) bool {
+	for _, e := range tr {
+		if !e.holds(t) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e Entry) holds(t *Tree) bool {
+	dir := entry{mode: fs.ModeDir, id: t.root}
+	if e.Path != "." {
+		for part := range strings.SplitSeq(e.Path, "/") {
+			if dir.mode.Type() == fs.ModeSymlink {
+				return false // a link where there was none
+			}
+			if !dir.mode.IsDir() || dir.sub {
+				return e.Op == Miss
+			}
+			l, err := t.objects.tree(dir.id)
+			if err != nil {
+				return false
+			}
+			next, ok := l.find(part)
+			if !ok {
+				return e.Op == Miss
+			}
+			dir = next
+		}
+	}
+	switch e.Op {
+	case Read:
+		return dir.mode.IsRegular() && dir.id == e.OID
+	case Link:
+		return dir.mode.Type() == fs.ModeSymlink && dir.id == e.OID
+	case Dir:
+		return dir.mode.IsDir()
+	case List:
+		return dir.mode.IsDir() && listed(t, dir) == e.OID
+	}
+	return false
+}
+
+func listed(t *Tree, dir entry) Hash {
+	if dir.sub {
+		return ""
+	}
+	l, err := t.objects.tree(dir.id)
+	if err != nil {
+		return "unreadable"
+	}
+	return l.digest
+}
+
+// Files are the files and links that were read, each once, in order.
+func (tr Trace) Files() []string {
+	var out []string
+	for _, e := range tr {
+		if (e.Op == Read || e.Op == Link) && (len(out) == 0 || out[len(out)-1] != e.Path) {
+			out = append(out, e.Path)
+		}
+	}
+	return out
+}
+
+// recorder notes what is learned. A nil recorder notes nothing.
+type recorder struct {
+	mu   sync.Mutex
+	seen map[Entry]struct{}
+}
+
+func (r *recorder) note(e Entry) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen[e] = struct{}{}
+}
+
+func (r *recorder) read(p string, id Hash) { r.note(Entry{p, Read, id}) }
+func (r *recorder) link(p string, id Hash) { r.note(Entry{p, Link, id}) }
+func (r *recorder) list(p string, d Hash)  { r.note(Entry{p, List, d}) }
+func (r *recorder) dir(p string)           { r.note(Entry{p, Dir, ""}) }
+
+// miss notes that there was nothing at here; rest is what would have come after. The full name is the more exact note: it
+// stays true when a part of it comes into being. With ".." in it, it would not mean the same.
+func (r *recorder) miss(here string, rest []string) {
+	if r == nil {
+		return
+	}
+	if !slices.Contains(rest, "..") {
+		here = path.Join(here, path.Join(rest...))
+	}
+	r.note(Entry{here, Miss, ""})
+}
+
+// Traced is a Tree that remembers what was learned from it. It is safe for concurrent use.
+type Traced struct {
+	tree *Tree
+	rec  *recorder
+}
+
+var (
+	_ fs.ReadFileFS = (*Traced)(nil)
+	_ fs.ReadDirFS  = (*Traced)(nil)
+	_ fs.StatFS     = (*Traced)(nil)
+)
+
+// Traced is a view of the tree with a memory of its own, empty at first.
+func (t *Tree) Traced() *Traced {
+	return &Traced{tree: t, rec: &recorder{seen: map[Entry]struct{}{}}}
+}
+
+// Tree is the tree that is viewed.
+func (t *Traced) Tree() *Tree { return t.tree }
+
+// Commit is the commit that the tree is of.
+func (t *Traced) Commit() Hash { return t.tree.commit }
+
+// Open implements fs.FS.
+func (t *Traced) Open(name string) (fs.File, error) { return open(t, name, t.rec) }
+
+// ReadFile yields a file's content, which the caller may change.
+func (t *Traced) ReadFile(name string) ([]byte, error) {
+	b, err := t.tree.content(name, t.rec)
+	return bytes.Clone(b), err
+}
+
+// ReadDir lists a folder by name. Symbolic links are shown as such.
+func (t *Traced) ReadDir(name string) ([]fs.DirEntry, error) { return t.tree.list(name, t.rec) }
+
+// Stat describes what a name leads to, links followed.
+func (t *Traced) Stat(name string) (fs.FileInfo, error) { return t.tree.stat(name, t.rec) }
+
+// Real is the name without any symbolic link in it.
+func (t *Traced) Real(name string) (string, error) {
+	n, err := t.tree.walk("stat", name, t.rec)
+	if err == nil && n.mode.IsDir() {
+		t.rec.dir(n.path)
+	} else if err == nil {
+		t.rec.read(n.path, n.id)
+	}
+	return n.path, err
+}
+
+// Trace is what was learned so far.
+func (t *Traced) Trace() Trace {
+	t.rec.mu.Lock()
+	defer t.rec.mu.Unlock()
+	out := make(Trace, 0, len(t.rec.seen))
+	for e := range t.rec.seen {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b Entry) int {
+		if c := strings.Compare(a.Path, b.Path); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.Op), string(b.Op))
+	})
+	return out
+}

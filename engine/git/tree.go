@@ -1,0 +1,356 @@
+package git
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Tree is a commit as a read-only file system. Symbolic links are followed within the repository; one that leads out is
+// ErrOutside, a circle is ErrCircle. Submodules are empty folders. It is safe for concurrent use.
+//
+// Its methods take no context, as those of io/fs; each is bounded in time.
+type Tree struct {
+	objects objects
+	commit  Hash
+	root    Hash
+}
+
+var (
+	_ fs.FS         = (*Tree)(nil)
+	_ fs.ReadFileFS = (*Tree)(nil)
+	_ fs.ReadDirFS  = (*Tree)(nil)
+	_ fs.StatFS     = (*Tree)(nil)
+)
+
+// Commit is the commit that the tree is of.
+func (t *Tree) Commit() Hash { return t.commit }
+
+// Root is the id of the commit's tree object: equal for commits with equal content.
+func (t *Tree) Root() Hash { return t.root }
+
+// Open implements fs.FS.
+func (t *Tree) Open(name string) (fs.File, error) { return open(t, name, nil) }
+
+// ReadFile yields a file's content, which the caller may change.
+func (t *Tree) ReadFile(name string) ([]byte, error) {
+	b, err := t.content(name, nil)
+	return bytes.Clone(b), err
+}
+
+// ReadDir lists a folder by name. Symbolic links are shown as such.
+func (t *Tree) ReadDir(name string) ([]fs.DirEntry, error) { return t.list(name, nil) }
+
+// Stat describes what a name leads to, links followed.
+func (t *Tree) Stat(name string) (fs.FileInfo, error) { return t.stat(name, nil) }
+
+// Real is the name without any symbolic link in it.
+func (t *Tree) Real(name string) (string, error) {
+	n, err := t.walk("stat", name, nil)
+	return n.path, err
+}
+
+// Warm reads all files below a folder into the cache in one go, which spares a round trip for each. Folders with more than
+// limit files are left alone, and so is what lies behind symbolic links.
+func (t *Tree) Warm(dir string, limit int) error {
+	n, err := t.walk("open", dir, nil)
+	if err != nil || !n.mode.IsDir() || n.sub {
+		return err
+	}
+	var ids []Hash
+	queue := []Hash{n.id}
+	for len(queue) > 0 {
+		l, err := t.objects.tree(queue[0])
+		if err != nil {
+			return err
+		}
+		queue = queue[1:]
+		for _, e := range l.entries {
+			switch {
+			case e.sub:
+			case e.mode.IsDir():
+				queue = append(queue, e.id)
+			default:
+				ids = append(ids, e.id)
+			}
+		}
+		if len(ids) > limit || len(queue) > limit {
+			return nil
+		}
+	}
+	return t.objects.warm(ids)
+}
+
+// node is what a walk arrives at. Its path has no links in it.
+type node struct {
+	entry
+	path string
+}
+
+// maxLinks is how many links one name may lead through, as in Linux.
+const maxLinks = 40
+
+// maxLink is how long a link's target may be.
+const maxLink = 4096
+
+// walk follows a name from the root. What it learns on its way is told to rec, which may be nil.
+func (t *Tree) walk(op, name string, rec *recorder) (node, error) {
+	if !fs.ValidPath(name) {
+		return node{}, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	n, err := t.follow(name, rec)
+	if err != nil {
+		return node{}, &fs.PathError{Op: op, Path: name, Err: err}
+	}
+	return n, nil
+}
+
+func (t *Tree) follow(name string, rec *recorder) (node, error) {
+	above := []node{{path: ".", entry: entry{name: ".", mode: fs.ModeDir | 0o755, id: t.root}}}
+	pending := strings.Split(name, "/")
+	links := 0
+	for len(pending) > 0 {
+		part := pending[0]
+		pending = pending[1:]
+		if part == "" || part == "." {
+			continue
+		}
+		if part == ".." {
+			if len(above) == 1 {
+				return node{}, ErrOutside
+			}
+			above = above[:len(above)-1]
+			continue
+		}
+		dir := above[len(above)-1]
+		e, err := t.child(dir, part)
+		here := path.Join(dir.path, part)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			rec.miss(here, pending)
+			return node{}, err
+		case err != nil:
+			return node{}, err
+		case e.mode.Type() == fs.ModeSymlink:
+			if links++; links > maxLinks {
+				return node{}, ErrCircle
+			}
+			rec.link(here, e.id)
+			target, err := t.target(e.id)
+			if err != nil {
+				return node{}, err
+			}
+			pending = append(strings.Split(target, "/"), pending...)
+		case e.mode.IsDir():
+			above = append(above, node{entry: e, path: here})
+		default:
+			if slices.ContainsFunc(pending, func(p string) bool { return p != "" && p != "." }) {
+				rec.miss(here, pending)
+				return node{}, fs.ErrNotExist // a file on the way, as if there were nothing
+			}
+			return node{entry: e, path: here}, nil
+		}
+	}
+	return above[len(above)-1], nil
+}
+
+func (t *Tree) child(dir node, name string) (entry, error) {
+	if dir.sub {
+		return entry{}, fs.ErrNotExist
+	}
+	l, err := t.objects.tree(dir.id)
+	if err != nil {
+		return entry{}, err
+	}
+	e, ok := l.find(name)
+	if !ok {
+		return entry{}, fs.ErrNotExist
+	}
+	return e, nil
+}
+
+func (t *Tree) target(id Hash) (string, error) {
+	b, err := t.objects.blob(id)
+	if err != nil {
+		return "", err
+	}
+	if len(b) == 0 || len(b) > maxLink || b[0] == '/' || bytes.IndexByte(b, 0) >= 0 {
+		return "", ErrOutside
+	}
+	return string(b), nil
+}
+
+func (t *Tree) content(name string, rec *recorder) ([]byte, error) {
+	n, err := t.walk("open", name, rec)
+	if err != nil {
+		return nil, err
+	}
+	if n.mode.IsDir() {
+		rec.dir(n.path)
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
+	}
+	rec.read(n.path, n.id)
+	b, err := t.objects.blob(n.id)
+	if err != nil {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
+	}
+	return b, nil
+}
+
+func (t *Tree) list(name string, rec *recorder) ([]fs.DirEntry, error) {
+	n, err := t.walk("open", name, rec)
+	if err != nil {
+		return nil, err
+	}
+	if !n.mode.IsDir() {
+		rec.read(n.path, n.id)
+		return nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
+	}
+	l := &listing{}
+	if !n.sub {
+		if l, err = t.objects.tree(n.id); err != nil {
+			return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
+		}
+	}
+	rec.list(n.path, l.digest)
+	out := make([]fs.DirEntry, len(l.entries))
+	for i, e := range l.entries {
+		out[i] = dirEntry{tree: t, entry: e}
+	}
+	return out, nil
+}
+
+func (t *Tree) stat(name string, rec *recorder) (fs.FileInfo, error) {
+	n, err := t.walk("stat", name, rec)
+	if err != nil {
+		return nil, err
+	}
+	if n.mode.IsDir() {
+		rec.dir(n.path)
+		return fileInfo{name: path.Base(name), mode: n.mode}, nil
+	}
+	rec.read(n.path, n.id)
+	return t.describe(path.Base(name), n.entry)
+}
+
+func (t *Tree) describe(name string, e entry) (fs.FileInfo, error) {
+	info := fileInfo{name: name, mode: e.mode}
+	if e.mode.IsDir() {
+		return info, nil
+	}
+	f, err := t.objects.describe(e.id)
+	if err == nil && f.kind != "blob" {
+		err = fmt.Errorf("blob %s: %w", e.id, ErrCorrupt)
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	info.size = f.size
+	return info, nil
+}
+
+// dirEntry is a line of a listing.
+type dirEntry struct {
+	tree  *Tree
+	entry entry
+}
+
+func (d dirEntry) Name() string               { return d.entry.name }
+func (d dirEntry) IsDir() bool                { return d.entry.mode.IsDir() }
+func (d dirEntry) Type() fs.FileMode          { return d.entry.mode.Type() }
+func (d dirEntry) Info() (fs.FileInfo, error) { return d.tree.describe(d.entry.name, d.entry) }
+func (d dirEntry) String() string             { return fs.FormatDirEntry(d) }
+
+type fileInfo struct {
+	name string
+	mode fs.FileMode
+	size int64
+}
+
+func (i fileInfo) Name() string       { return i.name }
+func (i fileInfo) Size() int64        { return i.size }
+func (i fileInfo) Mode() fs.FileMode  { return i.mode }
+func (i fileInfo) ModTime() time.Time { return time.Time{} }
+func (i fileInfo) IsDir() bool        { return i.mode.IsDir() }
+func (i fileInfo) Sys() any           { return nil }
+
+// view is a Tree or a Traced.
+type view interface {
+	fs.ReadDirFS
+	fs.StatFS
+}
+
+func open(v view, name string, rec *recorder) (fs.File, error) {
+	t := treeOf(v)
+	n, err := t.walk("open", name, rec)
+	if err != nil {
+		return nil, err
+	}
+	if n.mode.IsDir() {
+		rec.dir(n.path)
+		return &openDir{view: v, name: name, info: fileInfo{name: path.Base(name), mode: n.mode}}, nil
+	}
+	b, err := t.content(name, rec)
+	if err != nil {
+		return nil, err
+	}
+	info := fileInfo{name: path.Base(name), mode: n.mode, size: int64(len(b))}
+	return &openFile{Reader: bytes.NewReader(b), info: info}, nil
+}
+
+func treeOf(v view) *Tree {
+	if t, ok := v.(*Traced); ok {
+		return t.tree
+	}
+	return v.(*Tree)
+}
+
+type openFile struct {
+	*bytes.Reader
+	info fileInfo
+}
+
+func (f *openFile) Stat() (fs.FileInfo, error) { return f.info, nil }
+func (f *openFile) Close() error               { return nil }
+
+type openDir struct {
+	view    view
+	name    string
+	info    fileInfo
+	started bool
+	rest    []fs.DirEntry
+}
+
+func (d *openDir) Stat() (fs.FileInfo, error) { return d.info, nil }
+func (d *openDir) Close() error               { return nil }
+func (d *openDir) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: d.name, Err: errors.New("is a directory")}
+}
+
+// ReadDir implements fs.ReadDirFile.
+func (d *openDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	if !d.started {
+		all, err := d.view.ReadDir(d.name)
+		if err != nil {
+			return nil, err
+		}
+		d.rest, d.started = all, true
+	}
+	if n <= 0 {
+		out := d.rest
+		d.rest = nil
+		return out, nil
+	}
+	if len(d.rest) == 0 {
+		return nil, io.EOF
+	}
+	out := d.rest[:min(n, len(d.rest))]
+	d.rest = d.rest[len(out):]
+	return out, nil
+}
