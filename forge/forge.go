@@ -43,6 +43,8 @@ type Event struct {
 	Delivery   string // the forge's id of the delivery, the same when it is sent again
 	Name       string // the forge's name of the event with its action, such as "pull_request.synchronize"
 	Repository Repository
+	// Also are further repositories that the delivery is about, as when the App is installed on several at once.
+	Also []Repository
 	// Number is the pull request's, or 0 when the delivery names none (push, check runs of forks, installations).
 	Number int
 	// SHA is the commit the delivery is about, where it names one.
