@@ -1,0 +1,64 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// approval asks for enough approvals of this very head by others than its author. Before a merge one is needed at least.
+func approval(in Input) (Gate, bool) {
+	need := in.Environment.Requires.Approvals
+	if before(in) {
+		need = max(need, 1)
+	}
+	if need == 0 {
+		return Gate{}, false
+	}
+	approvers, other := approvers(in)
+	value := fmt.Sprintf("%d of %d", len(approvers), need)
+	if len(approvers) > 0 {
+		value += " (" + strings.Join(approvers, ", ") + ")"
+	}
+	if other != "" {
+		value += "; " + other
+	}
+	return Gate{
+		Name: "approval", Passed: len(approvers) >= need, Value: value,
+		Satisfy: fmt.Sprintf("%s of commit %s by others than %s", count(need, "approval"), short(in.PullRequest.Head.SHA), in.PullRequest.Author.Login),
+	}, true
+}
+
+// approvers are those whose approval counts, and a remark about one that does not.
+func approvers(in Input) (names []string, remark string) {
+	seen := map[int64]bool{}
+	for _, r := range in.Reviews {
+		switch {
+		case r.State != forge.Approved || seen[r.User.ID]:
+			continue
+		case r.User.ID == in.PullRequest.Author.ID || strings.EqualFold(r.User.Login, in.PullRequest.Author.Login):
+			remark = "the author's own does not count"
+		case r.SHA != in.PullRequest.Head.SHA:
+			// Where the forge does not bind an approval to a commit, nobody knows what was approved.
+			remark = r.User.Login + " approved another commit"
+		case r.User.Bot:
+			remark = "a bot's does not count"
+		case in.Reviewers[r.User.ID] < forge.Write:
+			remark = r.User.Login + " has no write permission"
+		default:
+			seen[r.User.ID] = true
+			names = append(names, r.User.Login)
+		}
+	}
+	return names, remark
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func short(sha string) string { return sha[:min(len(sha), 10)] }

@@ -1,0 +1,122 @@
+package policy
+
+import (
+	"github.com/slipway-cd/slipway/bot/command"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// Input is all that a decision about one command in one environment depends on, as it is at the time of the act.
+type Input struct {
+	Command command.Command
+	// User gave the command and Permission is what they may do in the repository now.
+	User       forge.User
+	Permission forge.Permission
+	// Teams of the environment's rules that the user is in; nil when memberships could not be read.
+	Teams       []string
+	PullRequest forge.PullRequest
+	Reviews     []forge.Review
+	// Reviewers is what those who approved may do in the repository now, by their ID. Who is missing may do nothing.
+	Reviewers map[int64]forge.Permission
+	// Trusted is whether the head may be rendered at all.
+	Trusted bool
+	// Environment is the zero value where a command names none.
+	Environment Environment
+	// Fault is what is wrong with the base branch's policy file; nil when nothing is.
+	Fault  *object.Fault
+	Report Reviewed
+	Locks  []Held
+}
+
+// Reviewed is the report that a command is bound to, held against what is so now.
+type Reviewed struct {
+	// Posted is whether there was a report before the command.
+	Posted bool
+	// Head is the commit that the report was about.
+	Head string
+	// Moved are applications whose objects are no longer those of the report.
+	Moved []string
+	// Broken are applications that cannot be rendered, or that a check refuses.
+	Broken []string
+	// Conflicts is whether the head cannot be merged.
+	Conflicts bool
+}
+
+// Held is a lock on something that the command would change, held by another pull request.
+type Held struct {
+	Application string
+	Owner       string // the pull request's URL
+	User        string
+	Reason      string
+}
+
+// Gate is one condition of a decision.
+type Gate struct {
+	Name   string
+	Passed bool
+	// Value is what is so, in words.
+	Value string
+	// Satisfy is what would open the gate; empty when it is open.
+	Satisfy string
+}
+
+// Decision is whether a command may run, and why.
+type Decision struct {
+	Allowed bool
+	Gates   []Gate
+}
+
+// Closed are the gates that stand in the way.
+func (d Decision) Closed() []Gate {
+	var closed []Gate
+	for _, g := range d.Gates {
+		if !g.Passed {
+			closed = append(closed, g)
+		}
+	}
+	return closed
+}
+
+// gate looks at one condition; ok is false where it does not apply.
+type gate func(Input) (g Gate, ok bool)
+
+// gatesOf lists what each command must pass, in the order in which it is shown.
+func gatesOf(v command.Verb) []gate {
+	switch v {
+	case command.Sync:
+		return []gate{permission, people, file, state, trust, approval, reviewed, unchanged, renders, locks}
+	case command.Unlock:
+		return []gate{permission, people, file}
+	case command.OKToTest:
+		return []gate{permission, another}
+	case command.Diff:
+		return []gate{author}
+	case command.Status:
+		return []gate{permission}
+	case command.Help:
+		return []gate{reader}
+	}
+	return []gate{unknown}
+}
+
+// Evaluate decides. All gates are looked at, so that a refusal names everything that is missing at once.
+func Evaluate(in Input) Decision {
+	d := Decision{Allowed: true}
+	for _, look := range gatesOf(in.Command.Verb) {
+		g, ok := look(in)
+		if !ok {
+			continue
+		}
+		if g.Passed {
+			g.Satisfy = ""
+		}
+		d.Allowed = d.Allowed && g.Passed
+		d.Gates = append(d.Gates, g)
+	}
+	return d
+}
+
+// unknown refuses what no rule speaks of.
+func unknown(in Input) (Gate, bool) {
+	return Gate{Name: "command", Value: "/" + string(in.Command.Verb) + " has no rule", Satisfy: "/help lists the commands"}, true
+}
