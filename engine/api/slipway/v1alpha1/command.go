@@ -33,6 +33,8 @@ type Command struct {
 	// Author of the comment.
 	Author string `json:"author"`
 	// CreatedAt is when the comment was made, by the forge's clock.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	CreatedAt metav1.MicroTime `json:"createdAt"`
 	// Phase is how far it has come.
 	Phase CommandPhase `json:"phase"`
@@ -47,7 +49,11 @@ type Command struct {
 	// Message for people.
 	Message string `json:"message,omitempty"`
 	// StartedAt is when it began to run.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	StartedAt *metav1.MicroTime `json:"startedAt,omitempty"`
 	// FinishedAt is when it ended.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	FinishedAt *metav1.MicroTime `json:"finishedAt,omitempty"`
 }

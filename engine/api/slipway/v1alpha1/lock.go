@@ -58,6 +58,8 @@ type LockSpec struct {
 	// +kubebuilder:validation:Pattern=`^[0-9a-f]{40}$`
 	Revision string `json:"revision,omitempty"`
 	// AcquiredAt is when it was taken, by our clock.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	AcquiredAt metav1.MicroTime `json:"acquiredAt"`
 	// ExpiresAt is when it ends by itself; absent never.
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
@@ -96,6 +98,8 @@ type LockRequest struct {
 	// Reason that the user gave.
 	Reason string `json:"reason,omitempty"`
 	// AskedAt is when, by our clock.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	AskedAt metav1.MicroTime `json:"askedAt"`
 }
 

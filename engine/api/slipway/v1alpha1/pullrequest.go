@@ -91,7 +91,10 @@ func (r RepositoryRef) FullName() string {
 // a hint: whoever handles it reads the forge again.
 type Asked struct {
 	// At is when it arrived, by our clock. A new value makes the reconciler
-	// look again.
+	// look again. Like all times with microseconds it has exactly six digits
+	// for them: clients refuse to read any other form, in lists of everyone's.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	At metav1.MicroTime `json:"at"`
 	// Delivery is the forge's id of the delivery; empty if the sweep asked.
 	Delivery string `json:"delivery,omitempty"`
@@ -117,6 +120,8 @@ const (
 // PullRequestStatus is what was seen and done.
 type PullRequestStatus struct {
 	// ObservedAsked is the spec.asked.at that was handled last.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	ObservedAsked metav1.MicroTime `json:"observedAsked,omitempty,omitzero"`
 
 	// Title as the author wrote it; it is not to be trusted.
@@ -161,6 +166,8 @@ type PullRequestStatus struct {
 	CheckState string `json:"checkState,omitempty"`
 
 	// CommentsBefore is a time before which every comment is dealt with.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	CommentsBefore metav1.MicroTime `json:"commentsBefore,omitempty,omitzero"`
 	// CommentMark is a comment id up to which every comment is dealt with.
 	CommentMark int64 `json:"commentMark,omitempty"`
@@ -188,6 +195,8 @@ type Report struct {
 	// Merged is the commit of the merged tree.
 	Merged string `json:"merged,omitempty"`
 	// PostedAt is when it had been posted, by our clock.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	PostedAt metav1.MicroTime `json:"postedAt"`
 	// CommentID is the forge's id of the comment.
 	CommentID string `json:"commentID,omitempty"`

@@ -57,6 +57,8 @@ type RepositorySpec struct {
 // RepositoryStatus is what was seen.
 type RepositoryStatus struct {
 	// ObservedAsked is the spec.asked.at that was handled last.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 	ObservedAsked metav1.MicroTime `json:"observedAsked,omitempty,omitzero"`
 	// OpenPullRequests is how many there were.
 	OpenPullRequests int `json:"openPullRequests,omitempty"`
