@@ -1,0 +1,92 @@
+package plan_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/plan"
+)
+
+const shop = "https://git.example.com/acme/shop.git"
+
+var scope = plan.Scope{Same: func(u string) bool { return u == shop }, BaseBranch: "main", DefaultBranch: "main"}
+
+func app(name string, sources ...argo.ApplicationSource) *argo.Application {
+	return &argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: name}, Spec: argo.ApplicationSpec{Sources: sources}}
+}
+
+func TestSelect(t *testing.T) {
+	at := func(url, revision string) argo.ApplicationSource {
+		return argo.ApplicationSource{RepoURL: url, TargetRevision: revision, Path: "web"}
+	}
+	chart := at(shop, "main")
+	chart.Chart = "web"
+	for _, tc := range []struct {
+		name   string
+		app    *argo.Application
+		scope  plan.Scope
+		moved  []int
+		reason string
+	}{
+		{name: "the branch by name", app: app("a", at(shop, "main")), scope: scope, moved: []int{0}},
+		{name: "the branch as a ref", app: app("a", at(shop, "refs/heads/main")), scope: scope, moved: []int{0}},
+		{name: "no revision is the default branch", app: app("a", at(shop, "")), scope: scope, moved: []int{0}},
+		{name: "HEAD is the default branch", app: app("a", at(shop, "HEAD")), scope: scope, moved: []int{0}},
+		{name: "HEAD when another branch moves", app: app("a", at(shop, "HEAD")),
+			scope: plan.Scope{Same: scope.Same, BaseBranch: "release", DefaultBranch: "main"}, reason: "follows HEAD, not release"},
+		{name: "another branch", app: app("a", at(shop, "release")), scope: scope, reason: "follows release, not main"},
+		{name: "a tag with the branch's name is not the branch", app: app("a", at(shop, "refs/tags/main")), scope: scope, reason: "follows refs/tags/main, not main"},
+		{name: "another repository", app: app("a", at("https://git.example.com/acme/other.git", "main")), scope: scope},
+		{name: "a chart repository of the same address", app: app("a", chart), scope: scope},
+		{name: "one of several sources", app: app("a", at("https://git.example.com/acme/other.git", "main"), at(shop, "main")), scope: scope, moved: []int{1}},
+		{name: "two sources, one pinned", app: app("a", at(shop, "v1"), at(shop, "main")), scope: scope, moved: []int{1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			candidates, misses := plan.Select([]*argo.Application{tc.app}, tc.scope)
+			var moved []int
+			for _, c := range candidates {
+				moved = append(moved, c.Moved...)
+			}
+			if diff := cmp.Diff(tc.moved, moved); diff != "" {
+				t.Errorf("moved (-want +got):\n%s", diff)
+			}
+			reason := ""
+			for _, m := range misses {
+				reason = m.Reason
+			}
+			if reason != tc.reason {
+				t.Errorf("reason %q, want %q", reason, tc.reason)
+			}
+		})
+	}
+}
+
+func TestWhy(t *testing.T) {
+	trace := []plan.Touch{
+		{Path: "web/base/deployment.yaml", Access: plan.Read},
+		{Path: "web/base", Access: plan.Listed},
+		{Path: "web/values.yaml", Access: plan.Missed},
+	}
+	for _, tc := range []struct {
+		name    string
+		changed []string
+		want    []plan.Reason
+	}{
+		{"a file it reads", []string{"web/base/deployment.yaml"}, []plan.Reason{{File: "web/base/deployment.yaml", Text: "it reads web/base/deployment.yaml"}}},
+		{"a file it looked for", []string{"web/values.yaml"}, []plan.Reason{{File: "web/values.yaml", Text: "it looked for web/values.yaml"}}},
+		{"a new file in a folder it lists", []string{"web/base/new.yaml"}, []plan.Reason{{File: "web/base/new.yaml", Text: "it lists web/base"}}},
+		{"a file deeper than the folder it lists", []string{"web/base/deep/new.yaml"}, nil},
+		{"a file elsewhere", []string{"api/deployment.yaml"}, nil},
+		{"several, in order of name", []string{"web/values.yaml", "web/base/deployment.yaml"}, []plan.Reason{
+			{File: "web/base/deployment.yaml", Text: "it reads web/base/deployment.yaml"}, {File: "web/values.yaml", Text: "it looked for web/values.yaml"}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, plan.Why(trace, tc.changed)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
