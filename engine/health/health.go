@@ -1,0 +1,132 @@
+// Package health says how well a live object is, and what that makes of its application. It is pure: live objects come in from
+// engine/cluster, verdicts go to engine/sync, engine/controller and the report.
+//
+// The rules and their words are those that users of Argo CD know, one file a kind; beside them, custom resources are judged
+// by the conditions that Kubernetes' conventions give them.
+package health
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+)
+
+// Status is one of Argo CD's health codes.
+type Status = argo.HealthStatusCode
+
+// The codes, from best to worst. Suspended is better than Progressing: what waits for a person is not a fault.
+const (
+	Healthy     = argo.HealthStatusHealthy
+	Suspended   = argo.HealthStatusSuspended
+	Progressing = argo.HealthStatusProgressing
+	Missing     = argo.HealthStatusMissing
+	Degraded    = argo.HealthStatusDegraded
+	Unknown     = argo.HealthStatusUnknown
+)
+
+// Health is how well something is, and why.
+type Health struct {
+	Status  Status
+	Message string
+}
+
+const hookFinalizer = "argocd.argoproj.io/hook-finalizer"
+
+// Of judges one live object. It is nil for an object that has no health, such as a ConfigMap, or nil itself: such an object
+// neither helps nor hurts.
+func Of(u *unstructured.Unstructured) *Health {
+	if u == nil {
+		return nil
+	}
+	if u.GetDeletionTimestamp() != nil && !slices.Contains(u.GetFinalizers(), hookFinalizer) {
+		return &Health{Progressing, "Pending deletion"}
+	}
+	gvk := u.GroupVersionKind()
+	r, ok := ruleFor(gvk.GroupKind())
+	if !ok {
+		if builtIn(gvk.Group) {
+			return nil
+		}
+		return conditions(u)
+	}
+	if len(r.versions) > 0 && !slices.Contains(r.versions, gvk.Version) {
+		return &Health{Unknown, fmt.Sprintf("unsupported %s version %s", gvk.Kind, gvk.GroupVersion())}
+	}
+	h, err := r.of(u)
+	if err != nil {
+		return &Health{Unknown, fmt.Sprintf("failed to read the %s: %v", gvk.Kind, err)}
+	}
+	return h
+}
+
+type rule struct {
+	versions []string // all if empty
+	of       func(*unstructured.Unstructured) (*Health, error)
+}
+
+func ruleFor(kind schema.GroupKind) (rule, bool) {
+	switch kind {
+	case schema.GroupKind{Group: "apps", Kind: "Deployment"}, schema.GroupKind{Group: "extensions", Kind: "Deployment"}:
+		return rule{[]string{"v1"}, typed(deployment)}, true
+	case schema.GroupKind{Group: "apps", Kind: "StatefulSet"}:
+		return rule{[]string{"v1"}, typed(statefulSet)}, true
+	case schema.GroupKind{Group: "apps", Kind: "DaemonSet"}, schema.GroupKind{Group: "extensions", Kind: "DaemonSet"}:
+		return rule{[]string{"v1"}, typed(daemonSet)}, true
+	case schema.GroupKind{Group: "apps", Kind: "ReplicaSet"}, schema.GroupKind{Group: "extensions", Kind: "ReplicaSet"}:
+		return rule{[]string{"v1"}, typed(replicaSet)}, true
+	case schema.GroupKind{Kind: "Pod"}:
+		return rule{[]string{"v1"}, typed(pod)}, true
+	case schema.GroupKind{Group: "batch", Kind: "Job"}:
+		return rule{[]string{"v1"}, typed(job)}, true
+	case schema.GroupKind{Group: "batch", Kind: "CronJob"}:
+		return rule{[]string{"v1"}, typed(cronJob)}, true
+	case schema.GroupKind{Kind: "PersistentVolumeClaim"}:
+		return rule{[]string{"v1"}, typed(claim)}, true
+	case schema.GroupKind{Kind: "Service"}:
+		return rule{[]string{"v1"}, typed(service)}, true
+	case schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, schema.GroupKind{Group: "extensions", Kind: "Ingress"}:
+		return rule{nil, ingress}, true
+	case schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}:
+		return rule{[]string{"v1", "v2", "v2beta1", "v2beta2"}, autoscaler}, true
+	case schema.GroupKind{Group: "apiregistration.k8s.io", Kind: "APIService"}:
+		return rule{[]string{"v1", "v1beta1"}, apiService}, true
+	case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
+		return rule{[]string{"v1"}, definition}, true
+	case schema.GroupKind{Group: "argoproj.io", Kind: "Workflow"}:
+		return rule{nil, workflow}, true
+	case schema.GroupKind{Group: "argoproj.io", Kind: "Rollout"}:
+		return rule{nil, rollout}, true
+	case schema.GroupKind{Group: "argoproj.io", Kind: "Application"}, schema.GroupKind{Group: "argoproj.io", Kind: "AppProject"}:
+		// An application's health is its own affair: as in Argo CD it does not make its parent's.
+		return rule{nil, func(*unstructured.Unstructured) (*Health, error) { return nil, nil }}, true
+	}
+	return rule{}, false
+}
+
+// typed makes a rule of a function over the kind's Go type.
+func typed[T any](of func(*T) *Health) func(*unstructured.Unstructured) (*Health, error) {
+	return func(u *unstructured.Unstructured) (*Health, error) {
+		into := new(T)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, into); err != nil {
+			return nil, err
+		}
+		return of(into), nil
+	}
+}
+
+func healthy(format string, args ...any) *Health {
+	return &Health{Healthy, fmt.Sprintf(format, args...)}
+}
+
+func progressing(format string, args ...any) *Health {
+	return &Health{Progressing, fmt.Sprintf(format, args...)}
+}
+
+func degraded(format string, args ...any) *Health {
+	return &Health{Degraded, fmt.Sprintf(format, args...)}
+}
