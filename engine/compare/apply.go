@@ -1,0 +1,107 @@
+package compare
+
+import (
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+)
+
+// Options say how desired is held against live.
+type Options struct {
+	// Schema is the cluster's; nil merges without one, every list as a whole.
+	Schema Schema
+	// Ignore are the differences that do not count.
+	Ignore []argo.ResourceIgnoreDifferences
+	// TakeOver are further managers whose client-side applies ours continues.
+	TakeOver []string
+	// ClientSide predicts a client-side apply, for objects with ServerSideApply=false.
+	ClientSide bool
+}
+
+// Apply predicts what live would be after desired was applied, as the API server would answer but for its defaults and
+// webhooks: server-side apply by our manager with force, after client-side managers were taken over. A nil live gives
+// desired as it would be sent. The error says what the server would refuse; neither object is modified.
+//
+// An object that server-side apply cannot hold (a list with a key twice) is merged as client-side apply would, which is what
+// applying it does.
+func Apply(desired, live *unstructured.Unstructured, o Options) (*unstructured.Unstructured, error) {
+	wanted := Prepare(desired)
+	if live == nil {
+		return wanted, nil
+	}
+	if wanted.GetAPIVersion() != live.GetAPIVersion() {
+		return nil, fmt.Errorf("desired is %s and live was read as %s", wanted.GetAPIVersion(), live.GetAPIVersion())
+	}
+	if o.ClientSide {
+		return clientSide(wanted, live)
+	}
+	predicted, err := serverSide(wanted, live, o)
+	if err != nil && RefusesServerSide(err) {
+		return clientSide(wanted, live)
+	}
+	return predicted, err
+}
+
+// RefusesServerSide says that the object cannot be applied server-side at all, while client-side apply would take it.
+func RefusesServerSide(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "duplicate entries for key")
+}
+
+func serverSide(desired, live *unstructured.Unstructured, o Options) (*unstructured.Unstructured, error) {
+	types := o.Schema
+	if types == nil {
+		types = managedfields.NewDeducedTypeConverter()
+	}
+	current := live.DeepCopy()
+	if _, err := TakeOver(current, o.Schema, o.TakeOver...); err != nil {
+		return nil, err
+	}
+	gvk := desired.GroupVersionKind()
+	fields, err := managedfields.NewDefaultCRDFieldManager(types, oneVersion{}, oneVersion{}, oneVersion{}, gvk, gvk.GroupVersion(), "", nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading the schema of %s: %w", gvk, err)
+	}
+	merged, err := fields.Apply(current, desired, Manager, true)
+	if err != nil {
+		return nil, err
+	}
+	u, ok := merged.(*unstructured.Unstructured)
+	if !ok {
+		return nil, fmt.Errorf("merging %s gave a %T", gvk, merged)
+	}
+	return u, nil
+}
+
+// oneVersion stands for the machinery of a server that knows other versions: here all is in one. Fields that a manager owns
+// under another version are looked up under this one.
+type oneVersion struct{}
+
+var (
+	_ runtime.ObjectConvertor = oneVersion{}
+	_ runtime.ObjectDefaulter = oneVersion{}
+	_ runtime.ObjectCreater   = oneVersion{}
+)
+
+func (oneVersion) Convert(_, _, _ any) error { return fmt.Errorf("objects are not converted here") }
+
+func (oneVersion) ConvertToVersion(in runtime.Object, _ runtime.GroupVersioner) (runtime.Object, error) {
+	return in, nil
+}
+
+func (oneVersion) ConvertFieldLabel(_ schema.GroupVersionKind, _, _ string) (string, string, error) {
+	return "", "", fmt.Errorf("field labels are not converted here")
+}
+
+func (oneVersion) Default(runtime.Object) {}
+
+func (oneVersion) New(gvk schema.GroupVersionKind) (runtime.Object, error) {
+	u := &unstructured.Unstructured{}
+	u.SetGroupVersionKind(gvk)
+	return u, nil
+}

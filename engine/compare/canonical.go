@@ -1,0 +1,119 @@
+package compare
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// canonicalPair writes two forms of one object in one way, so that only what means something else differs: quantities ("1000m"
+// is "1"), empty lists that are left out, and defaults within lists that the server merges as a whole. Objects with fields that
+// we do not know are left as they are, both.
+func canonicalPair(a, b *unstructured.Unstructured) (*unstructured.Unstructured, *unstructured.Unstructured) {
+	ca, okA := canonical(a)
+	cb, okB := canonical(b)
+	if !okA || !okB {
+		ca, cb = a.DeepCopy(), b.DeepCopy()
+	}
+	for _, u := range []*unstructured.Unstructured{ca, cb} {
+		dropNulls(u.Object)
+		fillDefaults(u)
+	}
+	return ca, cb
+}
+
+// canonical takes an object of a kind that Kubernetes defines through its Go type and back.
+func canonical(u *unstructured.Unstructured) (*unstructured.Unstructured, bool) {
+	known, err := scheme.Scheme.New(u.GroupVersionKind())
+	if err != nil {
+		return nil, false
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(u.DeepCopy().Object, known, true); err != nil {
+		return nil, false
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(known)
+	if err != nil {
+		return nil, false
+	}
+	return &unstructured.Unstructured{Object: content}, true
+}
+
+// fillDefaults writes the server's defaults into lists that it merges as a whole: there, a desired item without them would
+// differ from the same item as it is stored.
+func fillDefaults(u *unstructured.Unstructured) {
+	gvk := u.GroupVersionKind()
+	spec, _ := u.Object["spec"].(map[string]any)
+	switch {
+	case gvk.Group == "apps" && gvk.Kind == "StatefulSet":
+		for _, claim := range maps(spec["volumeClaimTemplates"]) {
+			claim["apiVersion"], claim["kind"] = "v1", "PersistentVolumeClaim"
+			delete(claim, "status")
+			if s, ok := claim["spec"].(map[string]any); ok {
+				fill(s, "volumeMode", "Filesystem")
+			}
+			if m, ok := claim["metadata"].(map[string]any); ok {
+				delete(m, "creationTimestamp")
+			}
+		}
+	case gvk.Group == "networking.k8s.io" && gvk.Kind == "NetworkPolicy":
+		for _, direction := range []string{"ingress", "egress"} {
+			for _, rule := range maps(spec[direction]) {
+				for _, port := range maps(rule["ports"]) {
+					fill(port, "protocol", "TCP")
+				}
+			}
+		}
+	case gvk.Group == "rbac.authorization.k8s.io":
+		if ref, ok := u.Object["roleRef"].(map[string]any); ok {
+			fill(ref, "apiGroup", "rbac.authorization.k8s.io")
+		}
+		for _, subject := range maps(u.Object["subjects"]) {
+			if subject["kind"] == "User" || subject["kind"] == "Group" {
+				fill(subject, "apiGroup", "rbac.authorization.k8s.io")
+			}
+		}
+	}
+	fillReferences(u.Object)
+}
+
+// fillReferences writes the defaults of the references that a pod's description is full of: to fields of the pod itself, to
+// resources, and to projected tokens.
+func fillReferences(v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		if ref, ok := x["fieldRef"].(map[string]any); ok {
+			fill(ref, "apiVersion", "v1")
+		}
+		if ref, ok := x["resourceFieldRef"].(map[string]any); ok {
+			fill(ref, "divisor", "0")
+		}
+		if token, ok := x["serviceAccountToken"].(map[string]any); ok {
+			fill(token, "expirationSeconds", int64(3600))
+		}
+		for _, v := range x {
+			fillReferences(v)
+		}
+	case []any:
+		for _, v := range x {
+			fillReferences(v)
+		}
+	}
+}
+
+func fill(m map[string]any, key string, value any) {
+	if m[key] == nil {
+		m[key] = value
+	}
+}
+
+// maps are the items of a list that are maps.
+func maps(v any) []map[string]any {
+	list, _ := v.([]any)
+	var out []map[string]any
+	for _, item := range list {
+		if m, ok := item.(map[string]any); ok {
+			out = append(out, m)
+		}
+	}
+	return out
+}
