@@ -9,6 +9,13 @@ import (
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
+// The verdicts of a comparison, in Argo CD's words.
+const (
+	Synced    = argo.SyncStatusCodeSynced
+	OutOfSync = argo.SyncStatusCodeOutOfSync
+	Unknown   = argo.SyncStatusCodeUnknown
+)
+
 // Sync says whether an object is as desired.
 type Sync struct {
 	Status argo.SyncStatusCode
@@ -35,13 +42,13 @@ func Drift(id object.ID, desired, live *unstructured.Unstructured, o Options) (S
 	}
 	if desired != nil && desired.GetName() == "" {
 		// An object that gets its name from the server is made anew by each sync, and is never compared.
-		return Sync{Status: argo.SyncStatusCodeSynced, Difference: Difference{ID: id, Kind: Unchanged}}, nil
+		return Sync{Status: Synced, Difference: Difference{ID: id, Kind: Unchanged}}, nil
 	}
 	if desired == nil {
-		return Sync{Status: argo.SyncStatusCodeOutOfSync, Reason: "not in the repository", Difference: Resource(id, live, nil)}, nil
+		return Sync{Status: OutOfSync, Reason: "not in the repository", Difference: Resource(id, live, nil)}, nil
 	}
 	if live == nil {
-		return Sync{Status: argo.SyncStatusCodeOutOfSync, Reason: "missing from the cluster", Difference: Resource(id, nil, Prepare(desired))}, nil
+		return Sync{Status: OutOfSync, Reason: "missing from the cluster", Difference: Resource(id, nil, Prepare(desired))}, nil
 	}
 	predicted, err := Apply(desired, live, o)
 	if err != nil {
@@ -58,17 +65,17 @@ func Predicted(id object.ID, predicted, live *unstructured.Unstructured, o Optio
 	}
 	d := Resource(id, before, after)
 	if document(tidy(before)) != document(tidy(after)) {
-		return Sync{Status: argo.SyncStatusCodeOutOfSync, Difference: d}
+		return Sync{Status: OutOfSync, Difference: d}
 	}
 	d = Difference{ID: id, Kind: Unchanged, Hook: d.Hook}
 	if markOf(before) != markOf(after) {
-		return Sync{Status: argo.SyncStatusCodeOutOfSync, Reason: "not marked as this application's", Difference: d}
+		return Sync{Status: OutOfSync, Reason: "not marked as this application's", Difference: d}
 	}
-	return Sync{Status: argo.SyncStatusCodeSynced, Difference: d}
+	return Sync{Status: Synced, Difference: d}
 }
 
 func unknown(id object.ID, err error) Sync {
-	return Sync{Status: argo.SyncStatusCodeUnknown, Reason: reasonOf(id, err), Difference: Difference{ID: id, Kind: Unchanged}}
+	return Sync{Status: Unknown, Reason: reasonOf(id, err), Difference: Difference{ID: id, Kind: Unchanged}}
 }
 
 // reasonOf never quotes what a Secret holds: the merge machinery's errors tell the values they stumble on.

@@ -1,6 +1,9 @@
 package health
 
 import (
+	"fmt"
+	"strings"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/engine/object"
@@ -31,14 +34,14 @@ func Worst(a, b Status) Status {
 	return a
 }
 
-// Resource is what an application's health asks of one of its objects.
+// Resource is what an application's health asks of one of its objects. Hooks, objects that ask to be left out (see Ignored)
+// and the application itself are not among them.
 type Resource struct {
-	ID     object.ID
-	Health *Health // nil if it has none
-	// Missing: the object is desired and not there.
-	Missing bool
-	// Skipped: a hook, an object that is not counted, one that asks to be left out (see Ignored), or the application itself.
-	Skipped bool
+	ID object.ID
+	// Wanted says that the sources have the object, Live that the cluster has it.
+	Wanted, Live bool
+	// Health is nil if the object has none.
+	Health *Health
 }
 
 // Ignored says that a live object asks not to be counted in its application's health.
@@ -46,48 +49,62 @@ func Ignored(u *unstructured.Unstructured) bool {
 	return u != nil && u.GetAnnotations()["argocd.argoproj.io/ignore-healthcheck"] == "true"
 }
 
-// Application is the health of an application: that of the worst of its own objects. Missing objects count only if every object
-// that is expected is missing; a child application that is Missing or Unknown never counts. The second result lists the
-// objects that are as bad as the application, so that a report can name them; it is empty for a healthy one.
-func Application(resources ...Resource) (Status, []object.ID) {
+// Application is the health of an application: that of the worst of its own objects, and which those are. Missing objects count
+// only if every object that is wanted is missing; a child application that is Missing or Unknown never counts.
+func Application(resources []Resource) Health {
 	status := Healthy
-	expected, missing := 0, 0
-	var causes []object.ID
+	wanted := 0
+	var causes, missing []Resource
 	for _, r := range resources {
-		if r.Skipped {
+		if r.Wanted {
+			wanted++
+		}
+		if !r.Live {
+			missing = append(missing, r)
 			continue
 		}
-		expected++
-		if r.Missing {
-			missing++
-			continue
-		}
-		if r.Health == nil || r.Health.Status == Healthy || childToOverlook(r) {
+		if r.Health == nil || r.Health.Status == Healthy || overlooked(r) {
 			continue
 		}
 		switch s := r.Health.Status; {
 		case rank(s) > rank(status):
-			status, causes = s, []object.ID{r.ID}
+			status, causes = s, []Resource{r}
 		case rank(s) == rank(status):
-			causes = append(causes, r.ID)
+			causes = append(causes, r)
 		}
 	}
-	if expected > 0 && missing == expected {
-		return Missing, missingOf(resources)
+	if wanted > 0 && len(missing) >= wanted {
+		status, causes = Missing, missing
 	}
-	return status, causes
+	return Health{Status: status, Message: because(causes)}
 }
 
-func childToOverlook(r Resource) bool {
+func overlooked(r Resource) bool {
 	return r.ID.Group == "argoproj.io" && r.ID.Kind == "Application" && (r.Health.Status == Missing || r.Health.Status == Unknown)
 }
 
-func missingOf(resources []Resource) []object.ID {
-	var ids []object.ID
-	for _, r := range resources {
-		if r.Missing && !r.Skipped {
-			ids = append(ids, r.ID)
-		}
+// named is how many objects a message names.
+const named = 3
+
+// because names the objects that are as bad as the application, as Argo CD does.
+func because(causes []Resource) string {
+	if len(causes) == 0 {
+		return ""
 	}
-	return ids
+	var names []string
+	for _, r := range causes[:min(named, len(causes))] {
+		name := r.ID.Kind + ":" + r.ID.Name
+		if r.ID.Namespace != "" {
+			name = r.ID.Kind + ":" + r.ID.Namespace + "/" + r.ID.Name
+		}
+		if r.ID.Group != "" {
+			name = r.ID.Group + "/" + name
+		}
+		names = append(names, name)
+	}
+	text := "Caused by " + strings.Join(names, ", ")
+	if more := len(causes) - len(names); more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
 }

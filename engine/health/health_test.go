@@ -150,37 +150,32 @@ func FuzzOf(f *testing.F) {
 
 func TestApplication(t *testing.T) {
 	of := func(kind string, s Status) Resource {
-		return Resource{ID: object.ID{Kind: kind, Name: strings.ToLower(string(s))}, Health: &Health{Status: s}}
+		return Resource{ID: object.ID{Group: "g", Kind: kind, Namespace: "ns", Name: "x"}, Wanted: true, Live: true, Health: &Health{Status: s}}
 	}
-	missing := Resource{ID: object.ID{Kind: "Gone"}, Missing: true}
-	child := Resource{ID: object.ID{Group: "argoproj.io", Kind: "Application"}, Health: &Health{Status: Unknown}}
-	skipped := of("Job", Degraded)
-	skipped.Skipped = true
-	none := Resource{ID: object.ID{Kind: "ConfigMap"}}
+	missing := Resource{ID: object.ID{Kind: "Gone", Name: "g"}, Wanted: true}
+	child := Resource{ID: object.ID{Group: "argoproj.io", Kind: "Application"}, Wanted: true, Live: true, Health: &Health{Status: Unknown}}
+	none := Resource{ID: object.ID{Kind: "ConfigMap"}, Wanted: true, Live: true}
+	extra := of("Extra", Degraded)
+	extra.Wanted = false
 	for name, c := range map[string]struct {
 		resources []Resource
-		want      Status
-		causes    string
+		want      Health
 	}{
-		"nothing":                    {nil, Healthy, ""},
-		"no health":                  {[]Resource{none}, Healthy, ""},
-		"the worst":                  {[]Resource{of("A", Healthy), of("B", Degraded), of("C", Progressing), of("D", Degraded)}, Degraded, "B degraded,D degraded"},
-		"suspended or progressing":   {[]Resource{of("A", Suspended), of("B", Progressing)}, Progressing, "B progressing"},
-		"unknown is worst":           {[]Resource{of("A", Unknown), of("B", Degraded)}, Unknown, "A unknown"},
-		"missing does not count":     {[]Resource{missing, of("A", Healthy)}, Healthy, ""},
-		"all missing":                {[]Resource{missing, missing, skipped}, Missing, "Gone ,Gone "},
-		"hooks do not count":         {[]Resource{skipped, none}, Healthy, ""},
-		"unknown children":           {[]Resource{child, of("A", Progressing)}, Progressing, "A progressing"},
-		"a check that says missing":  {[]Resource{of("A", Missing), of("B", Healthy)}, Missing, "A missing"},
-		"missing and without health": {[]Resource{missing, none}, Healthy, ""},
+		"nothing":                    {nil, Health{Healthy, ""}},
+		"no health":                  {[]Resource{none}, Health{Healthy, ""}},
+		"the worst":                  {[]Resource{of("A", Healthy), of("B", Degraded), of("C", Progressing), of("D", Degraded)}, Health{Degraded, "Caused by g/B:ns/x, g/D:ns/x"}},
+		"many":                       {[]Resource{of("A", Degraded), of("B", Degraded), of("C", Degraded), of("D", Degraded)}, Health{Degraded, "Caused by g/A:ns/x, g/B:ns/x, g/C:ns/x, and 1 more"}},
+		"suspended or progressing":   {[]Resource{of("A", Suspended), of("B", Progressing)}, Health{Progressing, "Caused by g/B:ns/x"}},
+		"unknown is worst":           {[]Resource{of("A", Unknown), of("B", Degraded)}, Health{Unknown, "Caused by g/A:ns/x"}},
+		"missing does not count":     {[]Resource{missing, of("A", Healthy)}, Health{Healthy, ""}},
+		"all missing":                {[]Resource{missing, missing}, Health{Missing, "Caused by Gone:g, Gone:g"}},
+		"extra objects count":        {[]Resource{extra, none}, Health{Degraded, "Caused by g/Extra:ns/x"}},
+		"unknown children":           {[]Resource{child, of("A", Progressing)}, Health{Progressing, "Caused by g/A:ns/x"}},
+		"a check that says missing":  {[]Resource{of("A", Missing), of("B", Healthy)}, Health{Missing, "Caused by g/A:ns/x"}},
+		"missing and without health": {[]Resource{missing, none}, Health{Healthy, ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ids := Application(c.resources...)
-			var causes []string
-			for _, id := range ids {
-				causes = append(causes, id.String())
-			}
-			if diff := cmp.Diff([]string{string(c.want), c.causes}, []string{string(got), strings.Join(causes, ",")}); diff != "" {
+			if diff := cmp.Diff(c.want, Application(c.resources)); diff != "" {
 				t.Error(diff)
 			}
 		})
