@@ -1,0 +1,278 @@
+package helm
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"helm.sh/helm/v3/pkg/strvals"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// mergeValues puts the values together as Argo CD does, later ones stronger: files in order, then values or valuesObject, then
+// parameters.
+func mergeValues(files Files, req Request) (map[string]any, error) {
+	all := map[string]any{}
+	paths, err := valueFiles(files, req)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range paths {
+		text, err := p.files.ReadFile(p.name)
+		if err != nil {
+			return nil, fileFault(err, p.name)
+		}
+		m, err := decodeMap(text, p.shown)
+		if err != nil {
+			return nil, err
+		}
+		all = merge(all, m)
+	}
+	inline, err := inlineValues(req.Options)
+	if err != nil {
+		return nil, err
+	}
+	all = merge(all, inline)
+	return all, setParameters(files, req, all)
+}
+
+func inlineValues(o argo.ApplicationSourceHelm) (map[string]any, error) {
+	if o.ValuesObject != nil && len(o.ValuesObject.Raw) > 0 && string(o.ValuesObject.Raw) != "{}" && string(o.ValuesObject.Raw) != "null" {
+		m, err := decodeMap(o.ValuesObject.Raw, "")
+		return m, inField(err, "spec.source.helm.valuesObject")
+	}
+	m, err := decodeMap([]byte(o.Values), "")
+	return m, inField(err, "spec.source.helm.values")
+}
+
+func inField(err error, field string) error {
+	if f, ok := object.AsFault(err); ok {
+		f.Field = field
+		return f
+	}
+	return err
+}
+
+// merge puts b over a; maps are merged, all else is replaced.
+func merge(a, b map[string]any) map[string]any {
+	for key, v := range b {
+		from, fromOK := v.(map[string]any)
+		into, intoOK := a[key].(map[string]any)
+		if fromOK && intoOK {
+			a[key] = merge(into, from)
+			continue
+		}
+		a[key] = v
+	}
+	return a
+}
+
+// valueFile is a file of values, in this repository or that of a $ref.
+type valueFile struct {
+	files Files
+	name  string
+	shown string // how it is named to people
+}
+
+// valueFiles finds the files that the entries mean. Each is taken once; one that an entry names in full is taken there, even
+// when a glob matches it before.
+func valueFiles(files Files, req Request) ([]valueFile, error) {
+	var all []valueFile
+	explicit := map[string]bool{}
+	for _, entry := range req.Options.ValueFiles {
+		if v, err := locate(files, req, entry); err == nil && !isGlob(v.name) {
+			explicit[v.shown] = true
+		}
+	}
+	seen := map[string]bool{}
+	for _, entry := range req.Options.ValueFiles {
+		v, err := locate(files, req, entry)
+		if err != nil {
+			return nil, err
+		}
+		matches := []valueFile{v}
+		if isGlob(v.name) {
+			if matches, err = expand(v, entry, req.Options.IgnoreMissingValueFiles); err != nil {
+				return nil, err
+			}
+			matches = slices.DeleteFunc(matches, func(m valueFile) bool { return explicit[m.shown] })
+		} else if _, err := v.files.Stat(v.name); errors.Is(err, fs.ErrNotExist) {
+			if req.Options.IgnoreMissingValueFiles {
+				continue
+			}
+			return nil, &object.Fault{Place: object.Place{File: v.shown}, Field: "spec.source.helm.valueFiles", Message: "this value file is not there"}
+		}
+		for _, m := range matches {
+			if !seen[m.shown] {
+				seen[m.shown] = true
+				all = append(all, m)
+			}
+		}
+	}
+	return all, nil
+}
+
+// locate finds out which file an entry means: "$ref/path", "/path" from the root, or a path from the chart.
+func locate(files Files, req Request, entry string) (valueFile, error) {
+	if strings.Contains(entry, "://") {
+		return valueFile{}, entryFault(entry, "value files are not fetched from other places by this version")
+	}
+	v := valueFile{files: files}
+	if rest, ok := strings.CutPrefix(entry, "$"); ok {
+		name, inside, _ := strings.Cut(rest, "/")
+		ref, known := req.Refs[name]
+		if !known {
+			return valueFile{}, entryFault(entry, "no source of this application has the ref "+name)
+		}
+		v.files = ref
+		v.name = path.Clean(inside)
+		v.shown = "$" + name + "/" + v.name
+	} else if path.IsAbs(entry) {
+		v.name = strings.TrimPrefix(path.Clean(entry), "/")
+		v.shown = v.name
+	} else {
+		v.name = path.Join(req.Path, entry)
+		v.shown = v.name
+	}
+	if !fs.ValidPath(v.name) {
+		return valueFile{}, entryFault(entry, "the file is outside of the repository")
+	}
+	return v, nil
+}
+
+func entryFault(entry, message string) *object.Fault {
+	return &object.Fault{Field: "spec.source.helm.valueFiles", Message: entry + ": " + message}
+}
+
+func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
+
+// expand lists what a glob matches, in order; "**" stands for any number of folders.
+func expand(v valueFile, entry string, mayMiss bool) ([]valueFile, error) {
+	parts := strings.Split(v.name, "/")
+	fixed := 0
+	for fixed < len(parts) && !isGlob(parts[fixed]) {
+		fixed++
+	}
+	base := path.Join(parts[:fixed]...)
+	if base == "" {
+		base = "."
+	}
+	var names []string
+	if err := matches(v.files, base, parts[fixed:], &names); err != nil {
+		return nil, entryFault(entry, err.Error())
+	}
+	if len(names) == 0 && !mayMiss {
+		return nil, entryFault(entry, "values file glob matched no files")
+	}
+	slices.Sort(names)
+	shown := strings.TrimSuffix(v.shown, v.name)
+	var out []valueFile
+	for _, n := range slices.Compact(names) {
+		out = append(out, valueFile{files: v.files, name: n, shown: shown + n})
+	}
+	return out, nil
+}
+
+func matches(files Files, dir string, pattern []string, out *[]string) error {
+	entries, err := files.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if pattern[0] == "**" && len(pattern) > 1 {
+		if err := matches(files, dir, pattern[1:], out); err != nil {
+			return err
+		}
+	}
+	for _, e := range entries {
+		name := path.Join(dir, e.Name())
+		if pattern[0] == "**" {
+			if e.IsDir() {
+				err = matches(files, name, pattern, out)
+			} else if len(pattern) == 1 {
+				*out = append(*out, name)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		ok, err := path.Match(pattern[0], e.Name())
+		if err != nil {
+			return err
+		}
+		switch {
+		case !ok:
+		case len(pattern) == 1 && !e.IsDir():
+			*out = append(*out, name)
+		case len(pattern) > 1 && e.IsDir():
+			if err := matches(files, name, pattern[1:], out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+var bareComma = regexp.MustCompile(`(^|[^\\]),`)
+
+// setParameters applies parameters as helm's --set, --set-string and --set-file would.
+func setParameters(files Files, req Request, into map[string]any) error {
+	for _, forced := range []bool{false, true} { // helm takes all --set before all --set-string
+		for i, p := range req.Options.Parameters {
+			if p.ForceString != forced {
+				continue
+			}
+			parse := strvals.ParseInto
+			if forced {
+				parse = strvals.ParseIntoString
+			}
+			if err := guarded(func() error { return parse(p.Name+"="+escaped(p.Value), into) }); err != nil {
+				return &object.Fault{Field: fmt.Sprintf("spec.source.helm.parameters[%d]", i), Message: fmt.Sprintf("%s: %v", p.Name, err)}
+			}
+		}
+	}
+	for i, p := range req.Options.FileParameters {
+		field := fmt.Sprintf("spec.source.helm.fileParameters[%d]", i)
+		v, err := locate(files, req, p.Path)
+		if err != nil {
+			return inField(err, field)
+		}
+		text, err := v.files.ReadFile(v.name)
+		if err != nil {
+			return inField(fileFault(err, v.shown), field)
+		}
+		read := func([]rune) (any, error) { return string(text), nil }
+		if err := guarded(func() error { return strvals.ParseIntoFile(p.Name+"=file", into, read) }); err != nil {
+			return &object.Fault{Field: field, Message: fmt.Sprintf("%s: %v", p.Name, err)}
+		}
+	}
+	return nil
+}
+
+// escaped keeps commas part of a value, as Argo CD does, unless the value is a list in braces.
+func escaped(value string) string {
+	if strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") {
+		return value
+	}
+	// Twice, because a match takes the character before the comma with it: ",," has two.
+	return bareComma.ReplaceAllString(bareComma.ReplaceAllString(value, `$1\,`), `$1\,`)
+}
+
+// guarded turns a panic of Helm's parameter parser into an error.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("not a parameter: %v", p)
+		}
+	}()
+	return do()
+}

@@ -1,0 +1,263 @@
+// Package manifest turns the text of manifests into objects that know where they were written. All renderers end here.
+package manifest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// Document is one YAML document of a stream.
+type Document struct {
+	Text []byte
+	Line int // of the stream, at which Text begins; counts from 1
+}
+
+// Plain yields text in UTF-8 without a byte order mark.
+func Plain(text []byte) []byte {
+	var order binary.ByteOrder
+	switch {
+	case bytes.HasPrefix(text, []byte{0xEF, 0xBB, 0xBF}):
+		return text[3:]
+	case bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
+		order = binary.BigEndian
+	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}):
+		order = binary.LittleEndian
+	default:
+		return text
+	}
+	units := make([]uint16, 0, len(text)/2)
+	for b := text[2:]; len(b) >= 2; b = b[2:] {
+		units = append(units, order.Uint16(b))
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+// Split cuts a stream into documents at lines that begin with "---". Documents of blanks and comments only are left out.
+func Split(stream []byte) []Document {
+	var docs []Document
+	begin, line, first := 0, 0, 1
+	keep := func(end, next int) {
+		if text := stream[begin:end]; hasContent(text) {
+			docs = append(docs, Document{Text: text, Line: first})
+		}
+		begin, first = next, line
+	}
+	for at := 0; at < len(stream); {
+		line++
+		end := len(stream)
+		if i := bytes.IndexByte(stream[at:], '\n'); i >= 0 {
+			end = at + i + 1
+		}
+		if row := stream[at:end]; isMark(row, "---") {
+			keep(at, at+3) // what follows on the line belongs to the document it begins
+		} else if isMark(row, "...") {
+			keep(at, end)
+			first++
+		}
+		at = end
+	}
+	keep(len(stream), len(stream))
+	return docs
+}
+
+func isMark(row []byte, mark string) bool {
+	return bytes.HasPrefix(row, []byte(mark)) && (len(row) == 3 || strings.IndexByte(" \t\r\n", row[3]) >= 0)
+}
+
+func hasContent(text []byte) bool {
+	_, ok := firstLine(text)
+	return ok
+}
+
+// firstLine counts the lines before the first that says something.
+func firstLine(text []byte) (int, bool) {
+	n := 0
+	for row := range bytes.Lines(text) {
+		if row = bytes.TrimSpace(row); len(row) > 0 && row[0] != '#' {
+			return n, true
+		}
+		n++
+	}
+	return 0, false
+}
+
+// Decode reads all documents of a stream. Lists are flattened, nulls are left out. What cannot be read, or is no object, is a
+// Fault at its place within file; the objects before it are yielded too.
+func Decode(stream []byte, file string) ([]object.Object, error) {
+	var all []object.Object
+	for _, d := range Split(Plain(stream)) {
+		objects, err := d.Decode(file)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// Decode reads a document that stands in file.
+func (d Document) Decode(file string) ([]object.Object, error) {
+	skip, _ := firstLine(d.Text)
+	place := object.Place{File: file, Line: d.Line + skip}
+	asJSON, err := yaml.YAMLToJSON(d.Text)
+	if err != nil {
+		return nil, d.fault(err, file)
+	}
+	return FromJSON(asJSON, place)
+}
+
+var lineOf = regexp.MustCompile(`line (\d+): ?`)
+
+// fault says where in the file a document cannot be read. The YAML parser counts lines within the document, and one too few
+// where it misses something that it expected.
+func (d Document) fault(err error, file string) *object.Fault {
+	text := err.Error()
+	for _, prefix := range []string{"error converting YAML to JSON: ", "yaml: ", "unmarshal errors:\n  "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	f := &object.Fault{Place: object.Place{File: file, Line: d.Line}, Message: text}
+	if m := lineOf.FindStringSubmatchIndex(text); m != nil {
+		n, convErr := strconv.Atoi(text[m[2]:m[3]])
+		if convErr == nil {
+			if strings.Contains(text, "did not find expected") {
+				n++
+			}
+			f.Line = d.Line + max(n, 1) - 1
+			f.Message = text[:m[0]] + text[m[1]:]
+		}
+	}
+	f.Message = "the YAML cannot be read: " + f.Message
+	return f
+}
+
+// FromJSON reads one JSON value: an object, a list of objects, or null.
+func FromJSON(text []byte, place object.Place) ([]object.Object, error) {
+	var value any
+	if err := utiljson.Unmarshal(text, &value); err != nil {
+		return nil, &object.Fault{Place: place, Message: "the JSON cannot be read: " + err.Error()}
+	}
+	return FromValue(value, place)
+}
+
+// FromValue reads a decoded value: an object, a list of objects, or nil.
+func FromValue(value any, place object.Place) ([]object.Object, error) {
+	if value == nil {
+		return nil, nil
+	}
+	m, ok := value.(map[string]any)
+	if !ok {
+		return nil, &object.Fault{Place: place, Message: fmt.Sprintf("expected an object, found %s", shape(value))}
+	}
+	kind, _ := m["kind"].(string)
+	items, isList := m["items"].([]any)
+	if strings.HasSuffix(kind, "List") && (isList || (m["items"] == nil && m["metadata"] == nil) || kind == "List") {
+		return flatten(m, items, place)
+	}
+	if err := check(m, place); err != nil {
+		return nil, err
+	}
+	return []object.Object{{Unstructured: &unstructured.Unstructured{Object: m}, Place: place}}, nil
+}
+
+// flatten yields the items of a list. Items of a typed list, as "ConfigMapList", may leave out what the list says.
+func flatten(list map[string]any, items []any, place object.Place) ([]object.Object, error) {
+	kind, _ := list["kind"].(string)
+	kind = strings.TrimSuffix(kind, "List")
+	var all []object.Object
+	for _, item := range items {
+		if m, ok := item.(map[string]any); ok && kind != "" && m["kind"] == nil {
+			m["kind"] = kind
+			if m["apiVersion"] == nil {
+				m["apiVersion"] = list["apiVersion"]
+			}
+		}
+		objects, err := FromValue(item, place)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// check sees to it that an object can be told from others.
+func check(m map[string]any, place object.Place) error {
+	for _, field := range []string{"apiVersion", "kind"} {
+		if s, ok := m[field].(string); !ok || s == "" {
+			return &object.Fault{Place: place, Field: field, Message: "is missing", Hint: "every manifest needs apiVersion and kind"}
+		}
+	}
+	meta, ok := m["metadata"].(map[string]any)
+	if !ok {
+		return &object.Fault{Place: place, Field: "metadata", Message: "is missing", Hint: "every manifest needs metadata.name"}
+	}
+	name, _ := meta["name"].(string)
+	generate, _ := meta["generateName"].(string)
+	if name == "" && generate == "" {
+		return &object.Fault{Place: place, Field: "metadata.name", Message: fmt.Sprintf("is missing in this %s", m["kind"])}
+	}
+	for _, field := range []string{"labels", "annotations"} {
+		if err := checkStrings(meta, field, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkStrings refuses labels and annotations that the API server would refuse, such as unquoted numbers, because all that
+// reads them later takes them for strings.
+func checkStrings(meta map[string]any, field string, place object.Place) error {
+	if meta[field] == nil {
+		return nil
+	}
+	m, ok := meta[field].(map[string]any)
+	if !ok {
+		return &object.Fault{Place: place, Field: "metadata." + field, Message: "expected a map of strings"}
+	}
+	for key, v := range m {
+		if _, ok := v.(string); !ok && v != nil {
+			return &object.Fault{Place: place, Field: "metadata." + field + "." + key,
+				Message: fmt.Sprintf("expected a string, found %s", shape(v)), Hint: "put the value in quotes"}
+		}
+	}
+	return nil
+}
+
+func shape(v any) string {
+	switch v.(type) {
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a map"
+	case string:
+		return "a string"
+	case bool:
+		return "a boolean"
+	case nil:
+		return "nothing"
+	}
+	return "a number"
+}
+
+// WithFile puts a file into a Fault that has none yet. Other errors pass.
+func WithFile(err error, file string) error {
+	var f *object.Fault
+	if errors.As(err, &f) && f.File == "" {
+		c := *f
+		c.File = file
+		return &c
+	}
+	return err
+}
