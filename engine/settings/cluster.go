@@ -1,0 +1,138 @@
+package settings
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// InClusterServer is the address by which applications name the control plane's own cluster, InClusterName its name.
+const (
+	InClusterServer = "https://kubernetes.default.svc"
+	InClusterName   = "in-cluster"
+)
+
+// Cluster is a registered cluster and how to reach it.
+type Cluster struct {
+	// Secret is the name of the Secret it was read from.
+	Secret string
+	Name   string
+	// Server is the API server's URL without a trailing slash.
+	Server string
+	// Project is the only one that may use it; empty for all.
+	Project string
+	// Namespaces, if any, are the only ones that may be looked at. ClusterResources says that objects outside namespaces may be too.
+	Namespaces       []string
+	ClusterResources bool
+	// SkipReconcile says that its applications are left as they are.
+	SkipReconcile bool
+	Labels        map[string]string
+	Annotations   map[string]string
+	Access        Access
+}
+
+// Access is how a cluster is reached and who we are there.
+type Access struct {
+	Username    string
+	Password    Hidden
+	BearerToken Hidden
+	TLS         TLS
+	ProxyURL    string
+	// DisableCompression asks for uncompressed answers.
+	DisableCompression bool
+	// Unsupported says why this cluster cannot be reached by this version, such as a login by a program; empty if it can.
+	Unsupported string
+}
+
+// TLS is how the server is verified and which certificate we show. The data is PEM.
+type TLS struct {
+	Insecure   bool
+	ServerName string
+	CA, Cert   []byte
+	Key        HiddenBytes
+}
+
+// clusterConfig is the JSON in a cluster Secret's config key.
+type clusterConfig struct {
+	Username    string `json:"username"`
+	Password    string `json:"password"`
+	BearerToken string `json:"bearerToken"`
+	TLS         struct {
+		Insecure   bool   `json:"insecure"`
+		ServerName string `json:"serverName"`
+		CAData     []byte `json:"caData"`
+		CertData   []byte `json:"certData"`
+		KeyData    []byte `json:"keyData"`
+	} `json:"tlsClientConfig"`
+	AWS                json.RawMessage `json:"awsAuthConfig"`
+	Exec               json.RawMessage `json:"execProviderConfig"`
+	DisableCompression bool            `json:"disableCompression"`
+	ProxyURL           string          `json:"proxyUrl"`
+}
+
+func decodeCluster(secret *corev1.Secret) (Cluster, error) {
+	server := strings.TrimRight(strings.TrimSpace(string(secret.Data["server"])), "/")
+	if server == "" {
+		return Cluster{}, errors.New("server is missing")
+	}
+	c := Cluster{
+		Secret:           secret.Name,
+		Name:             string(secret.Data["name"]),
+		Server:           server,
+		Project:          string(secret.Data["project"]),
+		Namespaces:       list(string(secret.Data["namespaces"])),
+		ClusterResources: string(secret.Data["clusterResources"]) == "true",
+		SkipReconcile:    secret.Annotations[skipReconcileAnnotation] == "true",
+		Labels:           secret.Labels,
+		Annotations:      secret.Annotations,
+	}
+	if c.Name == "" {
+		c.Name = server
+	}
+	var err error
+	c.Access, err = decodeAccess(secret.Data["config"])
+	return c, err
+}
+
+func decodeAccess(config []byte) (Access, error) {
+	if len(config) == 0 {
+		return Access{}, nil
+	}
+	var from clusterConfig
+	if err := json.Unmarshal(config, &from); err != nil {
+		// The decoder's error may quote what it stumbles on, which may be a password.
+		return Access{}, fmt.Errorf("config is not the JSON of a cluster's access%s", offsetOf(err))
+	}
+	a := Access{
+		Username: from.Username, Password: Hidden(from.Password), BearerToken: Hidden(from.BearerToken),
+		TLS: TLS{Insecure: from.TLS.Insecure, ServerName: from.TLS.ServerName, CA: from.TLS.CAData, Cert: from.TLS.CertData,
+			Key: HiddenBytes(from.TLS.KeyData)},
+		ProxyURL: from.ProxyURL, DisableCompression: from.DisableCompression,
+	}
+	switch {
+	case present(from.Exec):
+		a.Unsupported = "execProviderConfig: logging in by a program is not supported; give the cluster a bearerToken of a service account"
+	case present(from.AWS):
+		a.Unsupported = "awsAuthConfig: logging in by AWS is not supported; give the cluster a bearerToken of a service account"
+	}
+	return a, nil
+}
+
+func present(raw json.RawMessage) bool {
+	return len(raw) > 0 && string(raw) != "null"
+}
+
+func offsetOf(err error) string {
+	var syntax *json.SyntaxError
+	var shape *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Sprintf(" (at byte %d)", syntax.Offset)
+	case errors.As(err, &shape):
+		return fmt.Sprintf(" (%s at byte %d)", shape.Field, shape.Offset)
+	}
+	return ""
+}

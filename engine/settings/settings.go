@@ -1,0 +1,197 @@
+// Package settings reads an installation's settings, as Argo CD keeps them, into one value: the ConfigMaps argocd-cm,
+// argocd-cmd-params-cm, argocd-ssh-known-hosts-cm and argocd-tls-certs-cm, and the Secrets labelled
+// argocd.argoproj.io/secret-type. It is pure: who reads them from the control plane's cluster gives them in, and engine/source,
+// engine/render and engine/cluster take what they need.
+package settings
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+)
+
+// Settings is all that an installation sets. What is unset has Argo CD's default.
+type Settings struct {
+	// Clusters are the registered ones, by name and server. The control plane's own is among them only if it is registered.
+	Clusters []Cluster
+	// InCluster says that applications may be delivered to the control plane's own cluster.
+	InCluster bool
+	// Repositories are the registered ones, Credentials the templates for URLs that begin with theirs.
+	Repositories []Repository
+	Credentials  []Repository
+
+	// URL is where people reach the installation; empty if not set.
+	URL string
+	// TrackingMethod is "annotation", "label" or "annotation+label".
+	TrackingMethod string
+	// InstanceLabelKey is the label of label tracking.
+	InstanceLabelKey string
+	// InstallationID tells installations that share a cluster apart; empty if there is one.
+	InstallationID string
+	// Reconciliation is how often sources are looked at without being asked, Jitter what is added to it at most. 0 is never.
+	Reconciliation, Jitter time.Duration
+	// ApplicationNamespaces are globs of namespaces, beside the control namespace, in which Applications count.
+	ApplicationNamespaces []string
+
+	// Exclusions and Inclusions filter kinds; see Excluded.
+	Exclusions, Inclusions []ResourceFilter
+	// IgnoreDifferences apply to every application.
+	IgnoreDifferences []argo.ResourceIgnoreDifferences
+
+	// HelmDisabled, KustomizeDisabled and JsonnetDisabled switch a tool off.
+	HelmDisabled, KustomizeDisabled, JsonnetDisabled bool
+	// KustomizeBuildOptions are the flags of kustomize build.
+	KustomizeBuildOptions string
+
+	// KnownHosts are SSH host keys as ssh writes them, Certificates trusted PEM certificates by host.
+	KnownHosts   string
+	Certificates map[string]string
+}
+
+// Names of the ConfigMaps that are read, and the label of the Secrets.
+const (
+	ConfigMapName           = "argocd-cm"
+	ParametersName          = "argocd-cmd-params-cm"
+	KnownHostsName          = "argocd-ssh-known-hosts-cm"
+	CertificatesName        = "argocd-tls-certs-cm"
+	SecretTypeLabel         = "argocd.argoproj.io/secret-type"
+	skipReconcileAnnotation = "argocd.argoproj.io/skip-reconcile"
+)
+
+// Defaults are the settings of an installation that sets nothing.
+func Defaults() Settings {
+	return Settings{InCluster: true, TrackingMethod: "annotation", InstanceLabelKey: "app.kubernetes.io/instance",
+		Reconciliation: 2 * time.Minute, Jitter: time.Minute}
+}
+
+// Decode reads ConfigMaps and Secrets in any order; those of other names and labels are skipped. An entry that cannot be read
+// is left out, or keeps its default, and is one of the errors, which name the object and key and never quote a Secret.
+func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, []error) {
+	s := Defaults()
+	var errs []error
+	for _, m := range configMaps {
+		switch m.Name {
+		case ConfigMapName:
+			errs = append(errs, s.readConfigMap(m.Data)...)
+		case ParametersName:
+			s.ApplicationNamespaces = list(m.Data["application.namespaces"])
+		case KnownHostsName:
+			s.KnownHosts = m.Data["ssh_known_hosts"]
+		case CertificatesName:
+			s.Certificates = m.Data
+		}
+	}
+	for i := range secrets {
+		if err := s.readSecret(&secrets[i]); err != nil {
+			errs = append(errs, fmt.Errorf("secret %s: %w", secrets[i].Name, err))
+		}
+	}
+	s.sort()
+	return s, errs
+}
+
+func (s *Settings) readSecret(secret *corev1.Secret) error {
+	switch secret.Labels[SecretTypeLabel] {
+	case "cluster":
+		c, err := decodeCluster(secret)
+		if err != nil {
+			return err
+		}
+		s.Clusters = append(s.Clusters, c)
+	case "repository":
+		r, err := decodeRepository(secret)
+		if err != nil {
+			return err
+		}
+		s.Repositories = append(s.Repositories, r)
+	case "repo-creds":
+		r, err := decodeRepository(secret)
+		if err != nil {
+			return err
+		}
+		s.Credentials = append(s.Credentials, r)
+	}
+	return nil
+}
+
+// sort makes the value the same whatever order the objects came in.
+func (s *Settings) sort() {
+	slices.SortStableFunc(s.Clusters, func(a, b Cluster) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Server, b.Server), cmp.Compare(a.Secret, b.Secret))
+	})
+	for _, repositories := range [][]Repository{s.Repositories, s.Credentials} {
+		slices.SortStableFunc(repositories, func(a, b Repository) int {
+			return cmp.Or(cmp.Compare(a.URL, b.URL), cmp.Compare(a.Project, b.Project), cmp.Compare(a.Secret, b.Secret))
+		})
+	}
+}
+
+func (s *Settings) readConfigMap(m map[string]string) []error {
+	var errs []error
+	fail := func(key string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %s: %w", ConfigMapName, key, err))
+		}
+	}
+	s.URL = strings.TrimSuffix(strings.TrimSpace(m["url"]), "/")
+	s.InstallationID = m["installationID"]
+	s.InstanceLabelKey = cmp.Or(m["application.instanceLabelKey"], s.InstanceLabelKey)
+	s.KustomizeBuildOptions = m["kustomize.buildOptions"]
+	s.HelmDisabled = m["helm.enable"] == "false"
+	s.KustomizeDisabled = m["kustomize.enable"] == "false"
+	s.JsonnetDisabled = m["jsonnet.enable"] == "false"
+	s.InCluster = m["cluster.inClusterEnabled"] != "false"
+	switch method := m["application.resourceTrackingMethod"]; method {
+	case "":
+	case "annotation", "label", "annotation+label":
+		s.TrackingMethod = method
+	default:
+		fail("application.resourceTrackingMethod", fmt.Errorf("%q is none of annotation, label, annotation+label", method))
+	}
+	fail("timeout.reconciliation", duration(m, "timeout.reconciliation", &s.Reconciliation))
+	fail("timeout.reconciliation.jitter", duration(m, "timeout.reconciliation.jitter", &s.Jitter))
+	fail("resource.exclusions", filters(m["resource.exclusions"], &s.Exclusions))
+	fail("resource.inclusions", filters(m["resource.inclusions"], &s.Inclusions))
+	rules, bad := ignoreRules(m)
+	s.IgnoreDifferences = rules
+	return append(errs, bad...)
+}
+
+// duration reads "180s", "3m", or a plain number of seconds.
+func duration(m map[string]string, key string, into *time.Duration) error {
+	text := strings.TrimSpace(m[key])
+	if text == "" {
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		seconds, numErr := strconv.Atoi(text)
+		if numErr != nil {
+			return err
+		}
+		d = time.Duration(seconds) * time.Second
+	}
+	if d < 0 {
+		return fmt.Errorf("%q is negative", text)
+	}
+	*into = d
+	return nil
+}
+
+// list splits at commas and drops what is empty.
+func list(text string) []string {
+	var out []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			out = append(out, item)
+		}
+	}
+	return out
+}
