@@ -58,7 +58,7 @@ func readAppManifest(t *testing.T) appManifest {
 func TestAppIsPrivateAndListens(t *testing.T) {
 	app := readAppManifest(t)
 	if app.Public == nil || *app.Public {
-		t.Error("the App must say public: false; GitHub's default is another's choice")
+		t.Error("the App must say that it is private: public: false")
 	}
 	if !app.HookAttributes.Active || app.HookAttributes.URL != app.URL+"/webhook/github" {
 		t.Errorf("deliveries go to %s, active %v", app.HookAttributes.URL, app.HookAttributes.Active)

@@ -3,6 +3,8 @@
 // embedded, so that one binary can set up a cluster without a checkout.
 package deploy
 
+//go:generate go test . -run TestCRDsAreThoseOfTheTypes -count=1 -update
+
 import (
 	"embed"
 	"fmt"
