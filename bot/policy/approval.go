@@ -37,7 +37,7 @@ func approvers(in Input) (names []string, remark string) {
 		switch {
 		case r.State != forge.Approved || seen[r.User.ID]:
 			continue
-		case r.User.ID == in.PullRequest.Author.ID || strings.EqualFold(r.User.Login, in.PullRequest.Author.Login):
+		case same(r.User, in.PullRequest.Author):
 			remark = "the author's own does not count"
 		case r.SHA != in.PullRequest.Head.SHA:
 			// Where the forge does not bind an approval to a commit, nobody knows what was approved.

@@ -88,7 +88,7 @@ func gatesOf(v command.Verb) []gate {
 	case command.Unlock:
 		return []gate{permission, people, file}
 	case command.OKToTest:
-		return []gate{permission, another}
+		return []gate{permission, another, reviewed}
 	case command.Diff:
 		return []gate{author}
 	case command.Status:

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/slipway-cd/slipway/forge"
 )
@@ -19,7 +20,7 @@ func permission(in Input) (Gate, bool) {
 
 // author asks for write, or for being the author of the pull request.
 func author(in Input) (Gate, bool) {
-	own := in.User.ID != 0 && in.User.ID == in.PullRequest.Author.ID
+	own := same(in.User, in.PullRequest.Author)
 	return Gate{
 		Name:    "permission",
 		Passed:  own || in.Permission >= forge.Write,
@@ -30,7 +31,7 @@ func author(in Input) (Gate, bool) {
 
 // reader asks for a part in the project that strangers do not have.
 func reader(in Input) (Gate, bool) {
-	own := in.User.ID != 0 && in.User.ID == in.PullRequest.Author.ID
+	own := same(in.User, in.PullRequest.Author)
 	need := forge.Triage
 	if in.PullRequest.Repository.Private {
 		need = forge.Read
@@ -45,11 +46,19 @@ func reader(in Input) (Gate, bool) {
 
 // another asks that a head is vouched for by somebody else than its author, whose own word adds nothing.
 func another(in Input) (Gate, bool) {
-	own := in.User.ID != 0 && in.User.ID == in.PullRequest.Author.ID && in.Permission < forge.Write
+	own := same(in.User, in.PullRequest.Author) && in.Permission < forge.Write
 	return Gate{
 		Name:    "somebody else",
 		Passed:  !own,
 		Value:   in.User.Login + " gave the command",
 		Satisfy: "somebody else than the author gives the command",
 	}, true
+}
+
+// same says whether two accounts are one: by ID where both are known, else by login.
+func same(a, b forge.User) bool {
+	if a.ID != 0 && b.ID != 0 {
+		return a.ID == b.ID
+	}
+	return a.Login != "" && strings.EqualFold(a.Login, b.Login)
 }

@@ -1,0 +1,136 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/bot/command"
+	"github.com/slipway-cd/slipway/bot/policy"
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// status carries out a /status: how the applications of this pull request are.
+func (v *visit) status(ctx context.Context, o order) error {
+	if d := v.decide(o, nil); !d.Allowed {
+		return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates)
+	}
+	g, err := v.stand(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := v.reachable(ctx, v.res.Status.Report, g.policy)
+	if err != nil {
+		return err
+	}
+	if len(o.cmd.Targets) > 0 {
+		picked, refusal := choose(all, o.cmd.Targets)
+		if refusal != "" {
+			return v.refuse(ctx, o, quote(refusal), nil)
+		}
+		all = picked
+	}
+	locks, err := v.locks(ctx)
+	if err != nil {
+		return err
+	}
+	if err := v.reply(ctx, o.Command, v.statusText(ctx, all, locks)); err != nil {
+		return err
+	}
+	return v.done(ctx, o, slipway.CommandDone, "", forge.Rocket)
+}
+
+// mostShown applications of one answer.
+const mostShown = 100
+
+func (v *visit) statusText(ctx context.Context, all []reach, locks []slipway.Lock) string {
+	if len(all) == 0 {
+		return "### Status\n\nThis pull request changes no application that is in a cluster.\n"
+	}
+	var b, why strings.Builder
+	b.WriteString("### Status\n\n| Application | Environment | Cluster | Sync | Health | Revision | Operation |\n|---|---|---|---|---|---|---|\n")
+	for _, r := range all[:min(len(all), mostShown)] {
+		s := r.app.Status
+		operation := ""
+		if s.OperationState != nil {
+			operation = string(s.OperationState.Phase)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", cell(r.app.Name), cell(r.environment), cell(r.app.Spec.Destination.String()),
+			cell(string(s.Sync.Status)), cell(string(s.Health.Status)), cell(shortRevisions(s)), cell(operation))
+		if s.Health.Status == argo.HealthStatusHealthy {
+			continue
+		}
+		for _, finding := range v.diagnose(ctx, r.app) {
+			fmt.Fprintf(&why, "- %s: %s\n", quote(r.app.Name), quote(clip(finding, 400)))
+		}
+	}
+	if more := len(all) - mostShown; more > 0 {
+		fmt.Fprintf(&b, "\nand %d more.\n", more)
+	}
+	if why.Len() > 0 {
+		b.WriteString("\n**What is wrong**\n" + why.String())
+	}
+	for _, l := range locks {
+		fmt.Fprintf(&b, "\n🔒 %s is held by this pull request until %s.\n", quote(l.Spec.Application.Name), until(l))
+	}
+	return b.String()
+}
+
+func cell(s string) string { return strings.ReplaceAll(quote(s), "|", `\|`) }
+
+func shortRevisions(s argo.ApplicationStatus) string {
+	var short []string
+	for _, r := range nonEmpty(s.Sync.Revision, s.Sync.Revisions) {
+		short = append(short, r[:min(len(r), 10)])
+	}
+	return strings.Join(short, " ")
+}
+
+// help carries out a /help: the commands, and what the environments ask for.
+func (v *visit) help(ctx context.Context, o order) error {
+	if d := v.decide(o, nil); !d.Allowed {
+		return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates)
+	}
+	g, err := v.stand(ctx)
+	if err != nil {
+		return err
+	}
+	if err := v.reply(ctx, o.Command, helpText(prefix(v.res.Spec.Forge), g.policy)); err != nil {
+		return err
+	}
+	return v.done(ctx, o, slipway.CommandDone, "", forge.Rocket)
+}
+
+func helpText(begin string, p policy.Policy) string {
+	var b strings.Builder
+	b.WriteString("### Commands\n\nA command begins a line. ENV is an environment; the other forms name one application, or those of a cluster.\n\n")
+	for _, u := range command.Known() {
+		fmt.Fprintf(&b, "- %s: %s\n", quote(begin+strings.TrimPrefix(u.Syntax, "/")), u.Summary)
+	}
+	if len(p.Environments) == 0 {
+		return b.String() + "\nThe base branch has no " + quote(policy.File) + ": whoever may write may sync, after the merge.\n"
+	}
+	b.WriteString("\n### Environments\n\n")
+	for _, e := range p.Environments {
+		fmt.Fprintf(&b, "- %s: %s\n", quote(e.Name), rules(e))
+	}
+	return b.String()
+}
+
+// rules says in words what an environment asks for.
+func rules(e policy.Environment) string {
+	parts := []string{"after the merge"}
+	if e.BeforeMerge {
+		parts[0] = "before and after the merge; before it, once someone else has approved the head"
+	}
+	if e.Requires.Approvals > 0 {
+		parts = append(parts, fmt.Sprintf("approvals needed: %d", e.Requires.Approvals))
+	}
+	who := "by whoever has " + e.Allow.Permission.String() + " permission"
+	if among := append(append([]string{}, e.Allow.Users...), e.Allow.Teams...); len(among) > 0 {
+		who += " and is one of " + quote(strings.Join(among, ", "))
+	}
+	return strings.Join(append(parts, who), "; ")
+}

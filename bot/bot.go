@@ -1,0 +1,188 @@
+// Package bot is the pull request's life: it looks at a pull request when somebody asked for it, reports what merging would do,
+// carries out commands, and follows what was merged until it is healthy.
+//
+// It stands between the forges and the engine. A PullRequest resource says that a look is due; the bot reads the pull request from its
+// forge again, has engine/change find out what it does, writes what bot/report makes of that, and asks the controller for syncs by
+// writing an Application's operation. What must outlive a restart is in the PullRequest's status before anything is done about it.
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// Forge is what the bot asks of a forge.
+type Forge interface {
+	forge.PullRequests
+	forge.Comments
+	forge.Checks
+	forge.Deployments
+	forge.Contents
+	forge.Repositories
+}
+
+// Members is what a forge may offer beside: who is in which team. Without it, rules that name teams let nobody in.
+type Members interface {
+	// Teams gives those of the named teams ("org/team") that the user is in.
+	Teams(ctx context.Context, r forge.Repository, user forge.User, teams []string) ([]string, error)
+}
+
+// Site is a forge at a host.
+type Site struct {
+	Kind  forge.Kind
+	Host  string
+	Forge Forge
+}
+
+// Pipeline finds out what a change does. *change.Pipeline is one.
+type Pipeline interface {
+	PullRequest(ctx context.Context, in change.Input) (change.Change, error)
+	Target(ctx context.Context, r change.TargetRequest) (change.Target, error)
+}
+
+// Mirrors keeps the repositories. *git.Store is one.
+type Mirrors interface {
+	Mirror(url string) *git.Mirror
+}
+
+// Deps is what the bot works with. All but Record and Diagnose are needed.
+type Deps struct {
+	// Client reads through the manager's cache and writes; Reader asks the API server itself, for what an act depends on.
+	Client client.Client
+	Reader client.Reader
+	// Sites are the forges that are served.
+	Sites    []Site
+	Pipeline Pipeline
+	Mirrors  Mirrors
+	// Diagnose explains resources of an application that are not well, a line each, without secrets.
+	Diagnose func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error)
+	// NormalizeURL makes addresses of one repository equal.
+	NormalizeURL func(string) string
+	// Record notes who did what as an event on an object.
+	Record func(about runtime.Object, reason, message string)
+	Log    *slog.Logger
+	Now    func() time.Time
+	Options
+}
+
+// Options of the bot; the zero value of each means its default.
+type Options struct {
+	// Namespace is where Slipway's resources and projects are: "argocd".
+	Namespace string
+	// Mentions are the names that commands may address us by: "slipway".
+	Mentions []string
+	// Seed makes random template functions repeatable in reports; secret to the installation.
+	Seed []byte
+	// Version is Slipway's, for the footer of reports.
+	Version string
+	// Page is the address under which a pull request's page is shown, with %s for the resource's name; empty when there is none.
+	Page string
+	// Follow is how long an application is followed after its sync until it is well: 10 minutes.
+	Follow time.Duration
+	// SyncTimeout is how long a sync may take, with its wait for others: 1 hour.
+	SyncTimeout time.Duration
+	// Sweep is the time between two searches for what was missed: 5 minutes.
+	Sweep time.Duration
+	// EditSpacing is the least time between two edits of one comment while it tells progress: 2 seconds.
+	EditSpacing time.Duration
+	// Tries is how often a look that fails by our fault is tried before the check says so: 6.
+	Tries int
+	// Workers is how many pull requests are looked at at once: 8.
+	Workers int
+}
+
+func (o Options) withDefaults() Options {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&o.Follow, 10*time.Minute)
+	def(&o.SyncTimeout, time.Hour)
+	def(&o.Sweep, 5*time.Minute)
+	def(&o.EditSpacing, 2*time.Second)
+	if o.Namespace == "" {
+		o.Namespace = "argocd"
+	}
+	if len(o.Mentions) == 0 {
+		o.Mentions = []string{"slipway"}
+	}
+	if o.Tries <= 0 {
+		o.Tries = 6
+	}
+	if o.Workers <= 0 {
+		o.Workers = 8
+	}
+	return o
+}
+
+// Bot looks after pull requests. Make one with New; Setup makes one and has a manager run it.
+type Bot struct {
+	Deps
+	running *running
+	memory  *memory
+}
+
+// New checks the dependencies and makes a Bot.
+func New(d Deps) (*Bot, error) {
+	d.Options = d.withDefaults()
+	var missing []string
+	for name, have := range map[string]bool{
+		"Client": d.Client != nil, "Reader": d.Reader != nil, "Pipeline": d.Pipeline != nil,
+		"Mirrors": d.Mirrors != nil, "NormalizeURL": d.NormalizeURL != nil, "Sites": len(d.Sites) > 0,
+	} {
+		if !have {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("the bot lacks %s", strings.Join(missing, ", "))
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Record == nil {
+		d.Record = func(runtime.Object, string, string) {}
+	}
+	if d.Diagnose == nil {
+		d.Diagnose = func(context.Context, *argo.Application, []object.ID) ([]string, error) { return nil, nil }
+	}
+	return &Bot{Deps: d, running: newRunning(), memory: newMemory()}, nil
+}
+
+// errNoSite says that a resource belongs to a forge that is not served.
+var errNoSite = errors.New("this forge is not served here")
+
+// site finds the forge of a kind and host.
+func (b *Bot) site(kind, host string) (Forge, error) {
+	for _, s := range b.Sites {
+		if string(s.Kind) == kind && strings.EqualFold(s.Host, host) {
+			return s.Forge, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s at %s", errNoSite, kind, host)
+}
+
+// prefix is how a command begins on a forge in what we write; GitLab has commands of its own.
+func prefix(kind string) string {
+	if kind == string(forge.GitLab) {
+		return "/slipway "
+	}
+	return "/"
+}

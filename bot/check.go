@@ -1,0 +1,59 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/bot/report"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// announce shows a check that is under way on a head that has none, as the first sign of life, and ends the one of a head that was
+// replaced.
+func (v *visit) announce(ctx context.Context) error {
+	s := &v.res.Status
+	if s.CheckState == slipway.CheckPending && s.CheckHead != v.pull.Head.SHA {
+		if err := v.setCheck(ctx, report.Superseded(v.pull.Head.SHA)); err != nil {
+			return err
+		}
+	}
+	if v.pull.State != forge.Open || s.CheckHead == v.pull.Head.SHA && s.CheckState != "" {
+		return nil
+	}
+	s.CheckRunID, s.CheckHead, s.CheckState = "", v.pull.Head.SHA, slipway.CheckPending
+	if err := v.setCheck(ctx, report.Pending(v.pull.Head.SHA)); err != nil {
+		return err
+	}
+	return v.save(ctx)
+}
+
+// setCheck writes the check of the status' CheckHead. Its key makes it one, however often it is created.
+func (v *visit) setCheck(ctx context.Context, c forge.Check) error {
+	s := &v.res.Status
+	c.ID, c.SHA, c.ExternalID = number(s.CheckRunID), s.CheckHead, v.res.Name+"/"+s.CheckHead
+	if v.Page != "" {
+		c.DetailsURL = fmt.Sprintf(v.Page, v.res.Name)
+	}
+	if c.Status == forge.Completed {
+		c.CompletedAt = v.Now()
+	}
+	id, err := v.forge.SetCheck(ctx, v.repo, c)
+	if err != nil {
+		return fmt.Errorf("setting the check: %w", err)
+	}
+	s.CheckRunID, s.CheckState = text(id), checkState(c)
+	return nil
+}
+
+func checkState(c forge.Check) string {
+	switch {
+	case c.Status != forge.Completed:
+		return slipway.CheckPending
+	case c.Conclusion == forge.Success:
+		return slipway.CheckSuccess
+	case c.Conclusion == forge.Failure:
+		return slipway.CheckFailure
+	}
+	return slipway.CheckNeutral
+}

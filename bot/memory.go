@@ -1,0 +1,102 @@
+package bot
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/slipway-cd/slipway/engine/change"
+)
+
+// running knows which pull requests are being looked at, so that a new request for a look can reach the look that goes on.
+type running struct {
+	mu    sync.Mutex
+	pokes map[types.NamespacedName]chan struct{}
+}
+
+func newRunning() *running { return &running{pokes: map[types.NamespacedName]chan struct{}{}} }
+
+// enter announces a look; done takes the announcement back. No pull request is looked at twice at once.
+func (r *running) enter(key types.NamespacedName) (pokes <-chan struct{}, done func()) {
+	c := make(chan struct{}, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pokes[key] = c
+	return c, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.pokes, key)
+	}
+}
+
+// poke tells a look that goes on that there is something new. Without one it does nothing.
+func (r *running) poke(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case r.pokes[key] <- struct{}{}:
+	default: // nobody looks, or they know already
+	}
+}
+
+// memory keeps what is convenient to have and can be lost: the last change of a pull request, when its comments were edited last, and
+// how often in a row looks failed.
+type memory struct {
+	mu      sync.Mutex
+	changes map[types.NamespacedName]change.Change
+	edited  map[string]time.Time
+	failed  map[types.NamespacedName]int
+}
+
+// remembered bounds each map of a memory. Beyond it everything is forgotten: it is computed again.
+const remembered = 256
+
+func newMemory() *memory {
+	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, failed: map[types.NamespacedName]int{}}
+}
+
+func (m *memory) keep(key types.NamespacedName, c change.Change) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.changes) >= remembered {
+		clear(m.changes)
+	}
+	m.changes[key] = c
+}
+
+// change recalls the change of a pull request from base to head.
+func (m *memory) change(key types.NamespacedName, base, head string) (change.Change, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, ok := m.changes[key]
+	return c, ok && c.Base == base && c.Head == head
+}
+
+// mayEdit says whether a comment may be edited now, and if so notes that it is; else it says how long to wait.
+func (m *memory) mayEdit(comment string, now time.Time, spacing time.Duration) (wait time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if wait = m.edited[comment].Add(spacing).Sub(now); wait > 0 {
+		return wait
+	}
+	if len(m.edited) >= remembered {
+		clear(m.edited)
+	}
+	m.edited[comment] = now
+	return 0
+}
+
+// failure counts one more failed look, and says how many there were in a row.
+func (m *memory) failure(key types.NamespacedName) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failed[key]++
+	return m.failed[key]
+}
+
+func (m *memory) success(key types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.failed, key)
+}

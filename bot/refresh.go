@@ -1,0 +1,84 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// refresh reads the pull request and its repository from the forge: a delivery is only a hint.
+func (v *visit) refresh(ctx context.Context) error {
+	var repo forge.Repository
+	var pull forge.PullRequest
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		repo, err = v.forge.Repository(gctx, v.repo)
+		return err
+	})
+	group.Go(func() (err error) {
+		pull, err = v.forge.PullRequest(gctx, v.repo, v.res.Spec.Number)
+		return err
+	})
+	err := group.Wait()
+	if errors.Is(err, forge.ErrNotFound) || errors.Is(err, forge.ErrUnauthorized) || errors.Is(err, forge.ErrForbidden) {
+		return v.gone(ctx, err)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the pull request: %w", err)
+	}
+	repo.Installation = v.repo.Installation
+	pull.Repository, v.repo = repo, repo
+	v.pull, v.read = pull, true
+	v.note()
+	return nil
+}
+
+// gone ends the look at what we may no longer see. Nothing is taken back or deleted: an outage looks the same.
+func (v *visit) gone(ctx context.Context, cause error) error {
+	v.log.Warn("the pull request cannot be seen", "error", cause)
+	return fmt.Errorf("the pull request cannot be seen: %w", cause)
+}
+
+// note keeps what people want to see of the pull request, and what goOn needs of it.
+func (v *visit) note() {
+	s, p := &v.res.Status, v.pull
+	s.Title, s.Author, s.State, s.Draft = clip(p.Title, 256), p.Author.Login, string(p.State), p.Draft
+	s.HeadSHA, s.BaseRef, s.HeadRef, s.Fork = p.Head.SHA, p.Base.Name, p.Head.Name, p.Fork()
+	if p.State == forge.Merged {
+		s.MergedSHA = p.MergeCommit
+	}
+}
+
+// recall makes the pull request of what was noted at the last look.
+func (v *visit) recall() {
+	s := v.res.Status
+	v.pull = forge.PullRequest{
+		Repository: v.repo, Number: v.res.Spec.Number, Title: s.Title, State: forge.State(s.State), Draft: s.Draft,
+		Author: forge.User{Login: s.Author}, Head: forge.Ref{Name: s.HeadRef, SHA: s.HeadSHA}, Base: forge.Ref{Name: s.BaseRef, SHA: s.BaseSHA},
+		URL: v.url(),
+	}
+	if s.State == slipway.StateMerged {
+		v.pull.MergeCommit = s.MergedSHA
+		if c := meta.FindStatusCondition(s.Conditions, conditionFollowed); c != nil {
+			v.pull.MergedBy.Login = strings.TrimPrefix(c.Message, mergedBy)
+		}
+	}
+}
+
+// url is the pull request's page on its forge.
+func (v *visit) url() string {
+	if v.pull.URL != "" {
+		return v.pull.URL
+	}
+	if v.res.Spec.Forge == slipway.ForgeGitLab {
+		return fmt.Sprintf("https://%s/%s/-/merge_requests/%d", v.repo.Host, v.repo.FullName(), v.res.Spec.Number)
+	}
+	return fmt.Sprintf("https://%s/%s/pull/%d", v.repo.Host, v.repo.FullName(), v.res.Spec.Number)
+}

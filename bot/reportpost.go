@@ -1,0 +1,164 @@
+package bot
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/slipway-cd/slipway/bot/report"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// post publishes the report of a change.
+func (v *visit) post(ctx context.Context, g *ground, c change.Change) error {
+	next, err := v.next(ctx, g, c)
+	if err != nil {
+		return err
+	}
+	page := report.Comment(report.Input{
+		Change: c, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version,
+	})
+	r := slipway.Report{Base: c.Base, Head: c.Head, Merged: c.Merged, Applications: reportedApplications(c)}
+	if err := v.publish(ctx, page, r); err != nil {
+		return err
+	}
+	v.log.Info("report posted", "head", c.Head, "base", c.Base, "applications", len(c.Applications),
+		"conclusion", page.Check.Conclusion, "took", c.Timings.Total, "since_asked", v.Now().Sub(v.asked.At.Time))
+	return nil
+}
+
+// reportedApplications are what a command can be held against later. An application that cannot be rendered has no digest, and so
+// matches nothing.
+func reportedApplications(c change.Change) []slipway.ReportedApplication {
+	var all []slipway.ReportedApplication
+	for _, a := range c.Applications {
+		if a.Kind == change.Unchanged && !a.Failed() {
+			continue
+		}
+		r := slipway.ReportedApplication{Namespace: a.Namespace, Name: a.Name, Environment: a.Environment}
+		if !a.Failed() {
+			r.Digest = a.After.Digest
+		}
+		if r.Revisions = a.After.Revisions; len(r.Revisions) == 1 {
+			r.Revision, r.Revisions = r.Revisions[0], nil
+		}
+		all = append(all, r)
+	}
+	return all
+}
+
+// publish brings comment and check up to date, and then notes that it is done. Killed before the note, the next look does the same
+// again: the marker finds the comment, the key finds the check.
+func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report) error {
+	s := &v.res.Status
+	body := marked(reportMarker(v.res), page.Body)
+	sum := sha256.Sum256([]byte(body))
+	r.Digest = hex.EncodeToString(sum[:])
+	if s.Report != nil {
+		r.CommentID = s.Report.CommentID
+	}
+	if r.CommentID == "" || s.Report.Digest != r.Digest {
+		id, err := v.say(ctx, reportMarker(v.res), number(r.CommentID), body)
+		if err != nil {
+			return fmt.Errorf("posting the report: %w", err)
+		}
+		r.CommentID = text(id)
+	}
+	if v.pull.State == forge.Open || s.CheckState == slipway.CheckPending {
+		if err := v.setCheck(ctx, page.Check); err != nil {
+			return err
+		}
+	}
+	v.remember(r)
+	return v.save(ctx)
+}
+
+// remember makes r the newest report. One that promises the same as the last is the same report, and was posted when that was: who
+// has read the one has read the other.
+func (v *visit) remember(r slipway.Report) {
+	s := &v.res.Status
+	r.PostedAt = metav1.NewMicroTime(v.Now())
+	s.BaseSHA = cmp.Or(r.Base, s.BaseSHA)
+	if v.pull.State == forge.Open {
+		s.MergedSHA = r.Merged
+	}
+	if s.Report != nil && s.Report.Head == r.Head && (s.Report.Base == "") == (r.Base == "") && slices.EqualFunc(s.Report.Applications, r.Applications, promiseAlike) {
+		r.PostedAt = s.Report.PostedAt
+		s.Report = &r
+		return
+	}
+	s.AddReport(r)
+}
+
+func promiseAlike(a, b slipway.ReportedApplication) bool {
+	return a.Namespace == b.Namespace && a.Name == b.Name && a.Environment == b.Environment && a.Digest == b.Digest
+}
+
+// say edits our comment, or creates it when there is none: first it is looked for by its marker, as the answer to its creation may
+// have been lost.
+func (v *visit) say(ctx context.Context, marker string, id int64, body string) (int64, error) {
+	if id == 0 {
+		found, err := v.find(ctx, marker, time.Time{})
+		if err != nil {
+			return 0, err
+		}
+		id = found
+	}
+	if id != 0 {
+		err := v.forge.EditComment(ctx, v.repo, v.pull.Number, id, body)
+		if err == nil || !errors.Is(err, forge.ErrNotFound) {
+			return id, err
+		}
+		v.log.Warn("our comment was deleted; a new one is made", "comment", id)
+	}
+	c, err := v.forge.CreateComment(ctx, v.repo, v.pull.Number, body)
+	return c.ID, err
+}
+
+// next says, for each environment that the change touches, how it gets there.
+func (v *visit) next(ctx context.Context, g *ground, c change.Change) ([]report.Environment, error) {
+	byName := map[string]*report.Environment{}
+	var names []string
+	for _, e := range g.policy.Environments {
+		names = append(names, e.Name)
+	}
+	listed := len(names)
+	for _, a := range c.Applications {
+		if a.Kind == change.Unchanged || a.Environment == "" {
+			continue
+		}
+		e := byName[a.Environment]
+		if e == nil {
+			e = &report.Environment{Name: a.Environment, Automated: true, BeforeMerge: g.policy.Named(a.Environment).BeforeMerge}
+			byName[a.Environment] = e
+			if !slices.Contains(names, a.Environment) {
+				names = append(names, a.Environment)
+			}
+		}
+		e.Automated = e.Automated && a.Automated
+		if e.Locked == "" {
+			held, err := v.heldBy(ctx, a.Namespace, a.Name)
+			if err != nil {
+				return nil, err
+			}
+			e.Locked = held
+		}
+	}
+	slices.Sort(names[listed:])
+	var next []report.Environment
+	for _, n := range names {
+		if e := byName[n]; e != nil {
+			next = append(next, *e)
+		}
+	}
+	return next, nil
+}

@@ -1,0 +1,69 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// repositories looks at repositories that something happened to without naming a pull request: a push, a check of a fork, an
+// installation. Each of their open pull requests is asked about.
+type repositories struct{ *Bot }
+
+// Reconcile lists the open pull requests of a repository, if somebody asked for that.
+func (r repositories) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	res := &slipway.Repository{}
+	if err := r.Reader.Get(ctx, req.NamespacedName, res); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !res.Due() {
+		return ctrl.Result{}, nil
+	}
+	asked, before := res.Spec.Asked, res.DeepCopy()
+	open, err := r.pass(ctx, res, asked.Reason)
+	var limited *forge.RateLimited
+	switch {
+	case errors.As(err, &limited):
+		return ctrl.Result{RequeueAfter: max(limited.After, time.Second)}, nil
+	case errors.Is(err, forge.ErrNotFound), errors.Is(err, forge.ErrUnauthorized), errors.Is(err, forge.ErrForbidden), errors.Is(err, errNoSite):
+		r.Log.Warn("a repository cannot be seen", "repository", res.Spec.Repository.FullName(), "error", err)
+		res.Status.LastError = clip(err.Error(), 1000)
+	case err != nil:
+		return ctrl.Result{}, err
+	default:
+		res.Status.OpenPullRequests, res.Status.LastError = open, ""
+	}
+	res.Status.ObservedAsked = asked.At
+	if err := r.Client.Status().Patch(ctx, res, client.MergeFrom(before)); err != nil {
+		return ctrl.Result{}, fmt.Errorf("saving the status of %s: %w", res.Name, err)
+	}
+	return ctrl.Result{}, nil
+}
+
+// pass asks about each open pull request, for the reason that the repository was asked about.
+func (r repositories) pass(ctx context.Context, res *slipway.Repository, reason string) (open int, err error) {
+	site, err := r.site(res.Spec.Forge, res.Spec.Host)
+	if err != nil {
+		return 0, err
+	}
+	ref := res.Spec.Repository
+	repo := forge.Repository{Forge: forge.Kind(res.Spec.Forge), Host: res.Spec.Host, ID: ref.ID, Owner: ref.Owner, Name: ref.Name,
+		CloneURL: ref.CloneURL, Installation: res.Spec.Installation}
+	pulls, err := site.OpenPullRequests(ctx, repo)
+	if err != nil {
+		return 0, fmt.Errorf("listing the open pull requests of %s: %w", repo.FullName(), err)
+	}
+	for _, p := range pulls {
+		if err := r.askFor(ctx, repo, p.Number, reason); err != nil {
+			return 0, err
+		}
+	}
+	return len(pulls), nil
+}

@@ -1,0 +1,137 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// reasonSweep is why the sweep asks for a look.
+const reasonSweep = "sweep"
+
+// sweeper finds what was missed: pull requests whose delivery was lost, that were closed unseen, or whose locks have ended.
+type sweeper struct{ *Bot }
+
+// Start sweeps at once and then at intervals, until the context ends. One replica does, the leader.
+func (s sweeper) Start(ctx context.Context) error {
+	for {
+		s.sweep(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(s.Sweep):
+		}
+	}
+}
+
+func (s sweeper) sweep(ctx context.Context) {
+	for _, site := range s.Sites {
+		repositories, err := site.Forge.Installed(ctx)
+		if err != nil {
+			s.Log.Warn("the installed repositories cannot be listed", "host", site.Host, "error", err)
+			continue
+		}
+		for _, r := range repositories {
+			if err := s.sweepRepository(ctx, site, r); err != nil {
+				s.Log.Warn("a repository could not be swept", "repository", r.FullName(), "error", err)
+			}
+		}
+	}
+	if err := s.sweepLocks(ctx); err != nil {
+		s.Log.Warn("locks could not be swept", "error", err)
+	}
+}
+
+// sweepRepository asks for a look at every open pull request, and at those that we think open and that are not. A look at one that is in
+// order costs little: nothing is rendered.
+func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Repository) error {
+	r.Forge, r.Host = site.Kind, site.Host
+	pulls, err := site.Forge.OpenPullRequests(ctx, r)
+	if err != nil {
+		return fmt.Errorf("listing open pull requests: %w", err)
+	}
+	open := map[int]bool{}
+	for _, p := range pulls {
+		open[p.Number] = true
+		if err := s.askFor(ctx, r, p.Number, reasonSweep); err != nil {
+			return err
+		}
+	}
+	known := &slipway.PullRequestList{}
+	if err := s.Client.List(ctx, known, client.InNamespace(s.Namespace)); err != nil {
+		return fmt.Errorf("listing pull requests: %w", err)
+	}
+	for _, k := range known.Items {
+		same := strings.EqualFold(k.Spec.Host, r.Host) && k.Spec.Repository.ID == r.ID
+		if !same || open[k.Spec.Number] || k.Status.State != "" && k.Status.State != slipway.StateOpen {
+			continue
+		}
+		if err := s.askFor(ctx, r, k.Spec.Number, reasonSweep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepLocks asks for a look at the pull requests whose locks have ended.
+func (s sweeper) sweepLocks(ctx context.Context) error {
+	locks := &slipway.LockList{}
+	if err := s.Client.List(ctx, locks, client.InNamespace(s.Namespace)); err != nil {
+		return fmt.Errorf("listing locks: %w", err)
+	}
+	for _, l := range locks.Items {
+		if !l.Expired(s.Now()) {
+			continue
+		}
+		o := l.Spec.Owner
+		key := types.NamespacedName{Namespace: s.Namespace, Name: slipway.PullRequestName(o.Host, o.RepositoryID, o.Number)}
+		if err := s.asked(ctx, key, slipway.Asked{At: metav1.NewMicroTime(s.Now()), Reason: "lock ended"}); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askFor asks for a look at a pull request, making its resource where there is none yet.
+func (b *Bot) askFor(ctx context.Context, r forge.Repository, number int, reason string) error {
+	key := types.NamespacedName{Namespace: b.Namespace, Name: slipway.PullRequestName(r.Host, r.ID, number)}
+	asked := slipway.Asked{At: metav1.NewMicroTime(b.Now()), Reason: reason}
+	err := b.asked(ctx, key, asked)
+	if !apierrors.IsNotFound(err) {
+		return err
+	}
+	res := &slipway.PullRequest{
+		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
+		Spec: slipway.PullRequestSpec{
+			Forge: string(r.Forge), Host: r.Host, Installation: r.Installation, Number: number, Asked: asked,
+			Repository: slipway.RepositoryRef{ID: r.ID, Owner: r.Owner, Name: r.Name, CloneURL: r.CloneURL},
+		},
+	}
+	if err := b.Client.Create(ctx, res); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("recording pull request %s#%d: %w", r.FullName(), number, err)
+	}
+	return nil
+}
+
+// asked writes a request for a look.
+func (b *Bot) asked(ctx context.Context, key types.NamespacedName, a slipway.Asked) error {
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"asked": map[string]any{"at": a.At, "reason": a.Reason, "delivery": nil}}})
+	if err != nil {
+		return fmt.Errorf("asking for a look at %s: %w", key.Name, err)
+	}
+	res := &slipway.PullRequest{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	if err := b.Client.Patch(ctx, res, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return fmt.Errorf("asking for a look at %s: %w", key.Name, err)
+	}
+	return nil
+}

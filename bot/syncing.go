@@ -1,0 +1,213 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/slipway-cd/slipway/bot/policy"
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// intent is what a sync would do, decided by what is so now.
+type intent struct {
+	ground *ground
+	// revision is the commit of this repository that is deployed.
+	revision git.Hash
+	apps     []aim
+	// refusal is why the command cannot be understood, or empty; gates are the policy's, of every environment concerned.
+	refusal string
+	gates   []policy.Gate
+	allowed bool
+}
+
+// aim is one application of a sync.
+type aim struct {
+	reach
+	revisions []string // one a source
+	broken    string   // why it cannot be rendered
+	moved     bool     // it is not what the report showed
+}
+
+// sync carries out a /sync, or goes on with it. Everything is decided again as long as an application has not been asked: the word given
+// for one head must not be kept for another.
+func (v *visit) sync(ctx context.Context, o order) error {
+	if o.Phase == slipway.CommandRunning {
+		return v.advance(ctx, o)
+	}
+	in, err := v.intend(ctx, o)
+	if err != nil {
+		return err
+	}
+	if !in.allowed {
+		reason := "Not everything that it needs is so."
+		if in.refusal != "" {
+			reason = escape(in.refusal)
+		}
+		return v.refuse(ctx, o, reason, in.gates)
+	}
+	now := metav1.NewMicroTime(v.Now())
+	o.Phase, o.StartedAt, o.Applications = slipway.CommandRunning, &now, nil
+	for _, a := range in.apps {
+		o.Applications = append(o.Applications, a.name())
+	}
+	if err := v.save(ctx); err != nil {
+		return err
+	}
+	v.log.Info("sync begins", "command", o.Text, "by", o.user.Login, "revision", in.revision, "applications", o.Applications, "key", o.OperationID)
+	v.Record(v.res, "Sync", fmt.Sprintf("%s by %s: %s at %s", clip(o.Text, 200), o.user.Login, strings.Join(o.Applications, ", "), in.revision))
+	return v.launch(ctx, o, in)
+}
+
+// intend decides what a /sync would do and whether it may.
+func (v *visit) intend(ctx context.Context, o order) (intent, error) {
+	g, err := v.stand(ctx)
+	if err != nil {
+		return intent{}, err
+	}
+	in := intent{ground: g}
+	if g.merged != nil {
+		in.revision = g.merged.Commit()
+	}
+	all, err := v.reachable(ctx, o.bound, g.policy)
+	if err != nil {
+		return intent{}, err
+	}
+	var picked []reach
+	if o.bound != nil {
+		if picked, in.refusal = choose(all, o.cmd.Targets); in.refusal != "" {
+			return in, nil
+		}
+	}
+	for _, r := range picked {
+		a := aim{reach: r}
+		if g.merged != nil {
+			if a, err = v.aim(ctx, g, r); err != nil {
+				return intent{}, err
+			}
+		}
+		in.apps = append(in.apps, a)
+	}
+	return in, v.weigh(ctx, o, &in)
+}
+
+// aim renders an application as it would be applied, and holds it against the report.
+func (v *visit) aim(ctx context.Context, g *ground, r reach) (aim, error) {
+	t, err := v.Pipeline.Target(ctx, change.TargetRequest{
+		App: r.app, Trusted: true, Seed: v.Seed,
+		Tree: func(_ int, s argo.ApplicationSource) *git.Tree {
+			if v.follows(s) {
+				return g.merged
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return aim{}, fmt.Errorf("rendering %s: %w", r.name(), err)
+	}
+	a := aim{reach: r, revisions: t.Revisions, moved: t.Digest != r.reported.Digest}
+	if t.Fault != nil {
+		a.broken = t.Fault.Error()
+	}
+	return a, nil
+}
+
+// weigh asks the policy, once for each environment concerned.
+func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
+	reviews, reviewers, err := v.reviews(ctx)
+	if err != nil {
+		return err
+	}
+	var environments []string
+	for _, a := range in.apps {
+		if !slices.Contains(environments, a.environment) {
+			environments = append(environments, a.environment)
+		}
+	}
+	if len(environments) == 0 { // nothing can be named before there is a report
+		environments = []string{""}
+	}
+	in.allowed = len(in.apps) > 0
+	for _, name := range environments {
+		rules := in.ground.policy.Named(name)
+		teams, err := v.teams(ctx, o.user, rules.Allow.Teams)
+		if err != nil {
+			return err
+		}
+		held, err := v.heldByOthers(ctx, in.apps, name)
+		if err != nil {
+			return err
+		}
+		d := policy.Evaluate(policy.Input{
+			Command: o.cmd, User: o.user, Permission: o.permission, Teams: teams, PullRequest: v.pull, Reviews: reviews, Reviewers: reviewers,
+			Trusted: v.res.Status.Trusted, Environment: rules, Fault: in.ground.fault, Report: in.reviewed(o, name), Locks: held,
+		})
+		in.allowed = in.allowed && d.Allowed
+		for _, gate := range d.Gates {
+			if len(environments) > 1 {
+				gate.Name = name + ": " + gate.Name
+			}
+			in.gates = append(in.gates, gate)
+		}
+	}
+	return nil
+}
+
+// reviewed holds the report of a command against what is so now, for one environment.
+func (in *intent) reviewed(o order, environment string) policy.Reviewed {
+	r := policy.Reviewed{Conflicts: len(in.ground.conflicts) > 0}
+	if o.bound != nil {
+		r.Posted, r.Head = true, o.bound.Head
+	}
+	for _, a := range in.apps {
+		switch {
+		case a.environment != environment:
+		case a.broken != "":
+			r.Broken = append(r.Broken, a.app.Name)
+		case a.moved:
+			r.Moved = append(r.Moved, a.app.Name)
+		}
+	}
+	return r
+}
+
+// reviews reads the verdicts on the pull request, and what those who approved may do now.
+func (v *visit) reviews(ctx context.Context) ([]forge.Review, map[int64]forge.Permission, error) {
+	reviews, err := v.forge.Reviews(ctx, v.repo, v.pull.Number)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading reviews: %w", err)
+	}
+	may := map[int64]forge.Permission{}
+	for _, r := range reviews {
+		if r.State != forge.Approved || r.User.ID == 0 {
+			continue
+		}
+		p, err := v.forge.Permission(ctx, v.repo, r.User)
+		if err != nil && !errors.Is(err, forge.ErrNotFound) {
+			return nil, nil, fmt.Errorf("reading the permission of %s: %w", r.User.Login, err)
+		}
+		may[r.User.ID] = p
+	}
+	return reviews, may, nil
+}
+
+// teams are those of the wanted teams that a user is in; nil where the forge does not tell.
+func (v *visit) teams(ctx context.Context, user forge.User, wanted []string) ([]string, error) {
+	members, ok := v.forge.(Members)
+	if !ok || len(wanted) == 0 {
+		return nil, nil
+	}
+	teams, err := members.Teams(ctx, v.repo, user, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("reading the teams of %s: %w", user.Login, err)
+	}
+	return append([]string{}, teams...), nil
+}
