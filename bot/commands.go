@@ -35,11 +35,18 @@ func (v *visit) open(ctx context.Context, c *slipway.Command) (order, error) {
 	if o.cmd.Verb == "" && o.cmd.Problem == "" {
 		o.cmd.Problem = "the command cannot be read" // it was recorded under other mentions
 	}
-	var err error
-	if o.permission, err = v.forge.Permission(ctx, v.repo, o.user); err != nil {
-		return o, fmt.Errorf("reading the permission of %s: %w", o.user.Login, err)
+	if c.Phase != slipway.CommandPending {
+		return o, nil // it was allowed; what is still to be decided asks again
 	}
-	return o, nil
+	return o, v.permit(ctx, &o)
+}
+
+// permit reads what the author of a command may do now.
+func (v *visit) permit(ctx context.Context, o *order) (err error) {
+	if o.permission, err = v.forge.Permission(ctx, v.repo, o.user); err != nil {
+		return fmt.Errorf("reading the permission of %s: %w", o.user.Login, err)
+	}
+	return nil
 }
 
 // vouch carries out the commands that come before the report: /ok-to-test lets a head be rendered, /diff asks for a new report.
@@ -78,7 +85,7 @@ func (v *visit) before(ctx context.Context, o order) error {
 	v.force = true
 	if o.cmd.Verb == command.OKToTest {
 		// The word is for the commit that its author was shown; the gate "report" has seen to it that this is the head.
-		v.res.Status.TrustedSHA, v.res.Status.TrustedBy = o.bound.Head, o.user.Login
+		v.res.Status.TrustedSHA, v.res.Status.TrustedBy = o.bound.Head, vouched+o.user.Login
 		v.log.Info("a head is vouched for", "head", o.bound.Head, "by", o.user.Login)
 		v.Record(v.res, "Vouched", fmt.Sprintf("%s vouched for %s", o.user.Login, o.bound.Head))
 	}
@@ -102,6 +109,10 @@ func (v *visit) obey(ctx context.Context) error {
 	for i := range v.res.Status.Commands {
 		c := &v.res.Status.Commands[i]
 		if c.Phase.Finished() {
+			continue
+		}
+		if v.pull.State == forge.Open && early(c.Text, v.Mentions) {
+			v.again(time.Millisecond) // it was heard too late for this look
 			continue
 		}
 		o, err := v.open(ctx, c)

@@ -56,15 +56,16 @@ func (v *visit) dismiss(ctx context.Context) error {
 		Title: "The pull request was closed", Summary: "Opening it again has it looked at again."})
 	if errors.Is(err, forge.ErrInvalid) || errors.Is(err, forge.ErrNotFound) {
 		v.log.Warn("the check of a closed pull request cannot be ended", "error", err)
-		return nil
+		err = nil
 	}
+	v.res.Status.CheckState = "" // opened again, it gets a new one
 	return err
 }
 
 // stale says whether a report may be out of date. What people say does not change what a merge would do.
 func (v *visit) stale() bool {
 	s := v.res.Status
-	if v.force || s.Report == nil || s.Report.Head != v.pull.Head.SHA || s.CheckState == slipway.CheckPending || s.BaseRef != v.pull.Base.Name {
+	if v.force || s.Report == nil || s.Report.Head != v.pull.Head.SHA || s.CheckState == slipway.CheckPending {
 		return true
 	}
 	if s.Trusted != (s.Report.Base != "") {
@@ -115,7 +116,7 @@ func (v *visit) between(ctx context.Context, g *ground, base, merged *git.Tree) 
 		return change.Change{}, fmt.Errorf("listing projects: %w", err)
 	}
 	in := change.Input{
-		Head: v.pull.Head.SHA, BaseTree: base, MergedTree: merged, Files: files, Applications: apps, Trusted: v.res.Status.Trusted, Seed: v.Seed,
+		Head: v.pull.Head.SHA, BaseTree: base, MergedTree: merged, Files: files, Applications: apps, Trusted: v.own(), Seed: v.Seed,
 		Project: func(name string) (*argo.AppProject, bool) {
 			for i := range projects.Items {
 				if p := &projects.Items[i]; p.Name == name && p.Namespace == v.Namespace {

@@ -171,6 +171,9 @@ func (v *visit) resume(ctx context.Context, o order, unasked []string) (over boo
 	if err := v.upToDate(ctx); err != nil {
 		return false, err
 	}
+	if err := v.permit(ctx, &o); err != nil {
+		return false, err
+	}
 	in, err := v.intend(ctx, o)
 	if err != nil {
 		return false, err
@@ -251,7 +254,9 @@ func (v *visit) diagnose(ctx context.Context, app *argo.Application) []string {
 // environment is that of an application, by the cluster and the newest report of the base's groups.
 func (v *visit) environment(app *argo.Application) string {
 	if v.ground != nil {
-		return v.ground.policy.Environment(app.Name, app.Labels)
+		if e := v.ground.policy.Environment(app.Name, app.Labels); e != "" {
+			return e
+		}
 	}
 	if r := v.res.Status.Report; r != nil {
 		if a := r.Application(app.Namespace, app.Name); a != nil {

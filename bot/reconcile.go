@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -82,7 +83,7 @@ func repositoryOf(s slipway.PullRequestSpec) forge.Repository {
 
 // look is one look, top to bottom. Every step can be repeated: a look that ends anywhere is begun again from the top.
 func (v *visit) look(ctx context.Context) error {
-	if !v.res.Due() {
+	if !v.res.Due() && !v.early() {
 		return v.goOn(ctx)
 	}
 	for _, step := range []func(context.Context) error{
@@ -101,6 +102,13 @@ func (v *visit) look(ctx context.Context) error {
 	}
 	v.res.Status.ObservedAsked = v.asked.At
 	return v.rest(ctx)
+}
+
+// early says whether a command waits that comes before a report.
+func (v *visit) early() bool {
+	return v.res.Status.State == slipway.StateOpen && slices.ContainsFunc(v.res.Status.Commands, func(c slipway.Command) bool {
+		return !c.Phase.Finished() && early(c.Text, v.Mentions)
+	})
 }
 
 // goOn continues what is under way without asking the forge anew: syncs that run, applications that are followed.

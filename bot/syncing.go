@@ -102,7 +102,7 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 // aim renders an application as it would be applied, and holds it against the report.
 func (v *visit) aim(ctx context.Context, g *ground, r reach) (aim, error) {
 	t, err := v.Pipeline.Target(ctx, change.TargetRequest{
-		App: r.app, Trusted: true, Seed: v.Seed,
+		App: r.app, Trusted: v.own(), Seed: v.Seed,
 		Tree: func(_ int, s argo.ApplicationSource) *git.Tree {
 			if v.follows(s) {
 				return g.merged

@@ -8,6 +8,9 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
+// vouched begins status.trustedBy where somebody's word, not the author's permission, made a head trusted.
+const vouched = "ok-to-test by "
+
 // judge says whether the head may be rendered: its author may write to the repository now, or someone who may has vouched for this very
 // commit.
 func (v *visit) judge(ctx context.Context) error {
@@ -17,20 +20,27 @@ func (v *visit) judge(ctx context.Context) error {
 	if err := v.vouch(ctx); err != nil {
 		return err
 	}
-	s := &v.res.Status
-	if s.TrustedSHA == v.pull.Head.SHA && s.TrustedBy != "" && !strings.EqualFold(s.TrustedBy, v.pull.Author.Login) {
-		s.Trusted = true
-		return nil
-	}
 	own, err := v.authored(ctx)
 	if err != nil {
 		return err
 	}
-	s.Trusted, s.TrustedSHA, s.TrustedBy = own, "", ""
-	if own {
-		s.TrustedSHA, s.TrustedBy = v.pull.Head.SHA, v.pull.Author.Login
+	s := &v.res.Status
+	switch {
+	case own:
+		s.Trusted, s.TrustedSHA, s.TrustedBy = true, v.pull.Head.SHA, v.pull.Author.Login
+	case s.TrustedSHA == v.pull.Head.SHA && strings.HasPrefix(s.TrustedBy, vouched):
+		s.Trusted = true
+	default:
+		s.Trusted, s.TrustedSHA, s.TrustedBy = false, "", ""
 	}
 	return nil
+}
+
+// own says whether what is rendered was written by someone with write permission, or merged by one. A head that was only vouched for is
+// rendered, but as a stranger's: without plugins, and with a cache of its own.
+func (v *visit) own() bool {
+	s := v.res.Status
+	return v.pull.State == forge.Merged || s.Trusted && !strings.HasPrefix(s.TrustedBy, vouched)
 }
 
 // authored says whether the head's author has write permission. The head of a fork is for the fork's owner to change, whoever opened the
