@@ -1,0 +1,7 @@
+// Package render turns an application's source at a commit into objects.
+//
+// It stands between engine/source, which finds the tree, and engine/change, which compares. What strangers wrote is rendered in
+// workers: long-lived processes of our own program, without credentials, environment, file system or network. A worker sees the
+// repository only through questions that its parent answers from git objects; the parent notes what was asked, and a result is
+// used again wherever the same answers would be given. A worker that dies, for whatever its templates did, costs one request.
+package render

@@ -1,0 +1,249 @@
+package kustomize
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"encoding/json"
+	"errors"
+
+	"sigs.k8s.io/yaml"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// edited is the kustomization that is built.
+type edited struct {
+	text       []byte
+	keepOrigin bool // its authors asked for origin annotations themselves
+}
+
+// edit applies the source's options to a kustomization, as `kustomize edit` would, and has it say where each object is from.
+func edit(files Files, req Request, file string, text []byte) (edited, error) {
+	k := map[string]any{}
+	if err := yaml.UnmarshalStrict(text, &k); err != nil {
+		return edited{}, yamlFault(errors.New(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")), file)
+	}
+	if k == nil {
+		k = map[string]any{}
+	}
+	e := editor{k: k, o: req.Options, files: files, dir: req.Path, file: file}
+	for _, step := range []func() error{e.names, e.images, e.replicas, e.labels, e.annotations, e.patches, e.components} {
+		if err := step(); err != nil {
+			return edited{}, err
+		}
+	}
+	keep := wants(k, "originAnnotations")
+	if !keep {
+		list, _ := k["buildMetadata"].([]any)
+		k["buildMetadata"] = append(slices.Clone(list), "originAnnotations")
+	}
+	out, err := yaml.Marshal(k)
+	if err != nil {
+		return edited{}, fmt.Errorf("writing the kustomization: %w", err)
+	}
+	return edited{text: out, keepOrigin: keep}, nil
+}
+
+type editor struct {
+	k     map[string]any
+	o     argo.ApplicationSourceKustomize
+	files Files
+	dir   string
+	file  string
+}
+
+func (e editor) fault(field, message string) error {
+	return &object.Fault{Place: object.Place{File: e.file}, Field: "spec.source.kustomize." + field, Message: message}
+}
+
+func (e editor) names() error {
+	for key, v := range map[string]string{"namePrefix": e.o.NamePrefix, "nameSuffix": e.o.NameSuffix, "namespace": e.o.Namespace} {
+		if v != "" {
+			e.k[key] = v
+		}
+	}
+	return nil
+}
+
+var tagged = regexp.MustCompile(`^(.+):([A-Za-z0-9_][A-Za-z0-9._-]*)$`)
+
+// image reads "[old=]new[:tag][@digest]".
+func image(text string) (map[string]any, bool) {
+	m := map[string]any{}
+	name, value, renamed := strings.Cut(text, "=")
+	if !renamed {
+		value = text
+	}
+	value, digest, _ := strings.Cut(value, "@")
+	tag := ""
+	if t := tagged.FindStringSubmatch(value); t != nil {
+		value, tag = t[1], t[2]
+	}
+	if !renamed {
+		name = value
+	} else if value != "" {
+		m["newName"] = value
+	}
+	m["name"] = name
+	if tag != "" {
+		m["newTag"] = tag
+	}
+	if digest != "" {
+		m["digest"] = digest
+	}
+	return m, name != "" && len(m) > 1
+}
+
+func (e editor) images() error {
+	var fresh []map[string]any
+	for i, text := range e.o.Images {
+		m, ok := image(string(text))
+		if !ok {
+			return e.fault(fmt.Sprintf("images[%d]", i), fmt.Sprintf("%q is no image: expected [old=]new[:tag|@digest]", text))
+		}
+		fresh = append(fresh, m)
+	}
+	e.replace("images", fresh)
+	return nil
+}
+
+// replace puts entries into a list of the kustomization, in the place of those of the same name.
+func (e editor) replace(key string, fresh []map[string]any) {
+	if len(fresh) == 0 {
+		return
+	}
+	names := map[any]int{}
+	list, _ := e.k[key].([]any)
+	list = slices.Clone(list)
+	for i, entry := range list {
+		if m, ok := entry.(map[string]any); ok {
+			names[m["name"]] = i
+		}
+	}
+	for _, m := range fresh {
+		if i, ok := names[m["name"]]; ok {
+			list[i] = m
+			continue
+		}
+		names[m["name"]] = len(list)
+		list = append(list, m)
+	}
+	e.k[key] = list
+}
+
+func (e editor) replicas() error {
+	var fresh []map[string]any
+	for i, r := range e.o.Replicas {
+		n := r.Count.IntValue()
+		if n < 0 || (n == 0 && r.Count.String() != "0") {
+			return e.fault(fmt.Sprintf("replicas[%d].count", i), fmt.Sprintf("%q is no number of replicas", r.Count.String()))
+		}
+		fresh = append(fresh, map[string]any{"name": r.Name, "count": n})
+	}
+	e.replace("replicas", fresh)
+	return nil
+}
+
+// add puts pairs into a map, and refuses those that it has already unless forced.
+func (e editor) add(into map[string]any, pairs map[string]string, field string, force bool) error {
+	for _, key := range slices.Sorted(maps.Keys(pairs)) {
+		if _, has := into[key]; has && !force {
+			return e.fault(field, fmt.Sprintf("the kustomization sets %s already", key))
+		}
+		into[key] = pairs[key]
+	}
+	return nil
+}
+
+func (e editor) labels() error {
+	if len(e.o.CommonLabels) == 0 {
+		return nil
+	}
+	if !e.o.LabelWithoutSelector {
+		into, _ := e.k["commonLabels"].(map[string]any)
+		into = maps.Clone(into)
+		if into == nil {
+			into = map[string]any{}
+		}
+		e.k["commonLabels"] = into
+		return e.add(into, e.o.CommonLabels, "commonLabels", e.o.ForceCommonLabels)
+	}
+	list, _ := e.k["labels"].([]any)
+	list = slices.Clone(list)
+	for i, entry := range list {
+		m, ok := entry.(map[string]any)
+		if !ok || m["includeSelectors"] == true || (m["includeTemplates"] == true) != e.o.LabelIncludeTemplates || m["fields"] != nil {
+			continue
+		}
+		pairs, _ := m["pairs"].(map[string]any)
+		m, pairs = maps.Clone(m), maps.Clone(pairs)
+		if pairs == nil {
+			pairs = map[string]any{}
+		}
+		m["pairs"], list[i], e.k["labels"] = pairs, m, list
+		return e.add(pairs, e.o.CommonLabels, "commonLabels", e.o.ForceCommonLabels)
+	}
+	pairs := map[string]any{}
+	e.k["labels"] = append(list, map[string]any{"pairs": pairs, "includeSelectors": false, "includeTemplates": e.o.LabelIncludeTemplates})
+	return e.add(pairs, e.o.CommonLabels, "commonLabels", true)
+}
+
+func (e editor) annotations() error {
+	if len(e.o.CommonAnnotations) == 0 {
+		return nil
+	}
+	into, _ := e.k["commonAnnotations"].(map[string]any)
+	into = maps.Clone(into)
+	if into == nil {
+		into = map[string]any{}
+	}
+	e.k["commonAnnotations"] = into
+	return e.add(into, e.o.CommonAnnotations, "commonAnnotations", e.o.ForceCommonAnnotations)
+}
+
+func (e editor) patches() error {
+	if len(e.o.Patches) == 0 {
+		return nil
+	}
+	list, _ := e.k["patches"].([]any)
+	list = slices.Clone(list)
+	for _, p := range e.o.Patches {
+		text, err := json.Marshal(p)
+		if err != nil {
+			return fmt.Errorf("writing a patch: %w", err)
+		}
+		var m map[string]any
+		if err := json.Unmarshal(text, &m); err != nil {
+			return fmt.Errorf("writing a patch: %w", err)
+		}
+		list = append(list, m)
+	}
+	e.k["patches"] = list
+	return nil
+}
+
+func (e editor) components() error {
+	list, _ := e.k["components"].([]any)
+	list = slices.Clone(list)
+	for _, c := range e.o.Components {
+		if e.o.IgnoreMissingComponents && !remote(c) {
+			if _, err := e.files.Stat(path.Join(e.dir, c)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+				continue
+			}
+		}
+		if !slices.Contains(list, any(c)) {
+			list = append(list, c)
+		}
+	}
+	if len(list) > 0 {
+		e.k["components"] = list
+	}
+	return nil
+}

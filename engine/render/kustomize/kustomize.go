@@ -1,0 +1,205 @@
+// Package kustomize builds kustomizations as `kustomize build` does, with kustomize's own code over a repository that is never
+// on disk. Nothing is fetched and no program is run: what would need either is refused by name before the build begins.
+//
+// It runs within a worker: a hostile kustomization costs at most that process.
+package kustomize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/kyaml/openapi"
+	"sigs.k8s.io/yaml"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render/manifest"
+)
+
+// Files is the repository. Real is a name with no symbolic link left in it.
+type Files interface {
+	fs.ReadFileFS
+	fs.ReadDirFS
+	fs.StatFS
+	Real(name string) (string, error)
+}
+
+// FileNames are the names of a kustomization, the first that is there counts.
+var FileNames = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+// Request is a kustomization and the edits to make to it first. Build variables are replaced in Options already.
+type Request struct {
+	Path    string // of its folder, from the repository's root
+	Options argo.ApplicationSourceKustomize
+	At      func(file string)
+}
+
+// Result is what a kustomization builds.
+type Result struct {
+	Objects  []object.Object
+	Warnings []string
+	// Tainted says that the build changed schemas of the whole process, so that another build here could come out differently.
+	Tainted bool
+}
+
+// Render builds a kustomization. A Fault in the error's chain says what its authors must mend; Tainted counts even then.
+func Render(ctx context.Context, files Files, req Request) (Result, error) {
+	var result Result
+	if req.Options.Version != "" {
+		result.Warnings = append(result.Warnings, "kustomize.version is not looked at: the built-in Kustomize is used")
+	}
+	file, text, err := find(files, req.Path)
+	if err != nil {
+		return result, err
+	}
+	if req.At != nil {
+		req.At(file)
+	}
+	top, err := edit(files, req, file, text)
+	if err != nil {
+		return result, err
+	}
+	s := survey{files: files, over: map[string][]byte{file: top.text}, places: map[string][]byte{file: text}, seen: map[string]bool{}}
+	err = s.folder(ctx, req.Path)
+	result.Tainted = s.openapi
+	result.Warnings = append(result.Warnings, s.warnings...)
+	if err != nil {
+		return result, err
+	}
+	built, err := build(repository{files: files, over: s.over}, req.Path)
+	if err != nil {
+		return result, s.explain(err, file)
+	}
+	result.Objects, err = collect(built, req.Path, file, top.keepOrigin)
+	return result, err
+}
+
+// find reads the kustomization of a folder.
+func find(files Files, dir string) (name string, text []byte, err error) {
+	for _, n := range FileNames {
+		name := path.Join(dir, n)
+		text, err := files.ReadFile(name)
+		if err == nil {
+			return name, text, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, fileFault(err, name)
+		}
+	}
+	return "", nil, &object.Fault{Place: object.Place{File: dir}, Message: "there is no kustomization.yaml in this folder"}
+}
+
+func build(repo repository, dir string) (m resmap.ResMap, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("kustomize failed: %v", p)
+		}
+	}()
+	return krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(repo, path.Join(root, dir))
+}
+
+const originKey = "config.kubernetes.io/origin"
+
+// collect takes the objects out, and the origin that was written on each for us off again.
+func collect(built resmap.ResMap, dir, file string, keepOrigin bool) ([]object.Object, error) {
+	var all []object.Object
+	for _, r := range built.Resources() {
+		text, err := r.MarshalJSON()
+		if err != nil {
+			return nil, fmt.Errorf("reading what kustomize built: %w", err)
+		}
+		place := object.Place{File: file}
+		objects, err := manifest.FromJSON(text, place)
+		if err != nil {
+			return nil, err
+		}
+		for i := range objects {
+			objects[i].Place = origin(objects[i], dir, place)
+			if !keepOrigin {
+				dropAnnotation(objects[i], originKey)
+			}
+		}
+		all = append(all, objects...)
+	}
+	return all, nil
+}
+
+// origin reads where an object was first written.
+func origin(o object.Object, dir string, fallback object.Place) object.Place {
+	var from struct{ Path, ConfiguredIn string }
+	if err := yaml.Unmarshal([]byte(o.GetAnnotations()[originKey]), &from); err != nil {
+		return fallback
+	}
+	for _, p := range []string{from.Path, from.ConfiguredIn} {
+		if p != "" {
+			return object.Place{File: path.Join(dir, p)}
+		}
+	}
+	return fallback
+}
+
+func dropAnnotation(o object.Object, key string) {
+	a := o.GetAnnotations()
+	if _, ok := a[key]; !ok {
+		return
+	}
+	delete(a, key)
+	if len(a) == 0 {
+		a = nil
+	}
+	o.SetAnnotations(a)
+}
+
+var rootedPath = regexp.MustCompile(regexp.QuoteMeta(root) + `/?`)
+
+// explain turns an error of kustomize's into a Fault. A file that cannot be read on its own is the likely cause, and gives a line.
+func (s *survey) explain(err error, file string) error {
+	for _, name := range slices.Sorted(maps.Keys(s.resources)) {
+		text, readErr := s.files.ReadFile(name)
+		if readErr != nil {
+			continue
+		}
+		if _, decodeErr := manifest.Decode(text, name); decodeErr != nil {
+			return decodeErr
+		}
+	}
+	message := rootedPath.ReplaceAllString(err.Error(), "")
+	return &object.Fault{Place: object.Place{File: s.mentioned(message, file)}, Message: strings.TrimSpace(message)}
+}
+
+// mentioned is the kustomization deepest down the chain that a message speaks of.
+func (s *survey) mentioned(message, fallback string) string {
+	for _, name := range s.order {
+		if dir := path.Dir(name); dir != "." && strings.Contains(message, "'"+dir+"'") {
+			fallback = name
+		}
+	}
+	return fallback
+}
+
+// fileFault turns what the repository itself causes into a Fault at a file.
+func fileFault(err error, name string) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return &object.Fault{Place: object.Place{File: name}, Message: p.Err.Error()}
+	}
+	return err
+}
+
+// wants says whether a kustomization asks for an entry of buildMetadata.
+func wants(k map[string]any, option string) bool {
+	list, _ := k["buildMetadata"].([]any)
+	return slices.Contains(list, any(option))
+}
+
+// Warm does what the first build of a process would otherwise have to wait for: kustomize reads Kubernetes' schemas once.
+func Warm() { openapi.Schema() }

@@ -1,0 +1,26 @@
+package render
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// limitMemory lets the process's data grow to limit and what the runtime needs beside the heap, no further.
+func limitMemory(limit int64) {
+	if raceDetector {
+		return // its shadow memory alone is larger
+	}
+	max := uint64(limit) + 512<<20
+	_ = syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: max, Max: max})
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+}
+
+// apart makes cmd the head of a process group that dies with us; isolated, it also has a network of its own without any way out.
+func apart(cmd *exec.Cmd, isolated bool) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if isolated {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC
+	}
+}
+
+const canIsolate = true

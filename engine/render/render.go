@@ -1,0 +1,200 @@
+package render
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// Options of a renderer. Command is required; the zero value of the others is the default that is named.
+type Options struct {
+	// Command starts a worker: a program and arguments that end in a call of Worker with standard input and output.
+	Command     []string
+	Workers     int           // 2: at work at one time, in each of the two pools
+	MemoryLimit int64         // 1 GiB for each worker
+	Timeout     time.Duration // 30 s for one render
+	CacheBytes  int64         // 128 MiB of results
+	Log         *slog.Logger  // discards
+}
+
+// Request is what to render.
+type Request struct {
+	Name      string // of the application's instance, which is the release name of a chart that gives none
+	Namespace string // of the destination
+	Project   string
+	Source    argo.ApplicationSource
+	Revision  string // for build variables
+	Tree      *git.Tree
+	Refs      map[string]*git.Tree // what $name in value files means
+	// KubeVersion and APIVersions are those of the destination, for charts.
+	KubeVersion string
+	APIVersions []string
+	// Trusted separates pools and cache: what an untrusted head rendered is never shown for a trusted one.
+	Trusted bool
+	// Seed makes random template functions repeatable, for reports. Empty for a sync: then they are random, and nothing is cached.
+	Seed []byte
+}
+
+// Result is what was rendered. Its objects are the caller's own.
+type Result struct {
+	Objects   []object.Object
+	Digest    string // of the objects; see object.Set
+	Tool      string // as in Argo CD's status.sourceType
+	Trace     git.Trace
+	RefTraces map[string]git.Trace
+	Warnings  []string
+	Fault     *object.Fault
+	Elapsed   time.Duration
+	Cached    bool
+}
+
+// Renderer renders sources in workers. It is safe for concurrent use.
+type Renderer struct {
+	opt       Options
+	isolate   atomic.Bool
+	trusted   *pool
+	untrusted *pool
+	cache     *cache
+}
+
+// New makes a renderer and begins to start its first worker.
+func New(opt Options) (*Renderer, error) {
+	if len(opt.Command) == 0 {
+		return nil, errors.New("render: no command for workers given")
+	}
+	if opt.Workers <= 0 {
+		opt.Workers = 2
+	}
+	if opt.MemoryLimit <= 0 {
+		opt.MemoryLimit = 1 << 30
+	}
+	if opt.Timeout <= 0 {
+		opt.Timeout = 30 * time.Second
+	}
+	if opt.CacheBytes <= 0 {
+		opt.CacheBytes = 128 << 20
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	r := &Renderer{opt: opt, cache: newCache(opt.CacheBytes)}
+	r.isolate.Store(canIsolate)
+	r.trusted, r.untrusted = newPool(r, opt.Workers), newPool(r, opt.Workers)
+	r.trusted.spare()
+	return r, nil
+}
+
+// Close ends the workers.
+func (r *Renderer) Close() {
+	r.trusted.close()
+	r.untrusted.close()
+}
+
+// Render renders a source. A mistake in the repository is in Result.Fault; an error is ours, the world's, or ctx's.
+func (r *Renderer) Render(ctx context.Context, req Request) (Result, error) {
+	began := time.Now()
+	result, err := r.render(ctx, req)
+	result.Elapsed = time.Since(began)
+	return result, err
+}
+
+func (r *Renderer) render(ctx context.Context, req Request) (Result, error) {
+	trees := library{"": req.Tree.Traced()}
+	for name, t := range req.Refs {
+		trees[name] = t.Traced()
+	}
+	if rendersNothing(req.Source) {
+		return Result{Digest: object.NewSet().Digest()}, nil
+	}
+	source, dir, tool, err := settle(trees[""], req)
+	if fault, ok := object.AsFault(err); ok {
+		return Result{Tool: tool, Fault: fault, Trace: trees[""].Trace()}, nil
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("rendering %s: %w", req.Name, err)
+	}
+	j := job{Tool: tool, Path: dir, Source: source, Name: req.Name, Namespace: req.Namespace, KubeVersion: req.KubeVersion,
+		APIVersions: req.APIVersions, Seed: req.Seed, Refs: slices.Sorted(maps.Keys(req.Refs))}
+	key, err := keyOf(j, req.Trusted)
+	if err != nil {
+		return Result{}, fmt.Errorf("rendering %s: %w", req.Name, err)
+	}
+	return r.cache.through(ctx, key, req, func() (*stored, error) {
+		s, err := r.inWorker(ctx, j, req, trees)
+		if err != nil {
+			return nil, fmt.Errorf("rendering %s: %w", req.Name, err)
+		}
+		return s, nil
+	})
+}
+
+// rendersNothing says whether a source is only there to be referred to.
+func rendersNothing(s argo.ApplicationSource) bool {
+	return s.Path == "" && s.Chart == "" && s.Ref != ""
+}
+
+// inWorker has a worker render a job.
+func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees library) (*stored, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.opt.Timeout, errDeadline)
+	defer cancel()
+	g, err := along(req.Tree, j.Path)
+	if err != nil {
+		return nil, err
+	}
+	j.Folders = g.folders
+	in := r.untrusted
+	if req.Trusted {
+		in = r.trusted
+	}
+	var o outcome
+	var blob []byte
+	err = in.with(ctx, func(p *process) (healthy bool, err error) {
+		o, blob, healthy, err = p.run(ctx, j, g.blob, trees)
+		return healthy, err
+	})
+	if err == nil && o.Error != "" {
+		err = errors.New(o.Error)
+	}
+	if err != nil {
+		return nil, err
+	}
+	trees.note(o.Uses)
+	s := &stored{tool: j.Tool, warnings: o.Warnings, fault: o.Fault, traces: map[string]git.Trace{}, size: int64(len(blob)), keep: !o.Random && o.Uses != nil}
+	for name, t := range trees {
+		s.traces[name] = t.Trace()
+	}
+	if s.objects, err = decode(o.Objects, blob); err != nil {
+		return nil, err
+	}
+	s.digest = object.NewSet(s.objects...).Digest()
+	return s, nil
+}
+
+// decode reads the objects that a worker wrote.
+func decode(list []written, blob []byte) ([]object.Object, error) {
+	out := make([]object.Object, 0, len(list))
+	for _, w := range list {
+		if w.Size < 0 || w.Size > len(blob) {
+			return nil, errors.New("a render worker sent objects that end too early")
+		}
+		var m map[string]any
+		if err := utiljson.Unmarshal(blob[:w.Size], &m); err != nil {
+			return nil, fmt.Errorf("reading an object from a render worker: %w", err)
+		}
+		blob = blob[w.Size:]
+		out = append(out, object.Object{Unstructured: &unstructured.Unstructured{Object: m}, Place: w.Place})
+	}
+	return out, nil
+}

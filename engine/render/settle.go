@@ -1,0 +1,180 @@
+package render
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"reflect"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+func empty(v any) bool { return reflect.ValueOf(v).Elem().IsZero() }
+
+// settle finds out what is to be rendered: the source with its folder's overrides and build variables put in, the folder, and
+// the tool. What it reads is noted in the tree's trace.
+func settle(tree *git.Traced, req Request) (source argo.ApplicationSource, dir, tool string, err error) {
+	source = *req.Source.DeepCopy()
+	if source.Chart == "" {
+		if dir, err = clean(source); err != nil {
+			return source, "", "", err
+		}
+		if source, err = override(tree, source, dir, req.Name); err != nil {
+			return source, "", "", err
+		}
+	}
+	if tool, err = explicit(source); err != nil {
+		return source, "", "", err
+	}
+	if err = unsupported(source, tool); err != nil {
+		return source, "", "", err
+	}
+	found, err := Tool(tree, dir)
+	if err != nil {
+		return source, "", "", err
+	}
+	if tool == "" {
+		tool = found
+	}
+	dir, err = tree.Real(dir)
+	if err != nil {
+		return source, "", "", fmt.Errorf("finding %s: %w", source.Path, err)
+	}
+	return substitute(source, req), dir, tool, nil
+}
+
+// override merges .argocd-source.yaml and .argocd-source-NAME.yaml of the folder into the source. They cannot change where it is.
+func override(tree *git.Traced, source argo.ApplicationSource, dir, app string) (argo.ApplicationSource, error) {
+	names := []string{".argocd-source.yaml"}
+	if app != "" && !strings.ContainsAny(app, "/\x00") {
+		names = append(names, ".argocd-source-"+app+".yaml")
+	}
+	merged := source
+	for _, name := range names {
+		file := path.Join(dir, name)
+		text, err := tree.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			merged, err = patch(merged, text)
+		}
+		if err != nil {
+			return source, &object.Fault{Place: object.Place{File: file}, Message: err.Error()}
+		}
+	}
+	merged.RepoURL, merged.Path, merged.Chart, merged.TargetRevision = source.RepoURL, source.Path, source.Chart, source.TargetRevision
+	merged.Ref = source.Ref
+	return merged, nil
+}
+
+// patch is a JSON merge patch (RFC 7386), written as YAML.
+func patch(source argo.ApplicationSource, text []byte) (argo.ApplicationSource, error) {
+	var change any
+	if err := yaml.Unmarshal(text, &change); err != nil {
+		return source, err
+	}
+	raw, err := json.Marshal(source)
+	if err != nil {
+		return source, err
+	}
+	var before any
+	if err := json.Unmarshal(raw, &before); err != nil {
+		return source, err
+	}
+	if raw, err = json.Marshal(mergePatch(before, change)); err != nil {
+		return source, err
+	}
+	var after argo.ApplicationSource
+	return after, errors.Join(json.Unmarshal(raw, &after))
+}
+
+func mergePatch(before, change any) any {
+	c, ok := change.(map[string]any)
+	if !ok {
+		if change == nil {
+			return before // an empty file changes nothing
+		}
+		return change
+	}
+	b, ok := before.(map[string]any)
+	if !ok {
+		b = map[string]any{}
+	}
+	for key, v := range c {
+		if v == nil {
+			delete(b, key)
+			continue
+		}
+		b[key] = mergePatch(b[key], v)
+	}
+	return b
+}
+
+// variables are those that a build sees.
+func variables(source argo.ApplicationSource, req Request) map[string]string {
+	short := func(n int) string { return req.Revision[:min(n, len(req.Revision))] }
+	return map[string]string{
+		"ARGOCD_APP_NAME": req.Name, "ARGOCD_APP_NAMESPACE": req.Namespace, "ARGOCD_APP_PROJECT_NAME": req.Project,
+		"ARGOCD_APP_REVISION": req.Revision, "ARGOCD_APP_REVISION_SHORT": short(7), "ARGOCD_APP_REVISION_SHORT_8": short(8),
+		"ARGOCD_APP_SOURCE_REPO_URL": source.RepoURL, "ARGOCD_APP_SOURCE_PATH": source.Path,
+		"ARGOCD_APP_SOURCE_TARGET_REVISION": source.TargetRevision,
+	}
+}
+
+// substitute puts build variables into the fields where Argo CD does: $NAME and ${NAME}, $$ for a dollar, nothing for unknown names.
+func substitute(source argo.ApplicationSource, req Request) argo.ApplicationSource {
+	vars := variables(source, req)
+	fill := func(s string) string {
+		return os.Expand(s, func(name string) string {
+			if name == "$" {
+				return "$"
+			}
+			return vars[name]
+		})
+	}
+	if h := source.Helm; h != nil {
+		for i := range h.Parameters {
+			h.Parameters[i].Value = fill(h.Parameters[i].Value)
+		}
+		for i, f := range h.ValueFiles {
+			h.ValueFiles[i] = fillFile(f, vars, fill)
+		}
+		for i := range h.FileParameters {
+			h.FileParameters[i].Path = fillFile(h.FileParameters[i].Path, vars, fill)
+		}
+	}
+	if k := source.Kustomize; k != nil {
+		for i, image := range k.Images {
+			k.Images[i] = argo.KustomizeImage(fill(string(image)))
+		}
+		for key, v := range k.CommonLabels {
+			k.CommonLabels[key] = fill(v)
+		}
+		for key, v := range k.CommonAnnotations {
+			if k.CommonAnnotationsEnvsubst {
+				k.CommonAnnotations[key] = fill(v)
+			}
+		}
+	}
+	return source
+}
+
+// fillFile leaves the "$name" alone with which a file of another source begins.
+func fillFile(file string, vars map[string]string, fill func(string) string) string {
+	if rest, ok := strings.CutPrefix(file, "$"); ok && !strings.HasPrefix(rest, "{") {
+		name, _, _ := strings.Cut(rest, "/")
+		if _, isVariable := vars[name]; !isVariable {
+			return "$" + name + fill(strings.TrimPrefix(rest, name))
+		}
+	}
+	return fill(file)
+}

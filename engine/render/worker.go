@@ -1,0 +1,147 @@
+package render
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render/directory"
+	"github.com/slipway-cd/slipway/engine/render/helm"
+	"github.com/slipway-cd/slipway/engine/render/kustomize"
+)
+
+// Worker serves jobs until in ends. It takes the whole process over: memory and stack are limited, network and standard output
+// are taken away. It is the body of a command that Options.Command names.
+func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
+	harden()
+	w := worker{link: newLink(in, out)}
+	for {
+		f, err := w.link.receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+		switch f.kind {
+		case kindWarm:
+			kustomize.Warm()
+		case kindJob:
+			err = w.serve(ctx, f)
+		default:
+			err = fmt.Errorf("unexpected frame %q", f.kind)
+		}
+		if err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+	}
+}
+
+type worker struct {
+	link   *link
+	driver helm.Driver
+}
+
+// rendered is what all renderers yield.
+type rendered struct {
+	objects  []object.Object
+	warnings []string
+	random   bool
+	tainted  bool
+}
+
+func (w *worker) serve(ctx context.Context, f frame) error {
+	var j job
+	if err := f.read(&j); err != nil {
+		return err
+	}
+	files := newKept(w.link, "")
+	if err := files.take(j.Folders, f.blob); err != nil {
+		return err
+	}
+	refs := map[string]*kept{}
+	for _, name := range j.Refs {
+		refs[name] = newKept(w.link, name)
+	}
+	got, err := w.render(ctx, j, files, refs)
+	uses := files.uses
+	for _, r := range refs {
+		maps.Copy(uses, r.uses)
+		if files.err == nil {
+			files.err = r.err
+		}
+	}
+	if files.err != nil {
+		return files.err
+	}
+	o := outcome{Warnings: got.warnings, Random: got.random, Tainted: got.tainted, Uses: slices.Collect(maps.Keys(uses))}
+	var blob [][]byte
+	if fault, ok := object.AsFault(err); ok {
+		o.Fault = fault
+	} else if err != nil {
+		o.Error = err.Error()
+	} else if o.Objects, blob, err = encode(got.objects); err != nil {
+		o.Error = err.Error()
+	}
+	err = w.link.send(kindDone, o, blob...)
+	if errors.Is(err, errTooMuch) {
+		o.Objects, o.Fault = nil, &object.Fault{Place: object.Place{File: j.Path}, Message: fmt.Sprintf("renders more than %d MiB", maxBlob>>20)}
+		err = w.link.send(kindDone, o)
+	}
+	return err
+}
+
+func encode(objects []object.Object) ([]written, [][]byte, error) {
+	list, blob := make([]written, len(objects)), make([][]byte, len(objects))
+	for i, o := range objects {
+		text, err := json.Marshal(o.Unstructured.Object)
+		if err != nil {
+			return nil, nil, fmt.Errorf("writing %s: %w", o.ID(), err)
+		}
+		list[i], blob[i] = written{Size: len(text), Place: o.Place}, text
+	}
+	return list, blob, nil
+}
+
+func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string]*kept) (got rendered, err error) {
+	at := func(file string) { _ = w.link.send(kindAt, progress{file}) } // a broken pipe shows at the next frame
+	defer func() {
+		if p := recover(); p != nil {
+			got.tainted = true
+			err = &object.Fault{Place: object.Place{File: j.Path}, Message: fmt.Sprintf("the renderer failed: %v", p)}
+		}
+	}()
+	switch j.Tool {
+	case Directory:
+		req := directory.Request{Path: j.Path}
+		if j.Source.Directory != nil {
+			req.Options = *j.Source.Directory
+		}
+		r, err := directory.Render(ctx, files, req)
+		return rendered{objects: r.Objects, warnings: r.Warnings}, err
+	case Kustomize:
+		req := kustomize.Request{Path: j.Path, At: at}
+		if j.Source.Kustomize != nil {
+			req.Options = *j.Source.Kustomize
+		}
+		r, err := kustomize.Render(ctx, files, req)
+		return rendered{objects: r.Objects, warnings: r.Warnings, tainted: r.Tainted}, err
+	case Helm:
+		req := helm.Request{Path: j.Path, Release: j.Name, Namespace: j.Namespace, KubeVersion: j.KubeVersion, APIVersions: j.APIVersions,
+			Seed: j.Seed, At: at, Refs: map[string]helm.Files{}}
+		if j.Source.Helm != nil {
+			req.Options = *j.Source.Helm
+		}
+		for name, r := range refs {
+			req.Refs[name] = r
+		}
+		r, err := w.driver.Render(ctx, files, req)
+		return rendered{objects: r.Objects, warnings: r.Warnings, random: r.Random}, err
+	}
+	return rendered{}, fmt.Errorf("there is no renderer %q", j.Tool)
+}
