@@ -1,0 +1,127 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/settings"
+)
+
+// Cluster is one cluster that applications are delivered to. It is safe for concurrent use.
+type Cluster struct {
+	registered settings.Cluster
+	excluded   func(schema.GroupKind) bool
+	tracking   compare.Tracking
+	log        *slog.Logger
+	dynamic    dynamic.Interface
+	discovery  *discovery.DiscoveryClient
+	everywhere *subscribers // those of all clusters
+	here       subscribers
+
+	served  served
+	schemas schemas
+	cache   cache
+	answers answers
+
+	// connecting holds one token: who has it connects, and the others wait for what comes of it.
+	connecting chan struct{}
+	mu         sync.Mutex
+	version    string
+	failure    error
+	failedAt   time.Time
+}
+
+func newCluster(r settings.Cluster, config *rest.Config, now settings.Settings, of *Clusters) (*Cluster, error) {
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection: %w", err)
+	}
+	objects, err := dynamic.NewForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection: %w", err)
+	}
+	kinds, err := discovery.NewDiscoveryClientForConfigAndClient(config, client)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection: %w", err)
+	}
+	c := &Cluster{
+		registered: r, tracking: trackingOf(now), log: of.log.With("cluster", r.Name), dynamic: objects, discovery: kinds,
+		excluded:   func(gk schema.GroupKind) bool { return now.Excluded(gk, r.Server) },
+		everywhere: &of.subscribers, connecting: make(chan struct{}, 1),
+	}
+	c.schemas.documents = of.documents
+	return c, nil
+}
+
+// Name is the name it is registered under, Server its API server's URL.
+func (c *Cluster) Name() string   { return c.registered.Name }
+func (c *Cluster) Server() string { return c.registered.Server }
+
+// KubeVersion is the API server's version, such as "v1.36.3".
+func (c *Cluster) KubeVersion() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}
+
+// Tracking is how objects in this cluster are marked.
+func (c *Cluster) Tracking() compare.Tracking { return c.tracking }
+
+// Subscribe has f called when an object tracked by an application changes: its content, or its health. f must not block.
+func (c *Cluster) Subscribe(f func(app string, id object.ID)) (cancel func()) {
+	return c.here.add(func(_ *Cluster, app string, id object.ID) { f(app, id) })
+}
+
+// retryConnecting is how long a cluster that could not be reached is taken to be out of reach still, so that a hundred
+// applications do not each wait for it.
+const retryConnecting = 5 * time.Second
+
+// connect asks the server for its version and kinds, once; later it only sees to it that the kinds are not too old.
+func (c *Cluster) connect(ctx context.Context) error {
+	select {
+	case c.connecting <- struct{}{}:
+		defer func() { <-c.connecting }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	c.mu.Lock()
+	version, failure, failedAt := c.version, c.failure, c.failedAt
+	c.mu.Unlock()
+	if version != "" {
+		c.refreshIfOld(ctx)
+		return nil
+	}
+	if failure != nil && time.Since(failedAt) < retryConnecting {
+		return failure
+	}
+	info, err := retried(ctx, callTimeout, c.discovery.ServerVersionWithContext)
+	if err == nil {
+		err = c.refresh(ctx)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failure, c.failedAt = err, time.Now()
+	if ctx.Err() != nil {
+		c.failure = nil // the caller's haste says nothing about the cluster
+	}
+	if err != nil {
+		return err
+	}
+	c.version = info.GitVersion
+	return nil
+}
+
+// close ends the watches.
+func (c *Cluster) close() {
+	c.cache.close()
+}

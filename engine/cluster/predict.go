@@ -1,0 +1,78 @@
+package cluster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// answers are those of dry runs, by what they depend on.
+type answers struct {
+	mu  sync.Mutex
+	all map[[sha256.Size]byte]*unstructured.Unstructured
+}
+
+// answersKept bounds the memory.
+const answersKept = 2000
+
+// Predict asks the server, by a dry run, what applying desired would make of live, for compare.Predicted to hold against live: it
+// knows the server's defaults and webhooks. The answer is remembered while neither changes. It is nil where a dry run cannot
+// tell, because fields are yet to be taken over from client-side managers: then what compare.Drift found stands.
+func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	changed, err := compare.TakeOver(live.DeepCopy(), c.Schema())
+	if err != nil || changed {
+		return nil, nil
+	}
+	key, err := answerKey(desired, live)
+	if err != nil {
+		return nil, fmt.Errorf("predicting %s: %w", object.IDOf(desired), err)
+	}
+	if u, ok := c.answers.find(key); ok {
+		return u, nil
+	}
+	applied, err := c.Apply(ctx, desired, ApplyOptions{DryRun: true})
+	if err != nil {
+		return nil, err
+	}
+	c.answers.keep(key, applied.Object)
+	return applied.Object, nil
+}
+
+// answerKey leaves out of live what changes without changing the answer.
+func answerKey(desired, live *unstructured.Unstructured) ([sha256.Size]byte, error) {
+	entries := live.GetManagedFields()
+	for i := range entries {
+		entries[i].Time = nil
+	}
+	b, err := json.Marshal([]any{desired.Object, content(live), entries})
+	return sha256.Sum256(b), err
+}
+
+func (a *answers) find(key [sha256.Size]byte) (*unstructured.Unstructured, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	u, ok := a.all[key]
+	return u, ok
+}
+
+func (a *answers) keep(key [sha256.Size]byte, u *unstructured.Unstructured) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.all == nil {
+		a.all = map[[sha256.Size]byte]*unstructured.Unstructured{}
+	}
+	for old := range a.all {
+		if len(a.all) < answersKept {
+			break
+		}
+		delete(a.all, old)
+	}
+	a.all[key] = u
+}

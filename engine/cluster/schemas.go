@@ -1,0 +1,176 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/openapi"
+	"k8s.io/kube-openapi/pkg/spec3"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
+
+	"github.com/slipway-cd/slipway/engine/compare"
+)
+
+// schemas are the OpenAPI documents of the group versions that were asked for, as the server has them.
+type schemas struct {
+	documents *documents
+	loading   sync.Mutex
+	index     map[string]openapi.GroupVersionWithContext
+	indexedAt time.Time
+	now       atomic.Pointer[typeConverters]
+}
+
+// indexFor is how long the list of documents and their hashes is believed.
+const indexFor = time.Minute
+
+// Schema types objects by the documents that Live has loaded so far. A kind whose document could not be loaded gives the reason
+// as an error, for that kind only. The value does not change when more are loaded.
+func (c *Cluster) Schema() compare.Schema {
+	if now := c.schemas.now.Load(); now != nil {
+		return *now
+	}
+	return nil
+}
+
+// loadSchemas loads the documents of group versions that are not loaded, or have changed. What fails is remembered in place of
+// the document until the next call.
+func (c *Cluster) loadSchemas(ctx context.Context, wanted map[schema.GroupVersion]bool) {
+	s := &c.schemas
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	if time.Since(s.indexedAt) > indexFor || s.lacks(wanted) {
+		paths, err := retried(ctx, callTimeout, c.discovery.OpenAPIV3WithContext(ctx).PathsWithContext)
+		if err != nil {
+			c.log.Warn("cannot list schemas", "error", err)
+		} else {
+			s.index, s.indexedAt = paths, time.Now()
+		}
+	}
+	next := typeConverters{}
+	if now := s.now.Load(); now != nil {
+		maps.Copy(next, *now)
+	}
+	for gv := range wanted {
+		next[gv] = s.load(ctx, gv)
+	}
+	s.now.Store(&next)
+}
+
+// lacks says that a wanted document is not in the index: perhaps its definition is newer.
+func (s *schemas) lacks(wanted map[schema.GroupVersion]bool) bool {
+	if time.Since(s.indexedAt) < missAgain {
+		return false
+	}
+	for gv := range wanted {
+		if _, ok := s.index[documentPath(gv)]; !ok {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *schemas) load(ctx context.Context, gv schema.GroupVersion) typeConverter {
+	document, ok := s.index[documentPath(gv)]
+	if !ok {
+		return typeConverter{err: fmt.Errorf("the cluster gives no schema for %s", gv)}
+	}
+	types, err := s.documents.types(ctx, document)
+	if err != nil {
+		return typeConverter{err: fmt.Errorf("reading the schema of %s: %w", gv, err)}
+	}
+	return typeConverter{types: types}
+}
+
+func documentPath(gv schema.GroupVersion) string {
+	if gv.Group == "" {
+		return "api/" + gv.Version
+	}
+	return "apis/" + gv.String()
+}
+
+// documents keeps read documents by their hash: clusters of one version share them.
+type documents struct {
+	mu  sync.Mutex
+	all map[string]managedfields.TypeConverter
+}
+
+// documentsKept bounds the memory: a document of Kubernetes' own takes a few megabytes.
+const documentsKept = 256
+
+func newDocuments() *documents {
+	return &documents{all: map[string]managedfields.TypeConverter{}}
+}
+
+func (d *documents) types(ctx context.Context, from openapi.GroupVersionWithContext) (managedfields.TypeConverter, error) {
+	key := from.ServerRelativeURL()
+	hashed := strings.Contains(key, "hash=")
+	d.mu.Lock()
+	types, ok := d.all[key]
+	d.mu.Unlock()
+	if ok && hashed {
+		return types, nil
+	}
+	text, err := retried(ctx, callTimeout, func(ctx context.Context) ([]byte, error) {
+		return from.SchemaWithContext(ctx, runtime.ContentTypeJSON)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var document spec3.OpenAPI
+	if err := json.Unmarshal(text, &document); err != nil {
+		return nil, err
+	}
+	if document.Components == nil {
+		return nil, errors.New("the document describes no kinds")
+	}
+	types, err = managedfields.NewTypeConverter(document.Components.Schemas, false)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for old := range d.all {
+		if len(d.all) < documentsKept {
+			break
+		}
+		delete(d.all, old)
+	}
+	d.all[key] = types
+	return types, nil
+}
+
+// typeConverters types objects by the document of their group version.
+type typeConverters map[schema.GroupVersion]typeConverter
+
+type typeConverter struct {
+	types managedfields.TypeConverter
+	err   error
+}
+
+var _ managedfields.TypeConverter = typeConverters{}
+
+func (t typeConverters) ObjectToTyped(o runtime.Object, options ...typed.ValidationOptions) (*typed.TypedValue, error) {
+	gv := o.GetObjectKind().GroupVersionKind().GroupVersion()
+	of, ok := t[gv]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("the schema of %s has not been loaded", gv)
+	case of.err != nil:
+		return nil, of.err
+	}
+	return of.types.ObjectToTyped(o, options...)
+}
+
+func (t typeConverters) TypedToObject(v *typed.TypedValue) (runtime.Object, error) {
+	return managedfields.NewDeducedTypeConverter().TypedToObject(v)
+}
