@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -30,12 +31,17 @@ var _ Recorder = Resources{}
 
 // Record writes spec.asked of the resource, which is created when there is none. spec.asked.at only moves forward.
 func (rs Resources) Record(ctx context.Context, a Ask) error {
-	const attempts = 10
+	const attempts = 50 // with those who write at the same time
 	for attempt := 1; ; attempt++ {
 		err := rs.once(ctx, a)
 		again := apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
-		if err == nil || !again || attempt == attempts || ctx.Err() != nil {
+		if err == nil || !again || attempt == attempts {
 			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(rand.N(10 * time.Millisecond)):
 		}
 	}
 }
