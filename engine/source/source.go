@@ -1,0 +1,204 @@
+// Package source finds the tree that an application's source names: which repository, at which commit.
+//
+// It stands between engine/git, which keeps the repositories, and engine/render. It fetches when what is at hand is too old to
+// answer, and then at most as often as Argo CD would. Only branches and tags are ever looked at here; what pull requests bring is
+// handed to renders by those who know that it is one.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// Times of fetching.
+const (
+	maxAge     = 3 * time.Minute  // how old branches and tags may be
+	missAge    = 10 * time.Second // how old they may be when a revision is not among them
+	failureAge = 10 * time.Second // how long a failure is not tried again, except by those who ask for fresh
+)
+
+// Deps are what sources need.
+type Deps struct {
+	Store *git.Store
+	// Credentials finds what a repository is shown for a project; nil, or a nil Auth, is anonymous.
+	Credentials func(ctx context.Context, repoURL, project string) (git.Auth, error)
+	Log         *slog.Logger // discards
+	Now         func() time.Time
+}
+
+// Sources finds trees. It is safe for concurrent use.
+type Sources struct {
+	deps Deps
+
+	mu    sync.Mutex
+	repos map[*git.Mirror]*state
+}
+
+// state is what is known of a repository's freshness.
+type state struct {
+	mu      sync.Mutex
+	fetched time.Time
+	failed  time.Time
+	err     error
+}
+
+// New makes sources.
+func New(deps Deps) (*Sources, error) {
+	if deps.Store == nil {
+		return nil, errors.New("source: no store given")
+	}
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	if deps.Now == nil {
+		deps.Now = time.Now
+	}
+	return &Sources{deps: deps, repos: map[*git.Mirror]*state{}}, nil
+}
+
+// Query is a source's repository and revision.
+type Query struct {
+	RepoURL   string
+	Project   string // whose credentials are used
+	Revision  string // as in targetRevision
+	TagPrefix string
+	Fresh     bool // fetch first, however young what is at hand is
+}
+
+// Tree is At for a source without a project or tag prefix.
+func (s *Sources) Tree(ctx context.Context, repoURL, revision string, fresh bool) (*git.Tree, error) {
+	return s.At(ctx, Query{RepoURL: repoURL, Revision: revision, Fresh: fresh})
+}
+
+// At finds the tree of a source. An error with an *object.Fault in its chain says that the source is wrong: it names no such
+// revision, or something that is not rendered. Others are the world's.
+func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
+	commit, err := s.Resolve(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := s.deps.Store.Mirror(q.RepoURL).Repository().Tree(ctx, commit)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s at %s: %w", NormalizeURL(q.RepoURL), commit, err)
+	}
+	return tree, nil
+}
+
+// Resolve finds the commit of a source.
+func (s *Sources) Resolve(ctx context.Context, q Query) (git.Hash, error) {
+	if err := check(q); err != nil {
+		return "", err
+	}
+	repo := s.deps.Store.Mirror(q.RepoURL).Repository()
+	if h := git.Hash(q.Revision); h.IsFull() && !q.Fresh && repo.Has(ctx, h) {
+		return h, nil // a commit never changes
+	}
+	age := maxAge
+	if q.Fresh {
+		age = 0
+	}
+	if err := s.fetch(ctx, q, age); err != nil {
+		return "", err
+	}
+	commit, err := repo.ResolveTagged(ctx, q.TagPrefix, q.Revision)
+	if errors.Is(err, git.ErrUnknownRevision) && !q.Fresh {
+		if err := s.fetch(ctx, q, missAge); err != nil {
+			return "", err
+		}
+		commit, err = repo.ResolveTagged(ctx, q.TagPrefix, q.Revision)
+	}
+	if errors.Is(err, git.ErrUnknownRevision) {
+		return "", &object.Fault{Field: "spec.source.targetRevision",
+			Message: fmt.Sprintf("unable to resolve %q to a commit of %s", q.Revision, NormalizeURL(q.RepoURL)), Hint: "is it pushed?"}
+	}
+	if err != nil {
+		return "", fmt.Errorf("resolving %q of %s: %w", q.Revision, NormalizeURL(q.RepoURL), err)
+	}
+	return commit, nil
+}
+
+// check refuses by name what is no Git repository.
+func check(q Query) error {
+	switch {
+	case q.RepoURL == "":
+		return &object.Fault{Field: "spec.source.repoURL", Message: "is missing"}
+	case strings.HasPrefix(q.RepoURL, "oci://"):
+		return &object.Fault{Field: "spec.source.repoURL", Message: "OCI artifacts are not fetched by this version", Hint: "Git repositories are"}
+	}
+	return nil
+}
+
+// fetch fetches unless what is at hand is younger than age.
+func (s *Sources) fetch(ctx context.Context, q Query, age time.Duration) error {
+	mirror := s.deps.Store.Mirror(q.RepoURL)
+	st := s.state(mirror)
+	now := s.deps.Now()
+	if done, err := st.recent(now, age); done {
+		return err
+	}
+	var auth git.Auth
+	if s.deps.Credentials != nil {
+		var err error
+		if auth, err = s.deps.Credentials(ctx, q.RepoURL, q.Project); err != nil {
+			return fmt.Errorf("credentials of %s: %w", NormalizeURL(q.RepoURL), err)
+		}
+	}
+	err := mirror.Fetch(ctx, auth)
+	if errors.Is(err, git.ErrRefused) {
+		return &object.Fault{Field: "spec.source.repoURL", Message: err.Error()}
+	}
+	if err != nil && ctx.Err() != nil {
+		return err // the caller's patience, which says nothing about the repository
+	}
+	st.note(now, s.deps.Now(), err)
+	if err != nil {
+		s.deps.Log.Warn("fetching a repository", "repo", NormalizeURL(q.RepoURL), "error", err.Error())
+	}
+	return err
+}
+
+func (s *Sources) state(m *git.Mirror) *state {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, ok := s.repos[m]
+	if !ok {
+		st = &state{}
+		s.repos[m] = st
+	}
+	return st
+}
+
+// recent says whether there is an answer already: a fetch young enough, or a failure too young to try again.
+func (st *state) recent(now time.Time, age time.Duration) (bool, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if age == 0 {
+		return false, nil
+	}
+	if st.err != nil && now.Sub(st.failed) < failureAge {
+		return true, st.err
+	}
+	return !st.fetched.IsZero() && now.Sub(st.fetched) < age, nil
+}
+
+// note remembers a fetch; what it brought is as old as its beginning.
+func (st *state) note(began, ended time.Time, err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.err = err
+	if err != nil {
+		st.failed = ended
+		return
+	}
+	if began.After(st.fetched) {
+		st.fetched = began
+	}
+}
