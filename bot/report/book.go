@@ -1,0 +1,73 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/slipway-cd/slipway/engine/change"
+)
+
+// book fills a body up to a limit, in characters. What must be there comes first; a section that does not fit is put in without its
+// diffs, and one that does not fit even then is counted.
+type book struct {
+	limit    int
+	used     int
+	body     strings.Builder
+	dropped  int  // sections left out
+	shortend bool // sections put in without their diffs
+}
+
+// must writes what may not be missing. Its parts are bounded by whoever makes them; the limit holds all the same.
+func (b *book) must(s string) {
+	if n := utf8.RuneCountInString(s); b.used+n <= b.limit {
+		b.body.WriteString(s)
+		b.used += n
+		return
+	}
+	b.dropped++
+}
+
+// reserve keeps room for what is written at the end.
+func (b *book) reserve(s string) { b.used += utf8.RuneCountInString(s) + 120 }
+
+func (b *book) add(s section) {
+	if n := utf8.RuneCountInString(s.full); b.used+n <= b.limit {
+		b.body.WriteString(s.full)
+		b.used += n
+		return
+	}
+	if n := utf8.RuneCountInString(s.short); b.used+n <= b.limit {
+		b.body.WriteString(s.short)
+		b.used += n
+		b.shortend = true
+		return
+	}
+	b.dropped++
+}
+
+func (b *book) drift(apps []change.Application) {
+	sections := drifted(apps)
+	if len(sections) == 0 {
+		return
+	}
+	b.must("#### Already drifted, whatever this pull request does\n\n")
+	for _, s := range sections {
+		b.add(s)
+	}
+}
+
+func (b *book) misses(c change.Change) { b.must(missed(c)) }
+
+// close ends the body with what was reserved for, after a word on what did not fit.
+func (b *book) close(end string) string {
+	if b.dropped > 0 || b.shortend {
+		note := "Some diffs are too long for a comment and are only counted"
+		if b.dropped > 0 {
+			note += fmt.Sprintf("; %s left out", count(b.dropped, "section"))
+		}
+		b.body.WriteString("*" + note + ". `slipway diff` prints them all.*\n\n")
+	}
+	b.body.WriteString(end)
+	return b.body.String()
+}

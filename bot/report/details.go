@@ -1,0 +1,139 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/plan"
+)
+
+// section is one collapsible part of a report. Full is the whole of it; Short says the same without the diffs.
+type section struct{ full, short string }
+
+// openLines is the size, in lines of diff, up to which an application's section stands open.
+const openLines = 40
+
+// details has a section an application that changes.
+func details(apps []change.Application) []section {
+	var out []section
+	for _, a := range apps {
+		if len(a.Differences) == 0 {
+			continue
+		}
+		out = append(out, section{full: application(a, len(apps), true), short: application(a, len(apps), false)})
+	}
+	return out
+}
+
+func application(a change.Application, of int, diffs bool) string {
+	lines := 0
+	for _, d := range a.Differences {
+		lines += d.Added + d.Removed
+	}
+	open := ""
+	if diffs && lines <= openLines && of <= 5 {
+		open = " open"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "<details%s><summary><b>%s</b> · %s · %s</summary>\n\n", open, htmlCode(a.Name), where(a), changes(a))
+	b.WriteString(because(a.Why))
+	for _, d := range a.Differences {
+		b.WriteString(resource(d, diffs))
+	}
+	b.WriteString("\n</details>\n\n")
+	return b.String()
+}
+
+// where is "staging in cluster a", in HTML.
+func where(a change.Application) string {
+	if a.Environment == "" {
+		return htmlCode(a.Cluster)
+	}
+	return htmlCode(a.Environment) + " in " + htmlCode(a.Cluster)
+}
+
+// because says why an application is here: at most three reasons and a count.
+func because(reasons []plan.Reason) string {
+	if len(reasons) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, r := range reasons[:min(len(reasons), 3)] {
+		if r.File == "" {
+			parts = append(parts, code(r.Text))
+			continue
+		}
+		parts = append(parts, strings.TrimSuffix(r.Text, r.File)+code(r.File))
+	}
+	if rest := len(reasons) - len(parts); rest > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", rest))
+	}
+	return "Here because " + strings.Join(parts, ", ") + ".\n\n"
+}
+
+var verbs = map[compare.Kind]string{compare.Added: "added", compare.Changed: "changed", compare.Removed: "removed"}
+
+// resource is one object's diff under its name, or only its name and size.
+func resource(d compare.Difference, diffs bool) string {
+	hook := ""
+	if d.Hook != "" {
+		hook = " · " + code(d.Hook) + " hook"
+	}
+	title := fmt.Sprintf("%s %s%s", code(d.ID.String()), verbs[d.Kind], hook)
+	if !diffs {
+		return fmt.Sprintf("- %s (+%d −%d lines)\n", title, d.Added, d.Removed)
+	}
+	return "**" + title + "**\n" + fence("diff", d.Text)
+}
+
+// drifted are the sections of what had changed in the cluster before this pull request.
+func drifted(apps []change.Application) []section {
+	var out []section
+	for _, a := range apps {
+		if len(a.Drift) == 0 {
+			continue
+		}
+		s := section{}
+		for _, diffs := range []bool{true, false} {
+			var b strings.Builder
+			fmt.Fprintf(&b, "<details><summary>%s · %s: %s already different in the cluster</summary>\n\n", htmlCode(a.Name), where(a), count(len(a.Drift), "resource"))
+			b.WriteString("From what the base branch says to what is live; a sync puts it back.\n\n")
+			for _, d := range a.Drift {
+				b.WriteString(resource(d, diffs))
+			}
+			b.WriteString("\n</details>\n\n")
+			if diffs {
+				s.full = b.String()
+			} else {
+				s.short = b.String()
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// missed is the section of applications of the repository that the change does not touch, each with the reason.
+func missed(c change.Change) string {
+	var lines []string
+	for _, a := range c.Applications {
+		if a.Kind == change.Unchanged && !a.Failed() {
+			lines = append(lines, fmt.Sprintf("- %s renders the same. %s", code(a.Name), strings.TrimSpace(because(a.Why))))
+		}
+	}
+	for _, m := range c.Misses {
+		lines = append(lines, fmt.Sprintf("- %s: %s", code(m.Name), code(m.Reason)))
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	shown := lines[:min(len(lines), 50)]
+	rest := ""
+	if n := len(lines) - len(shown); n > 0 {
+		rest = fmt.Sprintf("\n- and %d more", n)
+	}
+	return fmt.Sprintf("<details><summary>%s of this repository do not change</summary>\n\n%s%s\n\n</details>\n\n",
+		count(len(lines), "application"), strings.Join(shown, "\n"), rest)
+}

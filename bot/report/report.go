@@ -1,0 +1,309 @@
+// Package report writes what Slipway has to say: the comment and the check of a pull request, and the replies to commands. It is
+// pure: a Change and what surrounds it come in, Markdown within the forge's limits goes out. It stands at the end of the river,
+// before the forge.
+//
+// A reader in a hurry reads the first line; what needs attention comes next; then a table; then the details. Nothing is cut inside a
+// fence: what does not fit is counted instead.
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/guard"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// CheckName is the name of the check, which branch protection may require.
+const CheckName = "slipway"
+
+// Input is everything that a report says.
+type Input struct {
+	Change change.Change
+	// Limit is the largest body in characters that the forge takes.
+	Limit int
+	// Command is how a command begins: "/" or, where the forge has commands of its own, "/slipway ".
+	Command string
+	// Next are the environments in their order, as far as this change touches them.
+	Next []Environment
+	// After is what became of the change once it was merged; nil before.
+	After *After
+	// Version is Slipway's, for the footer.
+	Version string
+}
+
+// Environment says how a change gets to an environment.
+type Environment struct {
+	Name string
+	// BeforeMerge is whether the policy allows a sync before the merge.
+	BeforeMerge bool
+	// Automated is whether every touched application there syncs by itself after the merge.
+	Automated bool
+	// Locked says who holds it, or "".
+	Locked string
+}
+
+// After is what happens after the merge.
+type After struct {
+	By     string // login of who merged
+	Commit string
+	// Followed are applications that sync by themselves.
+	Followed []Followed
+	// Waiting are applications that wait for a person, with the command that deploys them.
+	Waiting []Waiting
+}
+
+// Followed is one application on its way.
+type Followed struct {
+	Application, Environment string
+	// Phase is "Waiting", "Syncing", "Progressing", "Healthy", "Degraded", "Failed" or "Timed out".
+	Phase   string
+	Message string
+	// Findings explain what is not well: events and pod states.
+	Findings []string
+}
+
+// Waiting is one application that waits for a command.
+type Waiting struct{ Application, Environment, Command string }
+
+// Page is a report ready for the forge.
+type Page struct {
+	Body  string
+	Check forge.Check
+}
+
+// Comment writes the report of a pull request: its one comment, and its check with conclusion and annotations. Marker, ids and
+// times are the caller's to add.
+func Comment(in Input) Page {
+	headline := Headline(in.Change)
+	b := &book{limit: in.Limit - 200} // room for the caller's marker
+	b.must("### " + icon(in.Change) + " " + headline + "\n\n")
+	b.must(conflicts(in.Change))
+	b.must(after(in.After))
+	b.must(attention(in.Change.Applications))
+	b.must(table(in.Change.Applications))
+	b.reserve(footer(in))
+	b.reserve(next(in))
+	for _, section := range details(in.Change.Applications) {
+		b.add(section)
+	}
+	b.drift(in.Change.Applications)
+	b.misses(in.Change)
+	return Page{
+		Body: b.close(next(in) + footer(in)),
+		Check: forge.Check{
+			Name: CheckName, Status: forge.Completed, Conclusion: Conclude(in.Change), Title: headline,
+			Summary:     conflicts(in.Change) + attention(in.Change.Applications) + table(in.Change.Applications) + footer(in),
+			Annotations: Annotations(in.Change),
+		},
+	}
+}
+
+// Headline is the one line that says it all, without Markdown.
+func Headline(c change.Change) string {
+	if len(c.Conflicts) > 0 {
+		return "This pull request conflicts with its base"
+	}
+	touched, failed := 0, 0
+	clusters := map[string]bool{}
+	var added, changed, removed int
+	for _, a := range c.Applications {
+		if a.Failed() {
+			failed++
+		}
+		if a.Kind == change.Unchanged {
+			continue
+		}
+		touched++
+		clusters[a.Cluster] = true
+		x, y, z := a.Counts()
+		added, changed, removed = added+x, changed+y, removed+z
+	}
+	if touched == 0 && failed == 0 {
+		return "No application changes"
+	}
+	line := fmt.Sprintf("%s, %s: %s", count(touched, "application"), count(len(clusters), "cluster"), tally(added, changed, removed))
+	if failed > 0 {
+		line += fmt.Sprintf(" · %d cannot be deployed as it stands", failed)
+	}
+	return line
+}
+
+// Conclude is how the check ends: a fault of the repository, a conflict, or a finding that blocks fails it.
+func Conclude(c change.Change) forge.Conclusion {
+	if len(c.Conflicts) > 0 || slices.ContainsFunc(c.Applications, change.Application.Failed) {
+		return forge.Failure
+	}
+	return forge.Success
+}
+
+// Annotations are the remarks at files and lines: faults and findings that have a place.
+func Annotations(c change.Change) []forge.Annotation {
+	var out []forge.Annotation
+	seen := map[string]bool{}
+	add := func(p object.Place, level, title, message string) {
+		k := fmt.Sprintf("%s:%d %s", p.File, p.Line, message)
+		if p.File == "" || seen[k] {
+			return
+		}
+		seen[k] = true
+		out = append(out, forge.Annotation{Path: p.File, Line: max(1, p.Line), Level: level, Title: title, Message: visible(message)})
+	}
+	for _, a := range c.Applications {
+		if f := a.After.Fault; f != nil {
+			add(f.Place, "failure", a.Name+" cannot be rendered", hinted(f.Message, f.Hint))
+		}
+		for _, f := range a.Findings {
+			level := "warning"
+			if f.Severity == guard.Block {
+				level = "failure"
+			}
+			add(f.Place, level, a.Name+": "+f.Check, hinted(f.Message, f.Hint))
+		}
+	}
+	return out
+}
+
+func hinted(message, hint string) string {
+	if hint == "" {
+		return message
+	}
+	return message + "\n\n" + hint
+}
+
+func icon(c change.Change) string {
+	switch {
+	case Conclude(c) == forge.Failure:
+		return "❌"
+	case slices.ContainsFunc(c.Applications, func(a change.Application) bool { return len(a.Findings) > 0 || len(a.Foreign) > 0 }):
+		return "⚠️"
+	case !slices.ContainsFunc(c.Applications, func(a change.Application) bool { return a.Kind != change.Unchanged }):
+		return "✅"
+	}
+	return "🚢"
+}
+
+func conflicts(c change.Change) string {
+	if len(c.Conflicts) == 0 {
+		return ""
+	}
+	files := make([]string, 0, len(c.Conflicts))
+	for _, f := range c.Conflicts[:min(len(c.Conflicts), 20)] {
+		files = append(files, "- "+code(f))
+	}
+	if rest := len(c.Conflicts) - len(files); rest > 0 {
+		files = append(files, fmt.Sprintf("- and %d more", rest))
+	}
+	return "> [!WARNING]\n> These files cannot be merged; rebase or merge the base, then push.\n\n" + strings.Join(files, "\n") + "\n\n"
+}
+
+// count is "1 application", "2 applications".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// tally is the sum of what happens to resources, in words.
+func tally(added, changed, removed int) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		verb string
+	}{{changed, "changed"}, {added, "added"}, {removed, "removed"}} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.verb))
+		}
+	}
+	if len(parts) == 0 {
+		return "no resource changes"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// attention lists what a reviewer should see before anything else.
+func attention(apps []change.Application) string {
+	var failures, warnings []string
+	for _, a := range apps {
+		if f := a.After.Fault; f != nil {
+			failures = append(failures, fmt.Sprintf("%s cannot be rendered%s\n%s", code(a.Name), at(f.Place), fence("text", clip(message(f), 1200))))
+		}
+		for _, f := range a.Findings {
+			line := fmt.Sprintf("%s: %s%s", code(a.Name), code(f.Message), at(f.Place))
+			if f.Hint != "" {
+				line += " – " + f.Hint
+			}
+			if f.Severity == guard.Block {
+				failures = append(failures, line+"\n")
+			} else {
+				warnings = append(warnings, line+"\n")
+			}
+		}
+		for _, id := range a.Foreign {
+			warnings = append(warnings, fmt.Sprintf("%s would write %s, which exists in the cluster and is not this application's\n", code(a.Name), code(id.String())))
+		}
+		if a.Live != "" {
+			warnings = append(warnings, fmt.Sprintf("%s: the cluster could not be read: %s\n", code(a.Name), code(clip(a.Live, 300))))
+		}
+	}
+	var b strings.Builder
+	for _, block := range []struct {
+		alert string
+		lines []string
+	}{{"CAUTION", failures}, {"WARNING", warnings}} {
+		if len(block.lines) == 0 {
+			continue
+		}
+		shown := block.lines[:min(len(block.lines), 20)]
+		fmt.Fprintf(&b, "> [!%s]\n", block.alert)
+		for _, l := range shown {
+			b.WriteString(quote(l))
+			b.WriteString(">\n")
+		}
+		if rest := len(block.lines) - len(shown); rest > 0 {
+			fmt.Fprintf(&b, "> and %d more\n", rest)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func message(f *object.Fault) string {
+	m := f.Message
+	if f.Field != "" {
+		m = f.Field + ": " + m
+	}
+	return cmp.Or(hinted(m, f.Hint), "no reason was given")
+}
+
+func at(p object.Place) string {
+	switch {
+	case p.File == "":
+		return ""
+	case p.Line == 0:
+		return " (" + code(p.File) + ")"
+	}
+	return fmt.Sprintf(" (%s)", code(fmt.Sprintf("%s:%d", p.File, p.Line)))
+}
+
+func quote(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSuffix(s, "\n") + "\n") {
+		b.WriteString("> " + line)
+	}
+	return b.String()
+}
+
+// clip shortens s to n characters and says so.
+func clip(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n]) + " …"
+}

@@ -1,0 +1,87 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/guard"
+)
+
+// paint wraps text in a terminal's colours, or leaves it plain.
+type paint bool
+
+const (
+	red, green, yellow, cyan, bold = "31", "32", "33", "36", "1"
+)
+
+func (p paint) in(colour, s string) string {
+	if !p {
+		return s
+	}
+	return "\x1b[" + colour + "m" + s + "\x1b[0m"
+}
+
+// Terminal writes the same report for a terminal, plain or coloured.
+func Terminal(in Input, colour bool) string {
+	p := paint(colour)
+	var b strings.Builder
+	b.WriteString(p.in(bold, Headline(in.Change)) + "\n")
+	for _, f := range in.Change.Conflicts {
+		b.WriteString("  " + p.in(red, "conflict ") + visible(f) + "\n")
+	}
+	for _, a := range in.Change.Applications {
+		if a.Kind != change.Unchanged || a.Failed() {
+			p.application(&b, a)
+		}
+	}
+	if n := len(in.Change.Misses); n > 0 {
+		fmt.Fprintf(&b, "\n%s of this repository do not change\n", count(n, "other application"))
+	}
+	return b.String()
+}
+
+func (p paint) application(b *strings.Builder, a change.Application) {
+	where := a.Cluster
+	if a.Environment != "" {
+		where = a.Environment + " in " + a.Cluster
+	}
+	fmt.Fprintf(b, "\n%s%s (%s): %s\n", p.in(bold, visible(a.Name)), badge(a), visible(where), changes(a))
+	if f := a.After.Fault; f != nil {
+		fmt.Fprintf(b, "  %s %s\n", p.in(red, "cannot be rendered:"), visible(f.Error()))
+	}
+	for _, f := range a.Findings {
+		c := yellow
+		if f.Severity == guard.Block {
+			c = red
+		}
+		fmt.Fprintf(b, "  %s %s%s\n", p.in(c, string(f.Severity)+":"), visible(f.Message), atPlain(f))
+	}
+	for _, d := range a.Differences {
+		fmt.Fprintf(b, "\n  %s\n", p.in(cyan, visible(d.ID.String())+" "+verbs[d.Kind]))
+		p.diff(b, d)
+	}
+}
+
+func atPlain(f guard.Finding) string {
+	if f.File == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%s:%d)", visible(f.File), f.Line)
+}
+
+func (p paint) diff(b *strings.Builder, d compare.Difference) {
+	for line := range strings.Lines(visible(d.Text)) {
+		line = strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, "+"):
+			line = p.in(green, line)
+		case strings.HasPrefix(line, "-"):
+			line = p.in(red, line)
+		case strings.HasPrefix(line, "@@"):
+			line = p.in(cyan, line)
+		}
+		b.WriteString("  " + line + "\n")
+	}
+}

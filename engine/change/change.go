@@ -1,0 +1,112 @@
+// Package change is the one pipeline: gather, plan, render, compare, guard. The bot runs it for a pull request, the controller
+// for one application, and `slipway diff` on a laptop; what a comment promises is therefore what a sync does.
+//
+// It stands in the middle of the river: trees of git objects and applications come in, a Change goes out, which bot/report
+// writes down.
+package change
+
+import (
+	"time"
+
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/guard"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/plan"
+)
+
+// Change is what a merge would do, in every application and cluster.
+type Change struct {
+	// Base, Head and Merged are commits (40 hex). Merged is the merge of the two others.
+	Base, Head, Merged string
+	// Conflicts are the files that cannot be merged; with any, nothing else is known.
+	Conflicts []string
+	// Files are the paths that differ between Base and Merged.
+	Files []string
+	// Applications that the change touches, in the order of environment, cluster and name; faulty ones are among them.
+	Applications []Application
+	// Misses are applications of the repository that the change does not touch, with the reason.
+	Misses []plan.Miss
+	// Considered is the number of applications that have a source in the repository.
+	Considered int
+	Timings    Timings
+}
+
+// Kind says what the change does to an application.
+type Kind string
+
+const (
+	Added     Kind = "added"
+	Changed   Kind = "changed"
+	Removed   Kind = "removed"
+	Unchanged Kind = "unchanged" // it reads what changed, and renders the same
+)
+
+// Application is what the change does to one application.
+type Application struct {
+	Namespace, Name string
+	Project         string
+	Environment     string // "" when it belongs to none
+	Cluster         string // the destination's name, or its server's address
+	Destination     string // the destination's namespace
+	// Parent is the name of the application that declares this one, or "".
+	Parent    string
+	Kind      Kind
+	Automated bool
+	// Why it is here, at least one reason.
+	Why []plan.Reason
+	// Before is the render at the base (zero for an added application), After the one of the merge (zero for a removed one).
+	Before, After Side
+	// Differences are what the change does, resource by resource; Secrets are masked.
+	Differences []compare.Difference
+	// Drift is what had changed in the cluster before: from what the base desires to what is live.
+	Drift []compare.Difference
+	// Foreign are objects that the change would write and that exist in the cluster without being this application's. Their
+	// content is not shown.
+	Foreign []object.ID
+	// Live says why the cluster could not be read; "" when it could.
+	Live string
+	// Health and Sync are the application's state now, as the controller last wrote it; "" when it is not in the cluster.
+	Health, HealthMessage, Sync string
+	Findings                    []guard.Finding
+}
+
+// Side is one render of an application.
+type Side struct {
+	// Revisions are the resolved commits or versions of the sources, in their order.
+	Revisions []string
+	// Digest of the objects: equal digests, equal objects.
+	Digest   string
+	Tools    []string // "helm", "kustomize", "directory", one a source
+	Objects  int
+	Fault    *object.Fault
+	Warnings []string
+	Cached   bool
+	Elapsed  time.Duration
+}
+
+// Failed says whether the application, or something in it, stands in the way of the merge.
+func (a Application) Failed() bool {
+	return a.After.Fault != nil || guard.Blocks(a.Findings)
+}
+
+// Counts are the numbers of resources added, changed and removed.
+func (a Application) Counts() (added, changed, removed int) {
+	for _, d := range a.Differences {
+		switch d.Kind {
+		case compare.Added:
+			added++
+		case compare.Changed:
+			changed++
+		case compare.Removed:
+			removed++
+		}
+	}
+	return added, changed, removed
+}
+
+// Timings are where the time of a Change went.
+type Timings struct {
+	Render, Compare, Live, Total time.Duration
+	// Renders is how many were asked for, Reused how many of them were answered from the cache or by a trace that held.
+	Renders, Reused int
+}

@@ -1,0 +1,121 @@
+package change
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// children are the applications that an application declares, before and after the merge, as far as the merge may matter to them.
+// Only what a known application renders is looked at; an Application manifest elsewhere in the tree is a stray file.
+func (w *walk) children(o outcome) []unit {
+	if !inCluster(o.app().Spec.Destination) {
+		return nil // they live in another control plane
+	}
+	before, after := declared(o.beforeTarget.Objects), declared(o.afterTarget.Objects)
+	if o.afterTarget.Fault != nil {
+		after = before // what cannot be rendered removes nothing
+	}
+	keys := slices.Collect(maps.Keys(before))
+	for k := range after {
+		if before[k] == nil {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name)) })
+	var units []unit
+	for _, k := range keys {
+		u := w.child(o, k, before[k], after[k])
+		if u.respecified || w.moves(u.before) || w.moves(u.after) {
+			units = append(units, u)
+		}
+	}
+	return units
+}
+
+// child pairs the two specifications of one declared application. What the base means is taken from the cluster where the
+// application is there already: it may have been changed on the way.
+func (w *walk) child(parent outcome, k key, before, after *argo.Application) unit {
+	u := unit{parent: parent.app().Name, depth: parent.depth + 1, live: w.live[k]}
+	u.before = before
+	if u.live != nil {
+		u.before = u.live
+	}
+	switch {
+	case after == nil:
+		u.respecified = true
+	case before != nil && reflect.DeepEqual(before.Spec, after.Spec):
+		u.after = u.before
+	default:
+		u.respecified = true
+		w.judge(&u, parent.app(), after)
+	}
+	return u
+}
+
+// moves says whether the change reaches any source of the application.
+func (w *walk) moves(app *argo.Application) bool {
+	if app == nil {
+		return false
+	}
+	for _, src := range app.Spec.SourceList() {
+		if src.Chart == "" && w.in.Scope.Same(src.RepoURL) {
+			return true
+		}
+	}
+	return false
+}
+
+// declared are the Applications among rendered objects. One that does not decode is left to the API server to refuse.
+func declared(s *object.Set) map[key]*argo.Application {
+	apps := map[key]*argo.Application{}
+	for _, o := range s.All() {
+		if id := o.ID(); id.Group != "argoproj.io" || id.Kind != "Application" {
+			continue
+		}
+		app := new(argo.Application)
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Unstructured.Object, app); err == nil && app.Name != "" {
+			apps[keyOf(app)] = app
+		}
+	}
+	return apps
+}
+
+// parentOf is the application that renders this one, by its tracking annotation.
+func parentOf(app *argo.Application) (string, bool) {
+	u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(app)
+	if err != nil {
+		return "", false
+	}
+	o := unstructuredOf(u)
+	o.SetAPIVersion("argoproj.io/v1alpha1")
+	o.SetKind("Application")
+	return compare.TrackedBy(o)
+}
+
+// inCluster says whether a destination is the control plane's own cluster.
+func inCluster(d argo.ApplicationDestination) bool {
+	return d.Name == "in-cluster" || strings.TrimSuffix(d.Server, "/") == "https://kubernetes.default.svc"
+}
+
+func clusterName(d argo.ApplicationDestination) string {
+	if d.Name != "" {
+		return d.Name
+	}
+	if inCluster(d) {
+		return "in-cluster"
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(d.Server, "https://"), "http://")
+}
+
+// sourceKey names what a source fetches, for telling whether the base names it already.
+func sourceKey(s argo.ApplicationSource) string { return fmt.Sprintf("%s %s", s.RepoURL, s.Chart) }

@@ -1,0 +1,192 @@
+package change
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/guard"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/plan"
+	"github.com/slipway-cd/slipway/engine/project"
+)
+
+// examine makes an Application of an outcome: the difference of its renders, what is live, and what the guards say.
+func (p *Pipeline) examine(ctx context.Context, in Input, o outcome) Application {
+	app := o.app()
+	a := Application{
+		Namespace: app.Namespace, Name: app.Name, Project: app.Spec.ProjectName(), Parent: o.parent,
+		Cluster: clusterName(app.Spec.Destination), Destination: app.Spec.Destination.Namespace,
+		Automated: app.Spec.SyncPolicy.IsAutomated(),
+		Before:    side(o.beforeTarget), After: side(o.afterTarget),
+	}
+	if in.Environment != nil {
+		a.Environment = in.Environment(app)
+	}
+	if o.live != nil {
+		a.Health, a.HealthMessage, a.Sync = string(o.live.Status.Health.Status), o.live.Status.Health.Message, string(o.live.Status.Sync.Status)
+	}
+	if a.After.Fault == nil { // what cannot be rendered changes nothing that we could know of
+		a.Differences = compare.Sets(o.beforeTarget.Objects, o.afterTarget.Objects)
+	}
+	a.Kind = kind(o, a)
+	a.Why = why(in, o, a)
+	a.Findings = notes(o)
+
+	dest, err := p.cluster(ctx, app.Spec.Destination)
+	if err != nil {
+		a.Live = err.Error()
+	}
+	facts := guard.Facts{Differences: a.Differences, After: o.afterTarget.Objects}
+	if dest != nil {
+		facts.Serves = func(group, kind string) bool {
+			_, known := dest.Namespaced(schema.GroupKind{Group: group, Kind: kind})
+			return known
+		}
+		p.examineLive(ctx, in, o, dest, &a)
+	}
+	a.Findings = append(a.Findings, guard.Check(facts)...)
+	return a
+}
+
+// examineLive fills in drift and foreign objects. Live content is looked at only where it is tracked by this application and its
+// project, as it stands in the cluster, permits the object.
+func (p *Pipeline) examineLive(ctx context.Context, in Input, o outcome, dest Cluster, a *Application) {
+	app := o.app()
+	instance := p.Instance(app)
+	live, err := dest.Live(ctx, instance, ids(o.beforeTarget.Objects, o.afterTarget.Objects), hints(o.live))
+	if err != nil {
+		a.Live = err.Error()
+		return
+	}
+	permitted := permits(in, app, dest)
+	ours := func(id object.ID, u *unstructured.Unstructured) bool {
+		owner, tracked := compare.TrackedBy(u)
+		return o.live != nil && tracked && owner == instance && permitted(id)
+	}
+	for id, u := range live {
+		if _, wanted := o.afterTarget.Objects.Find(id); wanted && !ours(id, u) {
+			a.Foreign = append(a.Foreign, id)
+		}
+	}
+	sortIDs(a.Foreign)
+	if o.live == nil || o.beforeTarget.Fault != nil {
+		return
+	}
+	a.Drift = drift(o.beforeTarget.Objects, live, ours, compare.Options{Schema: dest.Schema(), Ignore: app.Spec.IgnoreDifferences})
+}
+
+// permits says whether the application's project lets it have an object.
+func permits(in Input, app *argo.Application, dest Cluster) func(object.ID) bool {
+	if in.Project == nil {
+		return func(object.ID) bool { return true }
+	}
+	proj, ok := in.Project(app.Spec.ProjectName())
+	return func(id object.ID) bool {
+		return ok && project.PermitsObject(proj, app.Spec.Destination, id, namespaced(dest, id.GroupKind())) == nil
+	}
+}
+
+// kind says what the change does to the application as a whole.
+func kind(o outcome, a Application) Kind {
+	switch {
+	case o.before == nil:
+		return Added
+	case o.after == nil:
+		return Removed
+	case len(a.Differences) > 0, a.Before.Digest != a.After.Digest, faultChanged(a):
+		return Changed
+	}
+	return Unchanged
+}
+
+func faultChanged(a Application) bool {
+	return (a.Before.Fault == nil) != (a.After.Fault == nil) ||
+		a.After.Fault != nil && a.Before.Fault.Error() != a.After.Fault.Error()
+}
+
+// why explains what brings the application here: its specification, or the changed files that its renders read.
+func why(in Input, o outcome, a Application) []plan.Reason {
+	var reasons []plan.Reason
+	if o.respecified {
+		text := "its specification changes in " + o.parent
+		switch a.Kind {
+		case Added:
+			text = o.parent + " declares it anew"
+		case Removed:
+			text = o.parent + " no longer declares it"
+		}
+		reasons = append(reasons, plan.Reason{Text: text})
+	}
+	var touches []plan.Touch
+	for _, target := range []Target{o.beforeTarget, o.afterTarget} {
+		for _, st := range target.Trace {
+			if in.Scope.Same(st.RepoURL) {
+				touches = append(touches, accesses(st.Trace)...)
+			}
+		}
+	}
+	reasons = append(reasons, plan.Why(touches, in.Files)...)
+	if len(reasons) == 0 && a.Kind != Unchanged {
+		reasons = append(reasons, plan.Reason{Text: "its render depends on the commit"})
+	}
+	return reasons
+}
+
+func notes(o outcome) []guard.Finding {
+	var found []guard.Finding
+	for _, n := range o.notes {
+		found = append(found, guard.Finding{Check: "specification", Severity: guard.Warn, Message: n,
+			ID: object.ID{Group: "argoproj.io", Kind: "Application", Namespace: o.app().Namespace, Name: o.app().Name}})
+	}
+	return found
+}
+
+// drift compares what the base wants with what is live and ours.
+func drift(base *object.Set, live map[object.ID]*unstructured.Unstructured, ours func(object.ID, *unstructured.Unstructured) bool, opts compare.Options) []compare.Difference {
+	var out []compare.Difference
+	for _, o := range base.All() {
+		id := o.ID()
+		u := live[id]
+		if isHook(o.Unstructured) || u != nil && !ours(id, u) {
+			continue
+		}
+		s, err := compare.Drift(id, o.Unstructured, u, opts)
+		if err != nil || s.Status == compare.Synced {
+			continue // what cannot be compared is the controller's to report; the page speaks of the change
+		}
+		s.Difference.ID, s.Difference.Place = id, o.Place
+		out = append(out, s.Difference)
+	}
+	for id, u := range live {
+		if _, wanted := base.Find(id); !wanted && ours(id, u) && !isHook(u) && u.GetDeletionTimestamp() == nil {
+			out = append(out, compare.Resource(id, nil, u))
+		}
+	}
+	sortDifferences(out)
+	return out
+}
+
+func side(t Target) Side {
+	return Side{Revisions: t.Revisions, Digest: t.Digest, Tools: t.SourceTypes, Objects: t.Objects.Len(), Fault: t.Fault,
+		Warnings: t.Warnings, Cached: t.Cached, Elapsed: t.Elapsed}
+}
+
+// hints are the identities that the controller has seen as the application's; what was tracked once may still be live.
+func hints(app *argo.Application) []object.ID {
+	if app == nil {
+		return nil
+	}
+	var out []object.ID
+	for _, r := range app.Status.Resources {
+		out = append(out, object.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+	}
+	return out
+}
+
+func unstructuredOf(m map[string]any) *unstructured.Unstructured {
+	return &unstructured.Unstructured{Object: m}
+}

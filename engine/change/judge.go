@@ -1,0 +1,82 @@
+package change
+
+import (
+	"fmt"
+	"strings"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/plan"
+	"github.com/slipway-cd/slipway/engine/project"
+)
+
+// judge fills in the head's specification of u. It stands only in a pull request, so it decides nothing about itself: project,
+// environment and Slipway's own keys stay those of the cluster or the base (a new application has its parent's), its destination
+// must be permitted there, and it may name no other repository than the base does.
+func (w *walk) judge(u *unit, parent, head *argo.Application) {
+	after := head.DeepCopy()
+	authority := u.before
+	if authority == nil {
+		authority = parent
+	}
+	if got, want := after.Spec.ProjectName(), authority.Spec.ProjectName(); got != want {
+		u.notes = append(u.notes, fmt.Sprintf("the project becomes %s; until the merge it is judged as %s", got, want))
+		after.Spec.Project = want
+	}
+	keep(after, authority)
+	u.after = after
+	if w.in.Project == nil {
+		return
+	}
+	if message := w.forbidden(u.before, after); message != "" {
+		u.fault = &object.Fault{Message: message, Hint: "an administrator can permit it in the AppProject " + after.Spec.ProjectName() + ", or merge first"}
+	}
+}
+
+// forbidden says in words why the head's specification may not be followed before the merge, or "".
+func (w *walk) forbidden(before, after *argo.Application) string {
+	name := after.Spec.ProjectName()
+	proj, ok := w.in.Project(name)
+	if !ok {
+		return fmt.Sprintf("the AppProject %s does not exist", name)
+	}
+	known := map[string]bool{}
+	if before != nil {
+		for _, src := range before.Spec.SourceList() {
+			known[sourceKey(src)] = true
+		}
+	}
+	for _, src := range after.Spec.SourceList() {
+		if !plan.Follows(src, w.in.Scope) && !w.in.Scope.Same(src.RepoURL) && !known[sourceKey(src)] {
+			return fmt.Sprintf("the pull request names the source %s, which the base does not; it is not fetched before the merge", src.RepoURL)
+		}
+	}
+	var reasons []string
+	for _, v := range project.Check(after, proj) {
+		reasons = append(reasons, v.Message)
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// keep puts the authority's environment and Slipway keys in the place of the head's.
+func keep(after, authority *argo.Application) {
+	after.Labels = kept(after.Labels, authority.Labels)
+	after.Annotations = kept(after.Annotations, authority.Annotations)
+}
+
+func kept(head, authority map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range head {
+		if !reserved(k) {
+			out[k] = v
+		}
+	}
+	for k, v := range authority {
+		if reserved(k) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+func reserved(k string) bool { return k == "environment" || strings.HasPrefix(k, "slipway.dev/") }

@@ -1,0 +1,187 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/health"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
+)
+
+// Comparison is an application's target held against its cluster, as status.sync and status.health tell it.
+type Comparison struct {
+	Sync          argo.SyncStatusCode
+	Health        argo.HealthStatusCode
+	HealthMessage string
+	Resources     []Resource // in ID order; hooks among them
+	// Shared are objects of the target that another application tracks, with that application's name.
+	Shared map[object.ID]string
+}
+
+// Resource is one object that is wanted, live, or both.
+type Resource struct {
+	ID      object.ID
+	Version string
+	// Desired and Live are the object as it would be applied and as it is; nil where it is not.
+	Desired, Live *unstructured.Unstructured
+	Place         object.Place
+	Status        argo.SyncStatusCode
+	// Reason says why Status is Unknown, or what differs.
+	Reason string
+	// Health is nil for kinds that have none and for objects that are not live.
+	Health          *health.Health
+	Hook            bool
+	RequiresPruning bool
+	Wave            int64
+}
+
+// Compare holds a target against the cluster. Objects that the project, as given, does not permit are Unknown when wanted and hidden
+// when only live. The error is for faults of the world.
+func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *argo.AppProject, t Target) (Comparison, error) {
+	dest, err := p.cluster(ctx, app.Spec.Destination)
+	if err != nil {
+		return Comparison{}, fmt.Errorf("destination of %s: %w", app.Name, err)
+	}
+	if dest == nil {
+		return Comparison{}, fmt.Errorf("comparing %s: no clusters are configured", app.Name)
+	}
+	instance := p.Instance(app)
+	live, err := dest.Live(ctx, instance, ids(t.Objects), hints(app))
+	if err != nil {
+		return Comparison{}, fmt.Errorf("failed to load live state: %w", err)
+	}
+	permitted := func(id object.ID) bool {
+		return project.PermitsObject(proj, app.Spec.Destination, id, namespaced(dest, id.GroupKind())) == nil
+	}
+	c := Comparison{Shared: map[object.ID]string{}}
+	opts := compare.Options{Schema: dest.Schema(), Ignore: app.Spec.IgnoreDifferences}
+	for _, o := range t.Objects.All() {
+		r := wanted(o, live[o.ID()], opts)
+		if !permitted(r.ID) {
+			r.Status, r.Reason, r.Live, r.Health = argo.SyncStatusCodeUnknown, "not permitted in project "+app.Spec.ProjectName(), nil, nil
+		}
+		if r.Live != nil {
+			if owner, tracked := compare.TrackedBy(r.Live); tracked && owner != instance {
+				c.Shared[r.ID] = owner
+			}
+		}
+		c.Resources = append(c.Resources, r)
+	}
+	for id, u := range live {
+		owner, tracked := compare.TrackedBy(u)
+		if _, isWanted := t.Objects.Find(id); isWanted || !tracked || owner != instance || !permitted(id) {
+			continue
+		}
+		c.Resources = append(c.Resources, extra(id, u))
+	}
+	slices.SortFunc(c.Resources, func(a, b Resource) int { return compareIDs(a.ID, b.ID) })
+	c.Sync = syncStatus(c.Resources)
+	c.Health, c.HealthMessage = appHealth(c.Resources)
+	return c, nil
+}
+
+// wanted compares one object of the target with what is live.
+func wanted(o object.Object, live *unstructured.Unstructured, opts compare.Options) Resource {
+	id := o.ID()
+	r := Resource{ID: id, Version: o.GroupVersionKind().Version, Desired: o.Unstructured, Live: live, Place: o.Place,
+		Hook: isHook(o.Unstructured), Wave: wave(o.Unstructured)}
+	if live != nil {
+		r.Health = health.Of(live)
+	}
+	if r.Hook {
+		r.Status = argo.SyncStatusCodeSynced // hooks are run, not kept
+		return r
+	}
+	if live == nil {
+		r.Status, r.Reason = argo.SyncStatusCodeOutOfSync, "missing"
+		return r
+	}
+	s, err := compare.Drift(id, o.Unstructured, live, opts)
+	if err != nil {
+		r.Status, r.Reason = argo.SyncStatusCodeUnknown, err.Error()
+		return r
+	}
+	r.Status, r.Reason = argo.SyncStatusCode(s.Status), s.Reason
+	return r
+}
+
+// extra is a tracked live object that the target does not want.
+func extra(id object.ID, u *unstructured.Unstructured) Resource {
+	r := Resource{ID: id, Version: u.GroupVersionKind().Version, Live: u, Health: health.Of(u), Hook: isHook(u), Wave: wave(u),
+		Status: argo.SyncStatusCodeSynced}
+	if !r.Hook {
+		r.Status, r.RequiresPruning, r.Reason = argo.SyncStatusCodeOutOfSync, true, "requires pruning"
+	}
+	return r
+}
+
+// syncStatus is the application's, by the rules of Argo CD: hooks and what asks to be ignored do not count. One resource that cannot
+// be compared makes itself Unknown, not the application.
+func syncStatus(resources []Resource) argo.SyncStatusCode {
+	for _, r := range resources {
+		if r.Hook || r.RequiresPruning && hasOption(r.Live, "argocd.argoproj.io/compare-options", "IgnoreExtraneous") {
+			continue
+		}
+		if r.Status == argo.SyncStatusCodeOutOfSync {
+			return argo.SyncStatusCodeOutOfSync
+		}
+	}
+	return argo.SyncStatusCodeSynced
+}
+
+// appHealth is the worst health among the managed resources; missing ones count only when all are missing.
+func appHealth(resources []Resource) (argo.HealthStatusCode, string) {
+	var all []health.Resource
+	for _, r := range resources {
+		if r.Hook || r.Live != nil && r.Live.GetAnnotations()["argocd.argoproj.io/ignore-healthcheck"] == "true" {
+			continue
+		}
+		all = append(all, health.Resource{ID: r.ID, Live: r.Live != nil, Wanted: r.Desired != nil, Health: r.Health})
+	}
+	h := health.Application(all)
+	return argo.HealthStatusCode(h.Status), h.Message
+}
+
+// Diagnose explains the resources of an application that are not well, worst first. Without any it is empty.
+func (p *Pipeline) Diagnose(ctx context.Context, app *argo.Application, resources []object.ID) ([]cluster.Finding, error) {
+	dest, err := p.cluster(ctx, app.Spec.Destination)
+	if err != nil {
+		return nil, fmt.Errorf("destination of %s: %w", app.Name, err)
+	}
+	var all []cluster.Finding
+	for _, id := range resources {
+		found, err := dest.Diagnose(ctx, id)
+		if err != nil {
+			return all, fmt.Errorf("diagnosing %s: %w", id, err)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// wave is the sync wave of an object: Argo CD's annotation, else Helm's hook weight, else 0.
+func wave(u *unstructured.Unstructured) int64 {
+	for _, k := range []string{"argocd.argoproj.io/sync-wave", "helm.sh/hook-weight"} {
+		if v, ok := u.GetAnnotations()[k]; ok {
+			if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+func hasOption(u *unstructured.Unstructured, annotation, option string) bool {
+	return u != nil && slices.ContainsFunc(strings.Split(u.GetAnnotations()[annotation], ","), func(s string) bool {
+		return strings.TrimSpace(s) == option
+	})
+}

@@ -1,0 +1,73 @@
+package change
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/plan"
+)
+
+// ids are the identities in any of the sets, each once.
+func ids(sets ...*object.Set) []object.ID {
+	seen := map[object.ID]bool{}
+	var out []object.ID
+	for _, s := range sets {
+		for _, o := range s.All() {
+			if id := o.ID(); !seen[id] {
+				seen[id] = true
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+func sortIDs(ids []object.ID) {
+	slices.SortFunc(ids, compareIDs)
+}
+
+func sortDifferences(ds []compare.Difference) {
+	slices.SortFunc(ds, func(a, b compare.Difference) int { return compareIDs(a.ID, b.ID) })
+}
+
+func compareIDs(a, b object.ID) int {
+	switch {
+	case a.Less(b):
+		return -1
+	case b.Less(a):
+		return 1
+	}
+	return cmp.Compare(a.Name, b.Name)
+}
+
+// accesses are a trace in the words of plan.
+func accesses(trace git.Trace) []plan.Touch {
+	touches := make([]plan.Touch, 0, len(trace))
+	for _, e := range trace {
+		t := plan.Touch{Path: e.Path, Access: plan.Read}
+		switch e.Op {
+		case git.List:
+			t.Access = plan.Listed
+		case git.Miss:
+			t.Access = plan.Missed
+		}
+		touches = append(touches, t)
+	}
+	return touches
+}
+
+// isHook says whether an object is run in a phase of a sync rather than kept: by Argo CD's annotation or by Helm's.
+func isHook(u *unstructured.Unstructured) bool {
+	annotations := u.GetAnnotations()
+	if annotations["argocd.argoproj.io/hook"] != "" {
+		return true
+	}
+	helm := annotations["helm.sh/hook"]
+	return helm != "" && strings.TrimSpace(helm) != "crd-install"
+}

@@ -1,0 +1,94 @@
+package change
+
+import (
+	"context"
+	"log/slog"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render"
+	"github.com/slipway-cd/slipway/engine/source"
+)
+
+// Renderer turns a source's tree into objects. engine/render is one.
+type Renderer interface {
+	Render(ctx context.Context, r render.Request) (render.Result, error)
+}
+
+// Trees opens repositories other than the one that changes, and all of them for the controller. engine/source is one.
+type Trees interface {
+	// At is the tree of the commit that a query's revision names.
+	At(ctx context.Context, q source.Query) (*git.Tree, error)
+}
+
+// Cluster is what the pipeline asks of a destination. *cluster.Cluster is one.
+type Cluster interface {
+	Name() string
+	Server() string
+	// KubeVersion is the API server's version, such as "v1.36.3".
+	KubeVersion() string
+	// APIVersions are what it serves: "apps/v1" and "apps/v1/Deployment".
+	APIVersions() []string
+	// Namespaced says whether objects of a kind live in namespaces; known is false for a kind that is not served.
+	Namespaced(gk schema.GroupKind) (namespaced, known bool)
+	// Schema is for emulating an apply; nil when the cluster gave none.
+	Schema() compare.Schema
+	// Live gives the live objects with the wanted identities, and all of those kinds, and of the hinted identities' kinds, that
+	// are tracked by the application.
+	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
+	// Diagnose explains an object that is not well, by what it owns and by events.
+	Diagnose(ctx context.Context, id object.ID) ([]cluster.Finding, error)
+}
+
+// Clusters finds the cluster of a destination. A nil Clusters means offline: nothing live is compared.
+type Clusters func(ctx context.Context, d argo.ApplicationDestination) (Cluster, error)
+
+// Deps is what a Pipeline works with.
+type Deps struct {
+	Render   Renderer
+	Trees    Trees
+	Clusters Clusters
+	// ControlNamespace is where Applications have plain names; elsewhere an instance is called "<namespace>_<name>".
+	ControlNamespace string
+	// Parallel is how many renders and comparisons run at once; the renderer and the clusters have limits of their own. 0 means 8.
+	Parallel int
+	Log      *slog.Logger
+}
+
+// Pipeline gathers, renders and compares. It keeps no state but its dependencies' caches, and is safe for concurrent use.
+type Pipeline struct {
+	deps Deps
+}
+
+// New makes a Pipeline. Render is needed; without Trees only the changed repository can be read, without Clusters nothing live.
+func New(d Deps) *Pipeline {
+	if d.Parallel <= 0 {
+		d.Parallel = 8
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Pipeline{deps: d}
+}
+
+// Instance is the name that an Application's objects are tracked under.
+func (p *Pipeline) Instance(app *argo.Application) string {
+	if app.Namespace == "" || app.Namespace == p.deps.ControlNamespace {
+		return app.Name
+	}
+	return app.Namespace + "_" + app.Name
+}
+
+// cluster is the destination's cluster, or nil offline.
+func (p *Pipeline) cluster(ctx context.Context, d argo.ApplicationDestination) (Cluster, error) {
+	if p.deps.Clusters == nil {
+		return nil, nil
+	}
+	return p.deps.Clusters(ctx, d)
+}

@@ -1,0 +1,97 @@
+package change
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/plan"
+)
+
+// Input is a change to a repository and what surrounds it.
+type Input struct {
+	Scope plan.Scope
+	// Head is the commit that was proposed; BaseTree and MergedTree are what is compared.
+	Head                 string
+	BaseTree, MergedTree *git.Tree
+	// Files are the paths that differ between the trees.
+	Files []string
+	// Applications are those of the cluster; on a laptop, those the base tree declares.
+	Applications []*argo.Application
+	// Proposed are, on a laptop, the applications that the merged tree declares. With a cluster it is nil: there a specification
+	// changes only through an application that renders it.
+	Proposed []*argo.Application
+	// Project finds an AppProject as it stands in the cluster. Nil (a laptop) means that nothing is judged.
+	Project func(name string) (*argo.AppProject, bool)
+	// Environment names the environment of an application as the cluster has it, or "".
+	Environment func(*argo.Application) string
+	// Trusted is whether the head was written by someone with write permission, or approved by one.
+	Trusted bool
+	// Seed makes random template functions repeatable.
+	Seed []byte
+}
+
+// maxDepth bounds how deep applications may declare applications.
+const maxDepth = 10
+
+// PullRequest finds out what merging would do. Faults of the repository are in the Change, application by application; the error is
+// for faults of the world and for a cancelled context.
+func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
+	start := time.Now()
+	c := Change{Base: string(in.BaseTree.Commit()), Head: in.Head, Merged: string(in.MergedTree.Commit()), Files: in.Files}
+	w := newWalk(p, in)
+	for units := w.first(); len(units) > 0; units = w.next() {
+		if err := w.render(ctx, units); err != nil {
+			return c, err
+		}
+	}
+	c.Timings.Render = time.Since(start)
+
+	outcomes := w.outcomes()
+	compared := time.Now()
+	c.Applications = make([]Application, len(outcomes))
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.deps.Parallel)
+	for i, o := range outcomes {
+		group.Go(func() error {
+			c.Applications[i] = p.examine(gctx, in, o)
+			return gctx.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return c, fmt.Errorf("comparing: %w", err)
+	}
+	c.Timings.Compare = time.Since(compared)
+	c.Misses, c.Considered = w.misses, w.considered
+	c.Timings.Renders, c.Timings.Reused = w.renders, w.reused
+	c.Applications = slices.DeleteFunc(c.Applications, func(a Application) bool { return untouched(&c, a) })
+	slices.SortFunc(c.Applications, func(a, b Application) int {
+		return cmp.Or(cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Cluster, b.Cluster),
+			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace))
+	})
+	slices.SortFunc(c.Misses, func(a, b plan.Miss) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace))
+	})
+	c.Timings.Total = time.Since(start)
+	return c, nil
+}
+
+// untouched moves an application that the change cannot reach to the misses. One that was faulty before and still is, in the
+// same way and without a changed file, is such a one too.
+func untouched(c *Change, a Application) bool {
+	if a.Kind != Unchanged || len(a.Why) > 0 {
+		return false
+	}
+	reason := "reads none of the changed files"
+	if a.Before.Fault != nil {
+		reason = "cannot be rendered, before and after alike: " + a.Before.Fault.Error()
+	}
+	c.Misses = append(c.Misses, plan.Miss{Namespace: a.Namespace, Name: a.Name, Reason: reason})
+	return true
+}

@@ -1,0 +1,209 @@
+package change
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render"
+	"github.com/slipway-cd/slipway/engine/source"
+)
+
+// TargetRequest asks for what an application wants to be in its cluster.
+type TargetRequest struct {
+	App *argo.Application
+	// Sources replace the specification's for this request, as a sync's own sources do; nil means the specification's.
+	Sources []argo.ApplicationSource
+	// Revisions pin the sources to commits, in their order; an empty or missing one means the source's targetRevision.
+	Revisions []string
+	// Tree gives the tree of source i where the caller has it at hand (a pull request's); nil, or a nil tree, means to open it.
+	Tree func(i int, src argo.ApplicationSource) *git.Tree
+	// Fresh asks remotes for their newest state first.
+	Fresh bool
+	// Trusted is whether the trees were written by someone with write permission.
+	Trusted bool
+	// Seed makes random template functions repeatable, for reports. A sync has none.
+	Seed []byte
+}
+
+// Target is what an application wants: its objects as they would be applied, with namespace and tracking.
+type Target struct {
+	Objects     *object.Set
+	Revisions   []string // one a source
+	SourceTypes []string // "Helm", "Kustomize", "Directory"; "" for a source that renders nothing
+	Digest      string
+	Trace       []SourceTrace
+	Warnings    []string
+	// Fault is set when a source cannot be rendered; then there are no objects.
+	Fault   *object.Fault
+	Cached  bool
+	Elapsed time.Duration
+}
+
+// SourceTrace is what the render of one source read.
+type SourceTrace struct {
+	RepoURL string
+	Trace   git.Trace
+}
+
+// Target renders an application's sources and makes their objects ready for the destination. The error is for faults of the
+// world; a fault of the repository is in the Target.
+func (p *Pipeline) Target(ctx context.Context, r TargetRequest) (Target, error) {
+	dest, err := p.cluster(ctx, r.App.Spec.Destination)
+	if err != nil {
+		return Target{}, fmt.Errorf("destination of %s: %w", r.App.Name, err)
+	}
+	return p.target(ctx, r, dest)
+}
+
+func (p *Pipeline) target(ctx context.Context, r TargetRequest, dest Cluster) (Target, error) {
+	sources := r.Sources
+	if sources == nil {
+		sources = r.App.Spec.SourceList()
+	}
+	trees, refs, err := p.open(ctx, r, sources)
+	if err != nil {
+		if fault, ok := object.AsFault(err); ok {
+			return Target{Fault: fault, Objects: object.NewSet()}, nil
+		}
+		return Target{}, err
+	}
+	results := make([]render.Result, len(sources))
+	group, gctx := errgroup.WithContext(ctx)
+	for i, src := range sources {
+		if src.Path == "" && src.Chart == "" {
+			continue // a source with only a ref lends its files and renders nothing
+		}
+		group.Go(func() error {
+			res, err := p.deps.Render.Render(gctx, p.request(r, src, trees[i], refs, dest))
+			results[i] = res
+			if err != nil {
+				return fmt.Errorf("rendering %s from %s: %w", r.App.Name, src.Path, err)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return Target{}, err
+	}
+	return p.assemble(r.App, sources, trees, results, dest), nil
+}
+
+func (p *Pipeline) request(r TargetRequest, src argo.ApplicationSource, tree *git.Tree, refs map[string]*git.Tree, dest Cluster) render.Request {
+	req := render.Request{
+		Name: p.Instance(r.App), Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
+		Source: src, Revision: string(tree.Commit()), Tree: tree, Refs: refs, Trusted: r.Trusted, Seed: r.Seed,
+	}
+	if dest != nil {
+		req.KubeVersion, req.APIVersions = dest.KubeVersion(), dest.APIVersions()
+	}
+	return req
+}
+
+// open opens the tree of every source, and the trees that $ref value files name.
+func (p *Pipeline) open(ctx context.Context, r TargetRequest, sources []argo.ApplicationSource) ([]*git.Tree, map[string]*git.Tree, error) {
+	trees, refs := make([]*git.Tree, len(sources)), map[string]*git.Tree{}
+	for i, src := range sources {
+		tree, err := p.openOne(ctx, r, i, src)
+		if err != nil {
+			return nil, nil, err
+		}
+		trees[i] = tree
+		if src.Ref != "" {
+			refs[src.Ref] = tree
+		}
+	}
+	return trees, refs, nil
+}
+
+func (p *Pipeline) openOne(ctx context.Context, r TargetRequest, i int, src argo.ApplicationSource) (*git.Tree, error) {
+	if r.Tree != nil {
+		if tree := r.Tree(i, src); tree != nil {
+			return tree, nil
+		}
+	}
+	if src.Chart != "" {
+		return nil, &object.Fault{Message: fmt.Sprintf("chart %s comes from a chart repository (%s)", src.Chart, src.RepoURL),
+			Hint: "this version renders charts from Git; name the chart's path in a Git repository"}
+	}
+	if p.deps.Trees == nil {
+		return nil, &object.Fault{Message: "source " + src.RepoURL + " is another repository, which is not read here"}
+	}
+	revision := src.TargetRevision
+	if i < len(r.Revisions) && r.Revisions[i] != "" {
+		revision = r.Revisions[i]
+	}
+	tree, err := p.deps.Trees.At(ctx, source.Query{RepoURL: src.RepoURL, Project: r.App.Spec.ProjectName(), Revision: revision, TagPrefix: src.TagPrefix, Fresh: r.Fresh})
+	if err != nil {
+		return nil, fmt.Errorf("source %s at %q: %w", src.RepoURL, revision, err)
+	}
+	return tree, nil
+}
+
+// assemble puts the sources' results together: later sources win, namespaces and tracking are filled in.
+func (p *Pipeline) assemble(app *argo.Application, sources []argo.ApplicationSource, trees []*git.Tree, results []render.Result, dest Cluster) Target {
+	t := Target{Objects: object.NewSet(), Cached: true}
+	for i, res := range results {
+		t.Revisions = append(t.Revisions, string(trees[i].Commit()))
+		t.SourceTypes = append(t.SourceTypes, sourceType(res.Tool))
+		t.Trace = append(t.Trace, SourceTrace{sources[i].RepoURL, res.Trace})
+		t.Warnings = append(t.Warnings, res.Warnings...)
+		t.Elapsed += res.Elapsed
+		t.Cached = t.Cached && res.Cached
+		if res.Fault != nil && t.Fault == nil {
+			t.Fault = res.Fault
+		}
+		for _, o := range res.Objects {
+			t.Objects.Add(p.place(app, o, dest))
+		}
+	}
+	if t.Fault != nil {
+		t.Objects = object.NewSet()
+	}
+	t.Digest = digest(app, t.Objects)
+	return t
+}
+
+// place makes an object ready for the destination. The renderer's object may be shared by its cache, so it is copied.
+func (p *Pipeline) place(app *argo.Application, o object.Object, dest Cluster) object.Object {
+	u := o.DeepCopy()
+	if namespaced(dest, o.ID().GroupKind()) {
+		if u.GetNamespace() == "" {
+			u.SetNamespace(app.Spec.Destination.Namespace)
+		}
+	} else {
+		u.SetNamespace("")
+	}
+	compare.Track(u, p.Instance(app), app.Spec.Destination.Namespace)
+	return object.Object{Unstructured: u, Place: o.Place}
+}
+
+// digest covers the objects and where they go, so that an application that moves to another cluster has another digest.
+func digest(app *argo.Application, s *object.Set) string {
+	d := app.Spec.Destination
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s", d.Server, d.Name, d.Namespace, s.Digest()))
+	return hex.EncodeToString(sum[:])
+}
+
+// sourceType is Argo CD's word for a renderer, as status.sourceType has it.
+func sourceType(tool string) string {
+	switch tool {
+	case "helm":
+		return "Helm"
+	case "kustomize":
+		return "Kustomize"
+	case "directory":
+		return "Directory"
+	case "plugin":
+		return "Plugin"
+	}
+	return ""
+}

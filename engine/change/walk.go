@@ -1,0 +1,207 @@
+package change
+
+import (
+	"context"
+	"reflect"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/plan"
+)
+
+// key names an Application within a control plane.
+type key struct{ namespace, name string }
+
+func keyOf(a *argo.Application) key { return key{a.Namespace, a.Name} }
+
+// unit is one application with its specification before and after the merge; either may be missing.
+type unit struct {
+	before, after *argo.Application
+	// live is the Application in the cluster, or nil.
+	live   *argo.Application
+	parent string
+	depth  int
+	// respecified is whether the merge changes the specification itself.
+	respecified bool
+	// notes are remarks on the specification for the reviewer.
+	notes []string
+	// fault forbids rendering the specification of the head.
+	fault *object.Fault
+}
+
+// app is the side that names the application: what the cluster and the base say, else the head.
+func (u unit) app() *argo.Application {
+	if u.before != nil {
+		return u.before
+	}
+	return u.after
+}
+
+// outcome is a unit with its renders.
+type outcome struct {
+	unit
+	beforeTarget, afterTarget Target
+}
+
+// walk goes through the applications of a change: first those nobody declares, then, level by level, those that their renders
+// declare, so that a child is rendered under its old and its new specification.
+type walk struct {
+	p          *Pipeline
+	in         Input
+	live       map[key]*argo.Application
+	candidates []plan.Candidate
+	misses     []plan.Miss
+	considered int
+	visited    map[key]bool
+	level      []outcome // the level rendered last
+	all        []outcome
+	renders    int
+	reused     int
+}
+
+func newWalk(p *Pipeline, in Input) *walk {
+	w := &walk{p: p, in: in, live: map[key]*argo.Application{}, visited: map[key]bool{}}
+	if in.Proposed == nil {
+		for _, app := range in.Applications {
+			w.live[keyOf(app)] = app
+		}
+	}
+	w.candidates, w.misses = plan.Select(in.Applications, in.Scope)
+	w.considered = len(w.candidates) + len(w.misses)
+	return w
+}
+
+// first are the candidates that no other candidate is known to declare; on a laptop, all that either tree declares.
+func (w *walk) first() []unit {
+	if w.in.Proposed != nil {
+		return w.proposed()
+	}
+	declared := map[key]bool{}
+	names := map[string]bool{}
+	for _, c := range w.candidates {
+		names[w.p.Instance(c.App)] = true
+	}
+	for _, c := range w.candidates {
+		if parent, ok := parentOf(c.App); ok && names[parent] && parent != w.p.Instance(c.App) {
+			declared[keyOf(c.App)] = true
+		}
+	}
+	return w.take(func(c plan.Candidate) bool { return !declared[keyOf(c.App)] })
+}
+
+// proposed pairs the applications that the two trees declare.
+func (w *walk) proposed() []unit {
+	before, after := byKey(w.in.Applications), byKey(w.in.Proposed)
+	var units []unit
+	for _, app := range append(slices.Clone(w.in.Applications), w.in.Proposed...) {
+		k := keyOf(app)
+		u := unit{before: before[k], after: after[k]}
+		u.respecified = u.before == nil || u.after == nil || !reflect.DeepEqual(u.before.Spec, u.after.Spec)
+		if w.visited[k] || !w.moves(u.before) && !w.moves(u.after) {
+			continue
+		}
+		w.visited[k] = true
+		units = append(units, u)
+	}
+	w.candidates = nil // all of them are here
+	return units
+}
+
+func byKey(apps []*argo.Application) map[key]*argo.Application {
+	m := make(map[key]*argo.Application, len(apps))
+	for _, app := range apps {
+		m[keyOf(app)] = app
+	}
+	return m
+}
+
+// next are the applications that the last level declares; when it declares none, the candidates that nobody turned out to declare.
+func (w *walk) next() []unit {
+	var units []unit
+	for _, o := range w.level {
+		if o.depth >= maxDepth {
+			continue
+		}
+		for _, child := range w.children(o) {
+			if k := keyOf(child.app()); !w.visited[k] {
+				w.visited[k] = true
+				units = append(units, child)
+			}
+		}
+	}
+	if len(units) > 0 {
+		return units
+	}
+	return w.take(func(plan.Candidate) bool { return true })
+}
+
+// take makes units of the candidates that were not visited yet; their specification does not change.
+func (w *walk) take(want func(plan.Candidate) bool) []unit {
+	var units []unit
+	for _, c := range w.candidates {
+		if k := keyOf(c.App); !w.visited[k] && want(c) {
+			w.visited[k] = true
+			units = append(units, unit{before: c.App, after: c.App, live: c.App})
+		}
+	}
+	return units
+}
+
+// render renders both sides of each unit, all at once; the renderer's workers are the limit.
+func (w *walk) render(ctx context.Context, units []unit) error {
+	w.level = make([]outcome, len(units))
+	var mu sync.Mutex
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(w.p.deps.Parallel)
+	for i, u := range units {
+		w.level[i].unit = u
+		sides := []struct {
+			app    *argo.Application
+			tree   *git.Tree
+			target *Target
+		}{{u.before, w.in.BaseTree, &w.level[i].beforeTarget}, {u.after, w.in.MergedTree, &w.level[i].afterTarget}}
+		for s, side := range sides {
+			if side.app == nil {
+				continue
+			}
+			if s == 1 && u.fault != nil {
+				*side.target = Target{Fault: u.fault, Objects: object.NewSet()}
+				continue
+			}
+			group.Go(func() error {
+				// What stands in the base was merged by someone who may write; only the merged tree carries the head's words.
+				target, err := w.p.Target(gctx, TargetRequest{App: side.app, Tree: w.tree(side.tree), Trusted: s == 0 || w.in.Trusted, Seed: w.in.Seed})
+				mu.Lock()
+				defer mu.Unlock()
+				*side.target = target
+				w.renders++
+				if target.Cached {
+					w.reused++
+				}
+				return err
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	w.all = append(w.all, w.level...)
+	return nil
+}
+
+// tree gives sources that move with the change their side's tree.
+func (w *walk) tree(side *git.Tree) func(int, argo.ApplicationSource) *git.Tree {
+	return func(_ int, src argo.ApplicationSource) *git.Tree {
+		if plan.Follows(src, w.in.Scope) {
+			return side
+		}
+		return nil
+	}
+}
+
+func (w *walk) outcomes() []outcome { return w.all }
