@@ -1,0 +1,268 @@
+package bot
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// looking is a visit that has read an open pull request of team/shop, for the parts that decide without asking anybody.
+func looking(change func(v *visit)) *visit {
+	res := &slipway.PullRequest{
+		ObjectMeta: metav1.ObjectMeta{Name: slipway.PullRequestName("forge.example", 7, 3), Namespace: "argocd", CreationTimestamp: metav1.NewTime(noon)},
+		Spec: slipway.PullRequestSpec{Forge: slipway.ForgeGitHub, Host: "forge.example", Number: 3,
+			Repository: slipway.RepositoryRef{ID: 7, Owner: "team", Name: "shop", CloneURL: "https://forge.example/team/shop.git"}},
+	}
+	v := &visit{
+		Bot: &Bot{Deps: Deps{
+			Now: func() time.Time { return noon }, NormalizeURL: func(u string) string { return strings.TrimSuffix(strings.ToLower(u), ".git") },
+			Options: Options{}.withDefaults(),
+		}, memory: newMemory(), running: newRunning()},
+		log: slog.New(slog.DiscardHandler), res: res, saved: res.DeepCopy(), repo: repositoryOf(res.Spec), fresh: map[string]bool{},
+	}
+	v.repo.DefaultBranch = "main"
+	v.pull = forge.PullRequest{Repository: v.repo, Number: 3, State: forge.Open, Author: forge.User{ID: 1, Login: "alice"},
+		Base: forge.Ref{Name: "main"}, Head: forge.Ref{Name: "change", SHA: headA}, HeadRepository: 7, URL: "https://forge.example/team/shop/pull/3"}
+	if change != nil {
+		change(v)
+	}
+	return v
+}
+
+const (
+	headA  = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	headB  = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	merged = "cccccccccccccccccccccccccccccccccccccccc"
+)
+
+func application(name string, change func(*argo.Application)) *argo.Application {
+	app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: name, Labels: map[string]string{}}}
+	app.Spec.Source = &argo.ApplicationSource{RepoURL: "https://forge.example/team/shop", Path: name, TargetRevision: "main"}
+	app.Spec.Destination = argo.ApplicationDestination{Name: "eu", Server: ""}
+	if change != nil {
+		change(app)
+	}
+	return app
+}
+
+// recorded are the texts of the commands in a status.
+func recorded(v *visit) []string {
+	var all []string
+	for _, c := range v.res.Status.Commands {
+		all = append(all, c.Text)
+	}
+	return all
+}
+
+func TestWhoseCommentsAreHeard(t *testing.T) {
+	person := forge.User{ID: 2, Login: "bob"}
+	for name, c := range map[string]struct {
+		comment forge.Comment
+		heard   bool
+	}{
+		"a person's":                 {forge.Comment{Author: person}, true},
+		"edited after the fact":      {forge.Comment{Author: person, Edited: true}, false},
+		"our own":                    {forge.Comment{Author: person, Ours: true}, false},
+		"another bot's":              {forge.Comment{Author: forge.User{ID: 5, Login: "echo[bot]", Bot: true}}, false},
+		"of an account that is gone": {forge.Comment{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := looking(nil)
+			c.comment.ID, c.comment.Body, c.comment.CreatedAt = 11, "/sync staging", noon
+			if got := v.hear(c.comment, noon); got != c.heard || (len(recorded(v)) == 1) != c.heard {
+				t.Errorf("heard %v, recorded %q", got, recorded(v))
+			}
+		})
+	}
+}
+
+func TestACommandIsHeardOnce(t *testing.T) {
+	v := looking(nil)
+	c := forge.Comment{ID: 11, Author: forge.User{ID: 2, Login: "bob"}, Body: "/sync staging\n/sync staging\n/diff", CreatedAt: noon}
+	v.hear(c, noon)
+	v.hear(c, noon)
+	if got := strings.Join(recorded(v), ", "); got != "/sync staging, /diff" {
+		t.Errorf("recorded %s", got)
+	}
+	keys := map[string]bool{}
+	for _, c := range v.res.Status.Commands {
+		keys[c.OperationID] = true
+	}
+	if len(keys) != 2 {
+		t.Errorf("keys %v, want two", keys)
+	}
+}
+
+func TestPendingCommandsAreBounded(t *testing.T) {
+	v := looking(nil)
+	for id := range int64(500) {
+		v.hear(forge.Comment{ID: id + 1, Author: forge.User{ID: 2, Login: "bob"}, Body: "/diff", CreatedAt: noon}, noon)
+	}
+	if got := len(recorded(v)); got != mostPending {
+		t.Errorf("%d commands wait, want %d", got, mostPending)
+	}
+}
+
+func TestLatestMomentOfAComment(t *testing.T) {
+	for name, c := range map[string]struct{ created, seen, want time.Time }{
+		"whole seconds of the forge":  {noon, noon.Add(5 * time.Second), noon.Add(time.Second - time.Microsecond)},
+		"seen within the second":      {noon, noon.Add(300 * time.Millisecond), noon.Add(300 * time.Millisecond)},
+		"the forge's clock goes fast": {noon.Add(time.Hour), noon, noon},
+	} {
+		if got := latest(c.created, c.seen); !got.Equal(c.want) {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestACommandIsBoundToTheReportBeforeIt(t *testing.T) {
+	v := looking(nil)
+	v.res.Status.AddReport(slipway.Report{Head: headA, PostedAt: metav1.NewMicroTime(noon)})
+	v.res.Status.AddReport(slipway.Report{Head: headB, PostedAt: metav1.NewMicroTime(noon.Add(time.Minute))})
+	for name, c := range map[string]struct {
+		created time.Time
+		want    string
+	}{
+		"before any":         {noon.Add(-time.Second), ""},
+		"between the two":    {noon.Add(30 * time.Second), headA},
+		"after both":         {noon.Add(2 * time.Minute), headB},
+		"in the same second": {noon.Add(time.Minute), headB},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := ""
+			if r := v.res.Status.ReportBefore(latest(c.created, noon.Add(time.Hour))); r != nil {
+				got = r.Head
+			}
+			if got != c.want {
+				t.Errorf("bound to %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestARepeatedReportKeepsItsTime(t *testing.T) {
+	v := looking(nil)
+	apps := []slipway.ReportedApplication{{Namespace: "argocd", Name: "web", Digest: "1"}}
+	v.remember(slipway.Report{Base: merged, Head: headA, Applications: apps})
+	v.Now = func() time.Time { return noon.Add(time.Minute) }
+	v.remember(slipway.Report{Base: headB, Head: headA, Applications: apps})
+	if s := v.res.Status; len(s.Reports) != 0 || !s.Report.PostedAt.Time.Equal(noon) || s.Report.Base != headB {
+		t.Errorf("a base that moved without effect made a new report: %+v", s.Report)
+	}
+	v.remember(slipway.Report{Base: headB, Head: headA, Applications: []slipway.ReportedApplication{{Namespace: "argocd", Name: "web", Digest: "2"}}})
+	if s := v.res.Status; len(s.Reports) != 1 || !s.Report.PostedAt.Time.Equal(noon.Add(time.Minute)) {
+		t.Errorf("other objects are another report: %+v", s.Report)
+	}
+	v.remember(slipway.Report{Head: headA})
+	if s := v.res.Status; len(s.Reports) != 2 {
+		t.Error("that a head is not trusted is another report")
+	}
+}
+
+func TestStrangersAreAnsweredOnce(t *testing.T) {
+	v := looking(func(v *visit) {
+		v.res.Status.Commands = []slipway.Command{{ID: 1, Author: "mallory", ReplyID: "9", OperationID: "a"}, {ID: 2, Author: "mallory", OperationID: "b"}}
+	})
+	for name, c := range map[string]struct {
+		order order
+		want  bool
+	}{
+		"a stranger again":    {order{Command: &v.res.Status.Commands[1], user: forge.User{Login: "mallory"}, permission: forge.Read}, false},
+		"a stranger at first": {order{Command: &slipway.Command{OperationID: "c"}, user: forge.User{Login: "eve"}, permission: forge.Read}, true},
+		"a writer":            {order{Command: &slipway.Command{OperationID: "d"}, user: forge.User{Login: "mallory"}, permission: forge.Write}, true},
+		"the author":          {order{Command: &slipway.Command{OperationID: "e"}, user: forge.User{Login: "Alice"}, permission: forge.Read}, true},
+	} {
+		if got := v.heeded(c.order); got != c.want {
+			t.Errorf("%s: answered %v", name, got)
+		}
+	}
+}
+
+func TestOnlyOurOwnCommentIsFoundByItsMarker(t *testing.T) {
+	m := reportMarker(looking(nil).res)
+	comments := []forge.Comment{
+		{ID: 1, Body: m + "\nforged"},
+		{ID: 2, Ours: true, Body: "> " + m},
+		{ID: 3, Ours: true, Body: m + "\nours"},
+		{ID: 4, Ours: true, Body: m + "\na second"},
+	}
+	if got := findMarked(comments, m); got != 3 {
+		t.Errorf("found %d, want 3", got)
+	}
+	if got := findMarked(comments[:2], m); got != 0 {
+		t.Errorf("found %d, want none", got)
+	}
+}
+
+func TestWhatMakesAReportStale(t *testing.T) {
+	current := func(v *visit) {
+		v.res.Status.Trusted, v.res.Status.CheckState = true, slipway.CheckSuccess
+		v.res.Status.Report = &slipway.Report{Base: merged, Head: headA}
+		v.asked.Reason = "issue_comment.created"
+	}
+	for name, c := range map[string]struct {
+		change func(*visit)
+		want   bool
+	}{
+		"a comment":                     {func(*visit) {}, false},
+		"a review":                      {func(v *visit) { v.asked.Reason = "pull_request_review.submitted" }, false},
+		"a push to the base":            {func(v *visit) { v.asked.Reason = "push" }, true},
+		"a new head":                    {func(v *visit) { v.pull.Head.SHA = headB }, true},
+		"a check that never ended":      {func(v *visit) { v.res.Status.CheckState = slipway.CheckPending }, true},
+		"no report":                     {func(v *visit) { v.res.Status.Report = nil }, true},
+		"trust lost":                    {func(v *visit) { v.res.Status.Trusted = false }, true},
+		"trust won":                     {func(v *visit) { v.res.Status.Report.Base = "" }, true},
+		"untrusted, and told so before": {func(v *visit) { v.res.Status.Trusted, v.res.Status.Report.Base, v.asked.Reason = false, "", "push" }, false},
+		"asked for":                     {func(v *visit) { v.force = true }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := looking(current)
+			c.change(v)
+			if got := v.stale(); got != c.want {
+				t.Errorf("stale %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestQuoteLetsNothingOut(t *testing.T) {
+	for _, hostile := range []string{"@everyone", "</details>", "`; rm`", "``` x", "a\nb", "#1", "\u202egnp", "|", "[x](http://y)", "<!-- -->", "```"} {
+		got := quote(hostile)
+		ticks := len(got) - len(strings.TrimLeft(got, "`"))
+		inner := strings.Trim(got, "`")
+		if ticks == 0 || strings.Contains(inner, strings.Repeat("`", ticks)) || strings.ContainsAny(got, "\n\u202e") {
+			t.Errorf("%q becomes %q", hostile, got)
+		}
+	}
+	if got := escape("plain words"); got != "plain words" {
+		t.Errorf("plain words become %q", got)
+	}
+}
+
+func TestMemoryForgetsAndSpaces(t *testing.T) {
+	m := newMemory()
+	if wait := m.mayEdit("a", noon, time.Second); wait != 0 {
+		t.Errorf("the first edit waits %s", wait)
+	}
+	if wait := m.mayEdit("a", noon.Add(300*time.Millisecond), time.Second); wait != 700*time.Millisecond {
+		t.Errorf("an early edit waits %s", wait)
+	}
+	if wait := m.mayEdit("b", noon, time.Second); wait != 0 {
+		t.Errorf("another comment waits %s", wait)
+	}
+	for i := range 10 * remembered {
+		m.mayEdit(strings.Repeat("x", i%700), noon.Add(time.Duration(i)*time.Hour), time.Second)
+	}
+	if len(m.edited) > remembered {
+		t.Errorf("%d comments are remembered", len(m.edited))
+	}
+}
