@@ -32,8 +32,8 @@ type Cluster interface {
 	Delete(ctx context.Context, id object.ID, uid types.UID, propagation string) error
 	// Get reads an object past any cache.
 	Get(ctx context.Context, id object.ID) (*unstructured.Unstructured, error)
-	// RemoveFinalizer takes a finalizer off the object with that UID and gives the object back as it is then.
-	RemoveFinalizer(ctx context.Context, id object.ID, uid types.UID, finalizer string) (*unstructured.Unstructured, error)
+	// RemoveFinalizer takes a finalizer off the object, if that is still the one with that UID.
+	RemoveFinalizer(ctx context.Context, id object.ID, uid types.UID, finalizer string) error
 }
 
 // ApplyOptions says how to apply.
@@ -50,9 +50,7 @@ type Options struct {
 	Retries int
 	// Pause is the wait before the first such retry, doubled for each; 0 means 250 ms.
 	Pause time.Duration
-	// Established is how long a new CustomResourceDefinition is awaited; 0 means 3 s.
-	Established time.Duration
-	Log         *slog.Logger
+	Log   *slog.Logger
 }
 
 // Runner carries steps out.
@@ -68,9 +66,6 @@ func New(o Options) *Runner {
 	}
 	if o.Pause <= 0 {
 		o.Pause = 250 * time.Millisecond
-	}
-	if o.Established <= 0 {
-		o.Established = 3 * time.Second
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -92,9 +87,6 @@ func (r *Runner) Do(ctx context.Context, c Cluster, s *sync.Step) ([]sync.Outcom
 		deletions := group[0].Verb != sync.Apply
 		if deletions && slices.ContainsFunc(outcomes, func(o sync.Outcome) bool { return o.Failed }) {
 			return all, nil
-		}
-		if !s.DryRun {
-			r.awaitDefinitions(ctx, c, outcomes)
 		}
 	}
 	return all, nil
@@ -146,7 +138,7 @@ func (r *Runner) act(ctx context.Context, c Cluster, s *sync.Step, a sync.Action
 		case a.Verb == sync.Release, a.Verb == sync.Remove && !s.Cleanup:
 			return o, fmt.Errorf("%s of hook %s: %w", a.Verb, a.ID, err)
 		default:
-			return sync.Outcome{Action: a, Failed: true, Message: reason(err)}, nil
+			return sync.Outcome{Action: a, Failed: true, Message: err.Error()}, nil
 		}
 	}
 }
@@ -165,12 +157,13 @@ func once(ctx context.Context, c Cluster, s *sync.Step, a sync.Action) (sync.Out
 		err = gone(c.Delete(ctx, a.ID, a.UID, a.Propagation))
 	case sync.Remove:
 		if err = gone(c.Delete(ctx, a.ID, a.UID, a.Propagation)); err == nil {
-			_, err = c.RemoveFinalizer(ctx, a.ID, a.UID, sync.HookFinalizer)
-			err = gone(err)
+			err = gone(c.RemoveFinalizer(ctx, a.ID, a.UID, sync.HookFinalizer))
 		}
 	case sync.Release:
-		o.Live, err = c.RemoveFinalizer(ctx, a.ID, a.UID, sync.HookFinalizer)
-		err = gone(err)
+		if err = gone(c.RemoveFinalizer(ctx, a.ID, a.UID, sync.HookFinalizer)); err == nil {
+			o.Live, err = c.Get(ctx, a.ID)
+			err = gone(err)
+		}
 	default:
 		err = fmt.Errorf("unknown verb %q", a.Verb)
 	}
@@ -190,43 +183,6 @@ func passes(err error) bool {
 	var network net.Error
 	return apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err) ||
 		apierrors.IsServiceUnavailable(err) || apierrors.IsConflict(err) || errors.As(err, &network)
-}
-
-// reason is the API server's own sentence where there is one.
-func reason(err error) string {
-	var status apierrors.APIStatus
-	if errors.As(err, &status) && status.Status().Message != "" {
-		return status.Status().Message
-	}
-	return err.Error()
-}
-
-// awaitDefinitions waits a moment for applied CustomResourceDefinitions to be established, so that the objects after them find
-// their kind. That they are not is no failure: the objects will say so.
-func (r *Runner) awaitDefinitions(ctx context.Context, c Cluster, outcomes []sync.Outcome) {
-	deadline := time.Now().Add(r.o.Established)
-	for _, o := range outcomes {
-		if o.Failed || o.Action.Verb != sync.Apply || o.Action.ID.Kind != "CustomResourceDefinition" {
-			continue
-		}
-		for live := o.Live; !established(live) && time.Now().Before(deadline); {
-			if sleep(ctx, 100*time.Millisecond) != nil {
-				return
-			}
-			live, _ = c.Get(ctx, o.Action.ID) // an error is as good as not yet
-		}
-	}
-}
-
-func established(u *unstructured.Unstructured) bool {
-	if u == nil {
-		return false
-	}
-	conditions, _, _ := unstructured.NestedSlice(u.Object, "status", "conditions")
-	return slices.ContainsFunc(conditions, func(c any) bool {
-		m, _ := c.(map[string]any)
-		return m["type"] == "Established" && m["status"] == "True"
-	})
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -79,8 +79,12 @@ func idle(app *argo.Application, seen Observed) string {
 	case seen.Status != argo.SyncStatusCodeOutOfSync:
 		return "the application is " + string(seen.Status)
 	}
+	differs := func(r argo.ResourceStatus) bool { return !r.Hook && r.Status != argo.SyncStatusCodeSynced }
+	if !slices.ContainsFunc(seen.Resources, differs) {
+		return "nothing is left that a sync could change"
+	}
 	if !app.Spec.SyncPolicy.Automated.Prune && !slices.ContainsFunc(seen.Resources, func(r argo.ResourceStatus) bool {
-		return r.Status != argo.SyncStatusCodeSynced && !r.RequiresPruning && !r.Hook
+		return differs(r) && !r.RequiresPruning
 	}) {
 		return "only pruning is left, which is off"
 	}

@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
-	"github.com/slipway-cd/slipway/engine/object"
 )
 
 // step builds what is to be done at k: prunes, then deletions of hooks that are to be created anew, then applies. While such a
@@ -240,15 +239,9 @@ func outcomeResult(s *Step, o Outcome) (argo.ResourceResult, bool) {
 	return r, true
 }
 
-// Removed reports whether a step deletes or releases hooks, whose effect has to be seen in the cluster before the next decision.
-func (s *Step) Removed() []object.ID {
-	var ids []object.ID
-	for _, g := range s.Groups {
-		for _, a := range g {
-			if a.Verb == Remove || a.Verb == Release {
-				ids = append(ids, a.ID)
-			}
-		}
-	}
-	return ids
+// Removes reports whether a step deletes objects of hooks, whose end has to be seen in the cluster before the next decision.
+func (s *Step) Removes() bool {
+	return slices.ContainsFunc(s.Groups, func(group []Action) bool {
+		return slices.ContainsFunc(group, func(a Action) bool { return a.Verb == Remove })
+	})
 }

@@ -1,0 +1,195 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/project"
+	"github.com/slipway-cd/slipway/engine/run"
+)
+
+// applications reconciles Applications.
+type applications struct {
+	Deps
+	client client.Client // reads from the cache
+	reader client.Reader // reads from the API server
+	events events.EventRecorder
+	runner *run.Runner
+	now    func() time.Time
+	memos  *memos
+	beside *beside
+}
+
+func setupApplications(mgr ctrl.Manager, d Deps) error {
+	runOptions := d.Options.Run
+	runOptions.Log = d.Log
+	r := &applications{
+		Deps: d, client: mgr.GetClient(), reader: mgr.GetAPIReader(), events: mgr.GetEventRecorder(Manager),
+		runner: run.New(runOptions), now: time.Now, memos: newMemos(),
+		beside: &beside{reader: mgr.GetAPIReader(), namespace: d.ControlNamespace},
+	}
+	err := ctrl.NewControllerManagedBy(mgr).Named("application").
+		For(&argo.Application{}).
+		Watches(&argo.AppProject{}, handler.EnqueueRequestsFromMapFunc(r.ofProject)).
+		Watches(&slipway.Lock{}, handler.EnqueueRequestsFromMapFunc(r.ofLock)).
+		WatchesRawSource(liveSource{r}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: d.Options.Concurrency}).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the application controller: %w", err)
+	}
+	return nil
+}
+
+// Reconcile brings one application forward: its end, its operation, its comparison, whichever is due.
+func (r *applications) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	app := &argo.Application{}
+	if err := r.client.Get(ctx, req.NamespacedName, app); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.memos.forget(req.NamespacedName)
+			return reconcile.Result{}, nil
+		}
+		return reconcile.Result{}, fmt.Errorf("reading application %s: %w", req.NamespacedName, err)
+	}
+	log := r.Log.With("application", req.String())
+	p := &pass{applications: r, app: app, memo: r.memos.of(req.NamespacedName), log: log}
+	if w := p.memo.written; w != "" && !asNew(app.ResourceVersion, w) {
+		// The cache is behind our own last write; by what it shows, deeds would be done twice.
+		if err := p.reread(ctx); err != nil {
+			return reconcile.Result{}, client.IgnoreNotFound(err)
+		}
+	}
+	again, err := p.run(ctx)
+	switch {
+	case apierrors.IsConflict(err):
+		// Somebody wrote in between. What we know by the cache is old; its news will be here in a moment.
+		log.Debug("application changed meanwhile", "error", err)
+		return reconcile.Result{RequeueAfter: 50 * time.Millisecond}, nil
+	case err != nil:
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: again}, nil
+}
+
+// pass is one reconcile of one application. The application is replaced by the server's answer at each write.
+type pass struct {
+	*applications
+	app    *argo.Application
+	proj   *argo.AppProject // nil if it does not exist
+	memo   *memo
+	log    *slog.Logger
+	locked *slipway.Lock // the lock that holds the application at a revision
+}
+
+// run says after how long to come again; 0 is when something changes.
+func (p *pass) run(ctx context.Context) (time.Duration, error) {
+	var err error
+	if p.proj, err = p.project(ctx, p.app.Spec.ProjectName()); err != nil {
+		return 0, err
+	}
+	if reason, err := p.skip(ctx); reason != "" || err != nil {
+		p.log.Debug("left alone", "reason", reason)
+		return 0, err
+	}
+	if !p.app.DeletionTimestamp.IsZero() {
+		return p.finalize(ctx)
+	}
+	if p.locked, err = p.lock(ctx); err != nil {
+		return 0, err
+	}
+	operation, err := p.operate(ctx)
+	if err != nil {
+		return 0, err
+	}
+	refresh, err := p.refresh(ctx)
+	return soonest(operation, refresh), err
+}
+
+// soonest of two waits, of which 0 is none.
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+// project reads a project from the cache; nil if there is none.
+func (r *applications) project(ctx context.Context, name string) (*argo.AppProject, error) {
+	proj := &argo.AppProject{}
+	err := r.client.Get(ctx, types.NamespacedName{Namespace: r.ControlNamespace, Name: name}, proj)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading project %s: %w", name, err)
+	}
+	return proj, nil
+}
+
+// permits is what the project permits, with what is registered for it.
+func (p *pass) permits() project.Permits {
+	var scope project.Scope
+	if p.Scope != nil {
+		scope = p.Scope(p.proj.Name)
+	}
+	return project.New(p.proj, scope)
+}
+
+// ofProject are the applications of a project that changed: what it permits may have changed.
+func (r *applications) ofProject(ctx context.Context, o client.Object) []reconcile.Request {
+	apps := &argo.ApplicationList{}
+	if err := r.client.List(ctx, apps); err != nil {
+		r.Log.Error("listing applications of a project", "project", o.GetName(), "error", err)
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range apps.Items {
+		if app := &apps.Items[i]; app.Spec.ProjectName() == o.GetName() {
+			key := client.ObjectKeyFromObject(app)
+			r.memos.of(key).ask(levelCached)
+			requests = append(requests, reconcile.Request{NamespacedName: key})
+		}
+	}
+	return requests
+}
+
+// ofLock is the application of a lock that came, went or changed.
+func (r *applications) ofLock(_ context.Context, o client.Object) []reconcile.Request {
+	l, ok := o.(*slipway.Lock)
+	if !ok || l.Spec.Application == nil {
+		return nil
+	}
+	key := types.NamespacedName{Namespace: l.Spec.Application.Namespace, Name: l.Spec.Application.Name}
+	r.memos.of(key).ask(levelLatest)
+	return []reconcile.Request{{NamespacedName: key}}
+}
+
+// patch writes what differs between old and p.app, if anything, for the version that was read.
+func (p *pass) patch(ctx context.Context, old *argo.Application) error {
+	patch := client.MergeFromWithOptions(old, client.MergeFromWithOptimisticLock{})
+	data, err := patch.Data(p.app)
+	if err != nil {
+		return fmt.Errorf("comparing application %s: %w", p.app.Name, err)
+	}
+	if isEmpty(data) {
+		return nil
+	}
+	if err := p.client.Patch(ctx, p.app, client.RawPatch(patch.Type(), data), client.FieldOwner(Manager)); err != nil {
+		return fmt.Errorf("writing application %s: %w", p.app.Name, err)
+	}
+	p.memo.written = p.app.ResourceVersion
+	return nil
+}

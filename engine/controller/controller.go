@@ -1,0 +1,132 @@
+// Package controller reconciles Applications and AppProjects: it compares what the sources say with what the cluster has, writes
+// what it finds into status, syncs where the application says so, and carries operations out.
+//
+// It stands at the end of the river. The pipeline gathers and compares, package sync decides, package run acts; here the results
+// are recorded, always before the next deed, so that a controller that is killed at any moment goes on where it was. Applications
+// are written only by merge patches of the fields that are ours, each bound to the version that was read.
+package controller
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
+	"github.com/slipway-cd/slipway/engine/run"
+)
+
+// Manager is the field manager under which Applications are written.
+const Manager = "slipway"
+
+// Pipeline renders and compares. *change.Pipeline is one.
+type Pipeline interface {
+	// Instance is the name under which an application's objects are tracked.
+	Instance(app *argo.Application) string
+	// Target is what an application wants.
+	Target(ctx context.Context, r change.TargetRequest) (change.Target, error)
+	// Compare holds a target against the cluster.
+	Compare(ctx context.Context, app *argo.Application, proj *argo.AppProject, t change.Target) (change.Comparison, error)
+}
+
+// Destination is the cluster of an application.
+type Destination interface {
+	run.Cluster
+	Name() string
+	Server() string
+	// Namespaced says whether objects of a kind live in namespaces; known is false for a kind that is not served.
+	Namespaced(gk schema.GroupKind) (namespaced, known bool)
+	// Live gives the objects of the wanted identities, and those of the wanted and hinted kinds that app tracks.
+	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
+}
+
+// Destinations finds the cluster of a destination. A *cluster.DestinationError says that there is none such.
+type Destinations func(ctx context.Context, d argo.ApplicationDestination) (Destination, error)
+
+// Changes has f called whenever an object that an application tracks changes in any cluster, until cancel.
+type Changes func(f func(app string, id object.ID)) (cancel func())
+
+// Deps is what the reconcilers work with.
+type Deps struct {
+	Pipeline Pipeline
+	Clusters Destinations
+	// Changes of live objects; nil means that only the clock and the sources bring news.
+	Changes Changes
+	// Scope is what is registered for one project alone; nil means nothing is.
+	Scope func(project string) project.Scope
+	// ControlNamespace holds the AppProjects, the Locks, and the Applications that need no leave to be there.
+	ControlNamespace string
+	Log              *slog.Logger
+	Options          Options
+}
+
+// Options have usable defaults.
+type Options struct {
+	// Concurrency is how many applications are reconciled at once; 0 means 10.
+	Concurrency int
+	// Namespaces are globs of further namespaces whose Applications are ours.
+	Namespaces []string
+	// Period is the time between comparisons that nothing else asks for, and Jitter what is added to it at most; 0 means 120 s and
+	// 60 s, a negative Period switches them off.
+	Period, Jitter time.Duration
+	// WaveTimeout ends an operation whose wave does not get healthy; 0 means 20 minutes, negative never.
+	WaveTimeout time.Duration
+	// WaveDelay is the least time between two waves; 0 means 2 s, negative none.
+	WaveDelay time.Duration
+	// SyncTimeout ends an operation that takes longer; 0 means never.
+	SyncTimeout time.Duration
+	// Grace is how long a source that cannot be read leaves status as it was; 0 means 180 s, negative none.
+	Grace time.Duration
+	// Debounce gathers changes of live objects; 0 means 300 ms.
+	Debounce time.Duration
+	// Run are the options of the runner.
+	Run run.Options
+}
+
+func (o Options) withDefaults() Options {
+	set := func(d *time.Duration, otherwise time.Duration) {
+		if *d == 0 {
+			*d = otherwise
+		}
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 10
+	}
+	if o.Jitter == 0 && o.Period == 0 {
+		o.Jitter = time.Minute
+	}
+	set(&o.Period, 2*time.Minute)
+	set(&o.WaveTimeout, 20*time.Minute)
+	set(&o.WaveDelay, 2*time.Second)
+	set(&o.Grace, 3*time.Minute)
+	set(&o.Debounce, 300*time.Millisecond)
+	return o
+}
+
+// Setup adds the reconcilers to a manager. The manager's scheme must know the argoproj.io and slipway.dev resources, its cache the
+// namespaces concerned; leader election is its affair.
+func Setup(mgr ctrl.Manager, d Deps) error {
+	switch {
+	case d.Pipeline == nil:
+		return errors.New("controller: no pipeline")
+	case d.Clusters == nil:
+		return errors.New("controller: no clusters")
+	case d.ControlNamespace == "":
+		return errors.New("controller: no control namespace")
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	d.Options = d.Options.withDefaults()
+	if err := setupProjects(mgr, d); err != nil {
+		return err
+	}
+	return setupApplications(mgr, d)
+}

@@ -1,0 +1,171 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/object"
+	engine "github.com/slipway-cd/slipway/engine/sync"
+)
+
+const resourcesFinalizer = "resources-finalizer.argocd.argoproj.io"
+
+// cascades reads from an application's finalizers whether its objects go with it, and how.
+func cascades(finalizers []string) (propagation string, ok bool) {
+	for _, f := range finalizers {
+		switch f {
+		case resourcesFinalizer, resourcesFinalizer + "/foreground":
+			return "foreground", true
+		case resourcesFinalizer + "/background":
+			return "background", true
+		}
+	}
+	return "", false
+}
+
+// finalize deletes the application's objects, wave by wave from the last, and then lets the application go. Without the finalizer
+// only the application goes. Whatever cannot be read stops it: nothing is taken to be gone because it was not seen.
+func (p *pass) finalize(ctx context.Context) (time.Duration, error) {
+	propagation, ok := cascades(p.app.Finalizers)
+	if !ok {
+		return 0, nil
+	}
+	if p.proj == nil {
+		return retryAfter, p.deletionProblem(ctx, p.noProject())
+	}
+	dest, err := p.Clusters(ctx, p.app.Spec.Destination)
+	var unknown *cluster.DestinationError
+	if errors.As(err, &unknown) {
+		p.log.Warn("the cluster of a deleted application is not registered; its objects stay", "error", err)
+		return 0, p.letGo(ctx)
+	}
+	if err != nil {
+		return retryAfter, p.deletionProblem(ctx, err.Error())
+	}
+	live, err := dest.Live(ctx, p.Pipeline.Instance(p.app), nil, p.everSeen())
+	if err != nil {
+		return retryAfter, p.deletionProblem(ctx, err.Error())
+	}
+	wave, unconfirmed := p.lastWave(dest, live)
+	switch {
+	case len(wave) == 0 && len(unconfirmed) == 0:
+		return 0, p.letGo(ctx)
+	case len(wave) == 0:
+		return retryAfter, p.deletionProblem(ctx, fmt.Sprintf("waiting for the approval of deleting %s", unconfirmed[0]))
+	}
+	if err := p.delete(ctx, dest, wave, propagation); err != nil {
+		return retryAfter, p.deletionProblem(ctx, err.Error())
+	}
+	return time.Second, nil
+}
+
+// everSeen are identities of the kinds that the application has had objects of.
+func (p *pass) everSeen() []object.ID {
+	var ids []object.ID
+	for _, r := range p.app.Status.Resources {
+		ids = append(ids, object.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+	}
+	if s := p.app.Status.OperationState; s != nil && s.SyncResult != nil {
+		for _, r := range s.SyncResult.Resources {
+			ids = append(ids, object.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+		}
+	}
+	return ids
+}
+
+// lastWave are the objects to be deleted now: those of the highest wave that is left. Objects whose deletion a person has to approve,
+// and has not, hold their wave up.
+func (p *pass) lastWave(dest Destination, live map[object.ID]*unstructured.Unstructured) (wave []*unstructured.Unstructured, unconfirmed []object.ID) {
+	permits, options := p.permits(), p.app.Spec.SyncPolicy.Options()
+	approved := !approval(p.app).Before(p.app.DeletionTimestamp.Time)
+	last, found := int64(0), false
+	for id, u := range live {
+		namespaced, _ := dest.Namespaced(id.GroupKind())
+		if stays(p.app, id, u, options) || permits.Object(id, namespaced, place(dest, id.Namespace)) != "" {
+			continue
+		}
+		n := engine.Wave(u)
+		if !found || n > last {
+			last, found, wave, unconfirmed = n, true, nil, nil
+		}
+		switch {
+		case n < last:
+		case !approved && (engine.Setting(u, options, "Delete") == "confirm" || engine.Setting(u, options, "Prune") == "confirm"):
+			unconfirmed = append(unconfirmed, id)
+		default:
+			wave = append(wave, u)
+		}
+	}
+	slices.SortFunc(unconfirmed, func(a, b object.ID) int { return strings.Compare(a.String(), b.String()) })
+	return wave, unconfirmed
+}
+
+// stays reports whether an object outlives its application: definitions of kinds, with which all their objects would go; what asks
+// to be kept; and the application itself.
+func stays(app *argo.Application, id object.ID, u *unstructured.Unstructured, options argo.SyncOptions) bool {
+	itself := id.Group == "argoproj.io" && id.Kind == "Application" && id.Name == app.Name && id.Namespace == app.Namespace
+	definition := id.Group == "apiextensions.k8s.io" && id.Kind == "CustomResourceDefinition"
+	return itself || definition || engine.Kept(u, options)
+}
+
+// delete asks for the end of all objects of a wave that are not ending yet.
+func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructured.Unstructured, propagation string) error {
+	var group []engine.Action
+	for _, u := range wave {
+		held := slices.Contains(u.GetFinalizers(), engine.HookFinalizer)
+		if u.GetDeletionTimestamp() != nil && !held {
+			continue
+		}
+		a := engine.Action{Verb: engine.Prune, ID: object.IDOf(u), UID: u.GetUID(), Propagation: propagation}
+		if held {
+			a.Verb = engine.Remove
+		}
+		group = append(group, a)
+	}
+	if len(group) == 0 {
+		return nil
+	}
+	outcomes, err := p.runner.Do(ctx, dest, &engine.Step{Groups: [][]engine.Action{group}})
+	for _, o := range outcomes {
+		if o.Failed {
+			err = errors.Join(err, fmt.Errorf("deleting %s: %s", o.Action.ID, o.Message))
+		}
+	}
+	return err
+}
+
+// letGo takes the finalizers for our part off.
+func (p *pass) letGo(ctx context.Context) error {
+	old := p.app.DeepCopy()
+	p.app.Finalizers = slices.DeleteFunc(p.app.Finalizers, func(f string) bool {
+		return f == resourcesFinalizer || strings.HasPrefix(f, resourcesFinalizer+"/")
+	})
+	if err := p.patch(ctx, old); err != nil {
+		return err
+	}
+	p.event(eventDeleted, "Delete", "deleted the application's resources")
+	return nil
+}
+
+// deletionProblem says in a condition what holds the deletion up.
+func (p *pass) deletionProblem(ctx context.Context, message string) error {
+	old := p.app.DeepCopy()
+	kept := slices.DeleteFunc(slices.Clone(p.app.Status.Conditions), func(c argo.ApplicationCondition) bool {
+		return c.Type == argo.ApplicationConditionDeletionError && c.Message != message
+	})
+	if !slices.ContainsFunc(kept, func(c argo.ApplicationCondition) bool { return c.Type == argo.ApplicationConditionDeletionError }) {
+		now := metav1.NewTime(p.now().Truncate(time.Second))
+		kept = append(kept, argo.ApplicationCondition{Type: argo.ApplicationConditionDeletionError, Message: message, LastTransitionTime: &now})
+	}
+	p.app.Status.Conditions = kept
+	return p.patch(ctx, old)
+}

@@ -1,0 +1,289 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/health"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
+	engine "github.com/slipway-cd/slipway/engine/sync"
+)
+
+const approvedAnnotation = "argocd.argoproj.io/deletion-approved"
+
+// desired is what an attempt of an operation wants; it does not change while the attempt lasts.
+type desired struct {
+	app    *argo.Application // with the operation's sources in the place of the specification's
+	target change.Target
+}
+
+// gathered is all that the decision about the next step needs.
+type gathered struct {
+	destination Destination
+	permits     project.Permits
+	wants       *desired
+	comparison  change.Comparison
+	live        map[object.ID]*unstructured.Unstructured
+	done        []argo.ResourceResult
+}
+
+// gather reads what the operation needs to know: what it wants, and what is there.
+func (p *pass) gather(ctx context.Context, progress *progress) (*gathered, *failure) {
+	if p.proj == nil {
+		return nil, &failure{phase: argo.OperationError, message: "InvalidSpecError: " + p.noProject()}
+	}
+	if p.app.Status.OperationState.Operation.Sync == nil {
+		return nil, &failure{phase: argo.OperationFailed, message: "Invalid operation request: no operation specified"}
+	}
+	if progress.target == nil {
+		wants, f := p.want(ctx)
+		if f != nil {
+			return nil, f
+		}
+		progress.target = wants
+		if err := p.pin(ctx, wants); err != nil {
+			return nil, &failure{err: err}
+		}
+	}
+	g := &gathered{wants: progress.target, permits: p.permits(), done: p.results()}
+	if f := p.see(ctx, g); f != nil {
+		return nil, f
+	}
+	return g, nil
+}
+
+// want renders what the operation is to bring about, at the revisions that it pinned before if it did.
+func (p *pass) want(ctx context.Context) (*desired, *failure) {
+	state := p.app.Status.OperationState
+	app := p.app.DeepCopy()
+	useSources(&app.Spec, state.Operation.Sync)
+	violations, err := p.violations(ctx, app)
+	if err != nil {
+		return nil, p.obstacle("ComparisonError", err)
+	}
+	if len(violations) > 0 {
+		var messages []string
+		for _, v := range violations {
+			messages = append(messages, "InvalidSpecError: "+v.Message)
+		}
+		return nil, &failure{phase: argo.OperationError, message: strings.Join(messages, "; ")}
+	}
+	if len(state.Operation.Sync.Manifests) > 0 {
+		return nil, &failure{phase: argo.OperationError, message: "ComparisonError: manifests given with the request are not synced; commit them"}
+	}
+	// A person may ask for what has only just been pushed; what automated sync asks for was seen by a comparison.
+	fresh := state.SyncResult == nil && !state.Operation.InitiatedBy.Automated
+	sources := app.Spec.SourceList()
+	target, err := p.Pipeline.Target(ctx, change.TargetRequest{App: app, Sources: sources, Revisions: p.pinned(), Fresh: fresh, Trusted: true})
+	if err != nil {
+		return nil, p.obstacle(fmt.Sprintf("ComparisonError: Failed to load target state: failed to generate manifest for source %s", ofSources(len(sources))), err)
+	}
+	if target.Fault != nil {
+		return nil, &failure{phase: argo.OperationError, message: fmt.Sprintf(
+			"ComparisonError: Failed to load target state: failed to generate manifest for source %s: %s", ofSources(len(sources)), target.Fault)}
+	}
+	return &desired{app: app, target: target}, nil
+}
+
+// obstacle is a fault of the world. It ends an operation that has done nothing yet, so that whoever waits learns of it and the retry
+// strategy applies; one that is under way holds on.
+func (p *pass) obstacle(what string, err error) *failure {
+	if len(p.results()) > 0 {
+		return &failure{err: fmt.Errorf("%s: %w", what, err)}
+	}
+	return &failure{phase: argo.OperationError, message: what + ": " + err.Error()}
+}
+
+// useSources puts an operation's own sources in the place of the specification's. The specification itself is never written.
+func useSources(spec *argo.ApplicationSpec, s *argo.SyncOperation) {
+	switch {
+	case len(s.Sources) > 0:
+		spec.Sources, spec.Source = s.Sources, nil
+	case s.Source != nil:
+		spec.Sources, spec.Source = nil, s.Source
+	}
+}
+
+// pinned are the revisions of this operation: those of an earlier pass, else those asked for.
+func (p *pass) pinned() []string {
+	state := p.app.Status.OperationState
+	if r := state.SyncResult; r != nil {
+		if found := revisions(r.Revision, r.Revisions); len(found) > 0 {
+			return found
+		}
+	}
+	return revisions(state.Operation.Sync.Revision, state.Operation.Sync.Revisions)
+}
+
+// pin records the revisions and sources before anything is applied.
+func (p *pass) pin(ctx context.Context, wants *desired) error {
+	return p.persist(ctx, func(app *argo.Application) {
+		s := app.Status.OperationState
+		if s.SyncResult == nil {
+			s.SyncResult = &argo.SyncOperationResult{}
+		}
+		r, spec := s.SyncResult, &wants.app.Spec
+		r.Revision, r.Revisions, r.Source, r.Sources = "", nil, argo.ApplicationSource{}, nil
+		if spec.HasMultipleSources() {
+			r.Revisions, r.Sources = wants.target.Revisions, spec.Sources
+		} else {
+			r.Revision, r.Source = first(wants.target.Revisions), spec.SourceList()[0]
+		}
+		if policy := spec.SyncPolicy; policy != nil {
+			r.ManagedNamespaceMetadata = policy.ManagedNamespaceMetadata
+		}
+	})
+}
+
+// see compares what the operation wants with the cluster, and reads what the comparison does not.
+func (p *pass) see(ctx context.Context, g *gathered) *failure {
+	app := g.wants.app
+	var err error
+	if g.destination, err = p.Clusters(ctx, app.Spec.Destination); err != nil {
+		return p.obstacle("ComparisonError", err)
+	}
+	if g.comparison, err = p.Pipeline.Compare(ctx, app, p.proj, g.wants.target); err != nil {
+		return p.obstacle("ComparisonError", err)
+	}
+	if len(g.comparison.Shared) > 0 && p.options().Has("FailOnSharedResource=true") {
+		message := shared(p.Pipeline.Instance(app), g.comparison.Shared)[0].Message
+		return &failure{phase: argo.OperationFailed, message: "Shared resource found: " + message}
+	}
+	g.live = map[object.ID]*unstructured.Unstructured{}
+	for _, r := range g.comparison.Resources {
+		if r.Live != nil {
+			g.live[r.ID] = r.Live
+		}
+	}
+	for _, id := range engine.Wanted(p.options(), app.Spec.Destination.Namespace) {
+		if _, known := g.live[id]; !known {
+			if err := g.read(ctx, id); err != nil {
+				return &failure{err: err}
+			}
+		}
+	}
+	return g.catchUp(ctx, p.memo.recent, p.now())
+}
+
+// read reads one object past the cache.
+func (g *gathered) read(ctx context.Context, id object.ID) error {
+	u, err := g.destination.Get(ctx, id)
+	switch {
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
+		delete(g.live, id)
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", id, err)
+	}
+	g.live[id] = u
+	return nil
+}
+
+// catchUp looks past the cache at objects that we have just written, until the cache shows them as we left them.
+func (g *gathered) catchUp(ctx context.Context, recent recents, now time.Time) *failure {
+	for _, id := range recent.behind(g.live, now) {
+		if err := g.read(ctx, id); err != nil {
+			return &failure{err: err}
+		}
+	}
+	return nil
+}
+
+// absorb takes over what actions left behind.
+func (g *gathered) absorb(recent recents, outcomes []engine.Outcome, now time.Time) {
+	for _, o := range outcomes {
+		id := o.Action.ID
+		if o.Failed {
+			continue
+		}
+		if o.Live != nil {
+			g.live[id] = o.Live
+		}
+		switch o.Action.Verb {
+		case engine.Prune:
+			recent[id] = trace{at: now, uid: o.Action.UID, deleted: true}
+		case engine.Remove:
+			delete(g.live, id) // its end, if it has not come, will be seen
+			recent[id] = trace{at: now, uid: o.Action.UID, deleted: true}
+		case engine.Release:
+			if o.Live == nil {
+				delete(g.live, id)
+			}
+		default:
+			if o.Live != nil {
+				recent[id] = trace{at: now, uid: o.Live.GetUID(), version: o.Live.GetResourceVersion()}
+			}
+		}
+	}
+}
+
+// options are the operation's, which the application's policy lends where the request has none.
+func (p *pass) options() argo.SyncOptions {
+	s := p.app.Status.OperationState.Operation.Sync
+	if s.SyncOptions != nil {
+		return s.SyncOptions
+	}
+	return p.app.Spec.SyncPolicy.Options()
+}
+
+// input puts together what package sync decides by.
+func (g *gathered) input(p *pass, progress *progress) engine.Input {
+	state := p.app.Status.OperationState
+	app := g.wants.app
+	in := engine.Input{
+		Desired: g.wants.target.Objects, Live: g.live, OutOfSync: map[object.ID]bool{}, Namespace: app.Spec.Destination.Namespace,
+		Options: p.options(), Operation: *state.Operation.Sync, Revision: first(g.wants.target.Revisions),
+		Done: g.done, StartedAt: state.StartedAt.Time, Attempt: state.RetryCount, Approved: approval(p.app),
+		Terminate: p.terminates(), Tried: progress.tried,
+		Now: p.now(), Since: progress.since, WaveTimeout: max(p.Options.WaveTimeout, 0), WaveDelay: max(p.Options.WaveDelay, 0),
+		Served: g.destination.Namespaced, Health: judge,
+		Permits: func(id object.ID, namespaced bool) string {
+			return g.permits.Object(id, namespaced, place(g.destination, id.Namespace))
+		},
+	}
+	if policy := app.Spec.SyncPolicy; policy != nil {
+		in.Managed = policy.ManagedNamespaceMetadata
+	}
+	for _, r := range g.comparison.Resources {
+		if r.RequiresPruning {
+			in.Prunable = append(in.Prunable, r.ID)
+		}
+		if r.Status != argo.SyncStatusCodeSynced {
+			in.OutOfSync[r.ID] = true
+		}
+	}
+	slices.SortFunc(in.Prunable, func(a, b object.ID) int { return strings.Compare(a.String(), b.String()) })
+	return in
+}
+
+// overdue reports whether the operation has taken longer than any may.
+func (p *pass) overdue() bool {
+	return p.Options.SyncTimeout > 0 && p.now().Sub(p.app.Status.OperationState.StartedAt.Time) > p.Options.SyncTimeout
+}
+
+func judge(u *unstructured.Unstructured) *argo.HealthStatus {
+	h := health.Of(u)
+	if h == nil {
+		return nil
+	}
+	return &argo.HealthStatus{Status: h.Status, Message: h.Message}
+}
+
+// approval is when a person last approved deletions.
+func approval(app *argo.Application) time.Time {
+	t, err := time.Parse(time.RFC3339, app.Annotations[approvedAnnotation])
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}

@@ -1,0 +1,104 @@
+package controller
+
+import (
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	engine "github.com/slipway-cd/slipway/engine/sync"
+)
+
+// level is how much of a comparison is asked for.
+type level int32
+
+const (
+	levelNone   level = iota
+	levelLive         // the live objects have changed; revisions are as they were
+	levelCached       // the rules have changed; as levelLive, but the comparison counts as new
+	levelLatest       // revisions are resolved anew
+	levelFresh        // remotes are asked first
+)
+
+// memo is what is remembered of an application between reconciles. Forgetting it costs a comparison and nothing else.
+type memo struct {
+	asked atomic.Int32
+
+	// The rest belongs to the reconcile that runs; there is never more than one of an application.
+	spec    string // digest of the specification that was compared last
+	failing time.Time
+	written string // the resource version of our last write
+	recent  recents
+	op      *progress
+}
+
+// ask raises the level of the next comparison.
+func (m *memo) ask(l level) {
+	for {
+		old := m.asked.Load()
+		if int32(l) <= old || m.asked.CompareAndSwap(old, int32(l)) {
+			return
+		}
+	}
+}
+
+// take is what was asked for since the last call.
+func (m *memo) take() level { return level(m.asked.Swap(0)) }
+
+// progress is what is remembered of a running operation's attempt.
+type progress struct {
+	started time.Time
+	attempt int64
+	tried   engine.Tried
+	since   time.Time // of the last change in results
+	results string
+	target  *desired
+}
+
+// follows reports whether this process has been at the operation's present attempt before.
+func (m *memo) follows(state *argo.OperationState) bool {
+	return m.op != nil && m.op.started.Equal(state.StartedAt.Time) && m.op.attempt == state.RetryCount
+}
+
+// operation is the progress of the operation's present attempt.
+func (m *memo) operation(state *argo.OperationState, now time.Time) *progress {
+	if !m.follows(state) {
+		m.op = &progress{started: state.StartedAt.Time, attempt: state.RetryCount, since: now}
+	}
+	return m.op
+}
+
+// note moves the time of the last progress when results have changed.
+func (g *progress) note(results []argo.ResourceResult, now time.Time) {
+	data, err := json.Marshal(results)
+	if err == nil && string(data) != g.results {
+		g.results, g.since = string(data), now
+	}
+}
+
+type memos struct {
+	mu sync.Mutex
+	m  map[types.NamespacedName]*memo
+}
+
+func newMemos() *memos { return &memos{m: map[types.NamespacedName]*memo{}} }
+
+func (s *memos) of(key types.NamespacedName) *memo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.m[key]
+	if m == nil {
+		m = &memo{recent: recents{}}
+		s.m[key] = m
+	}
+	return m
+}
+
+func (s *memos) forget(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, key)
+}

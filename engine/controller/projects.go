@@ -1,0 +1,104 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/project"
+)
+
+// projects sees to it that the default project exists, and that no project goes while applications are in it.
+type projects struct {
+	Deps
+	client client.Client
+}
+
+func setupProjects(mgr ctrl.Manager, d Deps) error {
+	r := &projects{Deps: d, client: mgr.GetClient()}
+	// At the start there may be no project at all, of which no event would tell.
+	if err := mgr.Add(manager.RunnableFunc(r.createDefault)); err != nil {
+		return fmt.Errorf("setting up the project controller: %w", err)
+	}
+	err := ctrl.NewControllerManagedBy(mgr).Named("appproject").
+		For(&argo.AppProject{}).
+		Watches(&argo.Application{}, handler.EnqueueRequestsFromMapFunc(r.ofApplication)).
+		Complete(r)
+	if err != nil {
+		return fmt.Errorf("setting up the project controller: %w", err)
+	}
+	return nil
+}
+
+// ofApplication is the project of an application that goes: it may be the last.
+func (r *projects) ofApplication(_ context.Context, o client.Object) []reconcile.Request {
+	app, ok := o.(*argo.Application)
+	if !ok || app.DeletionTimestamp.IsZero() {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: r.ControlNamespace, Name: app.Spec.ProjectName()}}}
+}
+
+// Reconcile looks after one project.
+func (r *projects) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	if req.Namespace != r.ControlNamespace {
+		return reconcile.Result{}, nil
+	}
+	proj := &argo.AppProject{}
+	err := r.client.Get(ctx, req.NamespacedName, proj)
+	switch {
+	case apierrors.IsNotFound(err) && req.Name == argo.DefaultProject:
+		return reconcile.Result{}, r.createDefault(ctx)
+	case apierrors.IsNotFound(err):
+		return reconcile.Result{}, nil
+	case err != nil:
+		return reconcile.Result{}, fmt.Errorf("reading project %s: %w", req.Name, err)
+	case proj.DeletionTimestamp.IsZero():
+		return reconcile.Result{}, nil
+	}
+	return r.finalize(ctx, proj)
+}
+
+// createDefault creates the default project if there is none.
+func (r *projects) createDefault(ctx context.Context) error {
+	err := r.client.Create(ctx, project.Default(r.ControlNamespace), client.FieldOwner(Manager))
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating the default project: %w", err)
+	}
+	return nil
+}
+
+// finalize lets a project go when no application is in it any more.
+func (r *projects) finalize(ctx context.Context, proj *argo.AppProject) (reconcile.Result, error) {
+	ours := func(f string) bool { return f == resourcesFinalizer || strings.HasPrefix(f, resourcesFinalizer+"/") }
+	if !slices.ContainsFunc(proj.Finalizers, ours) {
+		return reconcile.Result{}, nil
+	}
+	apps := &argo.ApplicationList{}
+	if err := r.client.List(ctx, apps); err != nil {
+		return reconcile.Result{}, fmt.Errorf("listing applications of project %s: %w", proj.Name, err)
+	}
+	for i := range apps.Items {
+		if apps.Items[i].Spec.ProjectName() == proj.Name {
+			return reconcile.Result{RequeueAfter: 10 * time.Second}, nil
+		}
+	}
+	old := proj.DeepCopy()
+	proj.Finalizers = slices.DeleteFunc(proj.Finalizers, ours)
+	patch := client.MergeFromWithOptions(old, client.MergeFromWithOptimisticLock{})
+	if err := r.client.Patch(ctx, proj, patch, client.FieldOwner(Manager)); err != nil {
+		return reconcile.Result{}, fmt.Errorf("letting project %s go: %w", proj.Name, err)
+	}
+	return reconcile.Result{}, nil
+}

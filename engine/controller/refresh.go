@@ -1,0 +1,341 @@
+package controller
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
+	engine "github.com/slipway-cd/slipway/engine/sync"
+)
+
+const (
+	refreshAnnotation          = "argocd.argoproj.io/refresh"
+	refreshTimestampAnnotation = "argocd.argoproj.io/refresh-timestamp"
+
+	// retryAfter is when a comparison that failed for the world's fault is tried again.
+	retryAfter = 15 * time.Second
+)
+
+// finding is what a comparison found. Exactly one of its three forms holds: something is wrong (conditions with an error), the
+// world was in the way (err), or a comparison.
+type finding struct {
+	level      level
+	sources    []argo.ApplicationSource
+	conditions []argo.ApplicationCondition
+	err        error
+	target     change.Target
+	comparison *change.Comparison
+}
+
+// refresh compares if that is due, and writes what was found. It says after how long the next is due.
+func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
+	sources, asked := p.sources(), p.memo.take()
+	digest := p.digest(sources)
+	level := max(asked, p.due(sources, digest))
+	if level == levelNone {
+		return p.untilDue(), nil
+	}
+	found := p.look(ctx, level, sources)
+	if ctx.Err() != nil {
+		p.memo.ask(level)
+		return 0, ctx.Err()
+	}
+	if found.err != nil && p.tolerates(found) {
+		p.log.Warn("cannot compare, keeping the last status for now", "error", found.err)
+		p.memo.ask(level)
+		return retryAfter, nil
+	}
+	if found.comparison != nil && len(p.memo.recent.behind(liveOf(found.comparison), p.now())) > 0 {
+		p.memo.ask(level)
+		return settleAfter, nil
+	}
+	old := p.app.DeepCopy()
+	auto := p.settle(found)
+	if err := p.patch(ctx, old); err != nil {
+		p.memo.ask(level)
+		return 0, err
+	}
+	p.memo.spec = digest
+	p.announce(old, auto)
+	if found.err != nil {
+		p.memo.ask(level)
+		return soonest(retryAfter, p.untilDue()), nil
+	}
+	return soonest(auto.Wait, p.untilDue()), nil
+}
+
+// due is the level that the application itself asks for.
+func (p *pass) due(sources []argo.ApplicationSource, digest string) level {
+	switch {
+	case p.app.Annotations[refreshAnnotation] != "":
+		return levelFresh
+	case p.app.Status.ReconciledAt == nil, p.memo.spec != "" && p.memo.spec != digest, p.memo.spec == "" && p.differs(sources):
+		return levelLatest
+	case p.Options.Period > 0 && p.untilDue() <= 0:
+		return levelLatest
+	}
+	return levelNone
+}
+
+// differs reports whether status was compared to another specification than the present.
+func (p *pass) differs(sources []argo.ApplicationSource) bool {
+	want := comparedTo(&p.app.Spec, sources)
+	return !equality.Semantic.DeepEqual(want, p.app.Status.Sync.ComparedTo)
+}
+
+// untilDue is the time until the next comparison that nothing asks for, never 0 while there will be one. Applications are spread
+// over the jitter by their UID.
+func (p *pass) untilDue() time.Duration {
+	if p.Options.Period < 0 {
+		return 0
+	}
+	if p.app.Status.ReconciledAt == nil {
+		return p.Options.Period
+	}
+	period := p.Options.Period
+	if j := p.Options.Jitter; j > 0 {
+		h := fnv.New64a()
+		_, _ = h.Write([]byte(p.app.UID)) // a hash takes everything
+		period += time.Duration(h.Sum64() % uint64(j))
+	}
+	left := p.app.Status.ReconciledAt.Add(period).Sub(p.now())
+	if left == 0 {
+		left = -1
+	}
+	return left
+}
+
+// digest is over all that a comparison depends on and that the application or its lock says.
+func (p *pass) digest(sources []argo.ApplicationSource) string {
+	data, err := json.Marshal([]any{p.app.Spec, sources, p.app.Annotations["argocd.argoproj.io/compare-options"]})
+	if err != nil {
+		return "" // never the same as before
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// look compares the application with its cluster.
+func (p *pass) look(ctx context.Context, level level, sources []argo.ApplicationSource) finding {
+	found := finding{level: level, sources: sources}
+	if found.conditions, found.err = p.specErrors(ctx); len(found.conditions) > 0 || found.err != nil {
+		return found
+	}
+	request := change.TargetRequest{App: p.app, Sources: sources, Fresh: level == levelFresh, Trusted: true}
+	if level <= levelCached {
+		request.Revisions = p.comparedRevisions(sources)
+	}
+	target, err := p.Pipeline.Target(ctx, request)
+	switch {
+	case err != nil:
+		found.err = fmt.Errorf("Failed to load target state: failed to generate manifest for source %s: %w", ofSources(len(sources)), err) //nolint:staticcheck // Argo CD's sentence
+		return found
+	case target.Fault != nil:
+		found.conditions = append(found.conditions, condition(argo.ApplicationConditionComparisonError,
+			fmt.Sprintf("Failed to load target state: failed to generate manifest for source %s: %s", ofSources(len(sources)), target.Fault)))
+		found.target = target
+		return found
+	}
+	comparison, err := p.Pipeline.Compare(ctx, p.app, p.proj, target)
+	if err != nil {
+		found.err = err
+		return found
+	}
+	found.target, found.comparison = target, &comparison
+	found.conditions = append(found.conditions, repeated(target.Objects.Repeated())...)
+	found.conditions = append(found.conditions, shared(p.Pipeline.Instance(p.app), comparison.Shared)...)
+	return found
+}
+
+// comparedRevisions are those of the last comparison, if it was of these sources.
+func (p *pass) comparedRevisions(sources []argo.ApplicationSource) []string {
+	if p.differs(sources) {
+		return nil
+	}
+	return revisions(p.app.Status.Sync.Revision, p.app.Status.Sync.Revisions)
+}
+
+// specErrors says what is wrong with the application before anything is fetched. The error is the world's.
+func (p *pass) specErrors(ctx context.Context) ([]argo.ApplicationCondition, error) {
+	if p.proj == nil {
+		return []argo.ApplicationCondition{condition(argo.ApplicationConditionInvalidSpecError, p.noProject())}, nil
+	}
+	violations, err := p.violations(ctx, p.app)
+	if err != nil {
+		return nil, err
+	}
+	var all []argo.ApplicationCondition
+	for _, v := range violations {
+		all = append(all, condition(argo.ApplicationConditionInvalidSpecError, v.Message))
+	}
+	return all, nil
+}
+
+func (p *pass) noProject() string {
+	return fmt.Sprintf("Application referencing project %s which does not exist", p.app.Spec.ProjectName())
+}
+
+// violations checks an application, whose sources may be an operation's, against its project. The error is of a cluster that cannot
+// be reached.
+func (p *pass) violations(ctx context.Context, app *argo.Application) ([]project.Violation, error) {
+	permits := p.permits()
+	if !permits.SourceNamespace(app.Namespace, p.ControlNamespace) {
+		return []project.Violation{{Field: "metadata.namespace", Message: fmt.Sprintf(
+			"application '%s' in namespace '%s' is not allowed to use project '%s'", app.Name, app.Namespace, p.proj.Name)}}, nil
+	}
+	if found := project.Spec(&app.Spec); len(found) > 0 {
+		return found, nil
+	}
+	dest, err := p.Clusters(ctx, app.Spec.Destination)
+	var unknown *cluster.DestinationError
+	if errors.As(err, &unknown) {
+		return []project.Violation{{Field: "spec.destination", Message: unknown.Message}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return permits.CheckIn(app, place(dest, app.Spec.Destination.Namespace)), nil
+}
+
+func place(d Destination, namespace string) project.Destination {
+	return project.Destination{Server: d.Server(), Name: d.Name(), Namespace: namespace}
+}
+
+// tolerates reports whether a failure is so young that status is left as it was. What a person asked for is answered at once.
+func (p *pass) tolerates(found finding) bool {
+	now := p.now()
+	if p.memo.failing.IsZero() {
+		p.memo.failing = now
+	}
+	asked := p.app.Annotations[refreshAnnotation] != "" || p.app.Status.ReconciledAt == nil
+	return !asked && now.Sub(p.memo.failing) < p.Options.Grace && !errors.Is(found.err, context.Canceled)
+}
+
+// settle writes what was found into the status of p.app, and says what automated sync does about it.
+func (p *pass) settle(found finding) engine.Automatic {
+	now := metav1.NewTime(p.now().Truncate(time.Second))
+	status := &p.app.Status
+	conditions := found.conditions
+	delete(p.app.Annotations, refreshAnnotation)
+	delete(p.app.Annotations, refreshTimestampAnnotation)
+	if found.err != nil {
+		conditions = append(conditions, condition(argo.ApplicationConditionComparisonError, found.err.Error()))
+	} else {
+		p.memo.failing = time.Time{}
+	}
+	if p.locked != nil {
+		conditions = append(conditions, condition(conditionLocked, lockText(p.locked)))
+	}
+	status.Sync.ComparedTo = comparedTo(&p.app.Spec, found.sources)
+	status.ControllerNamespace = p.ControlNamespace
+	var auto engine.Automatic
+	if found.comparison == nil {
+		status.Sync.Status = argo.SyncStatusCodeUnknown
+		setHealth(status, argo.HealthStatusUnknown, now)
+	} else {
+		fill(status, found, p.app.Spec.HasMultipleSources(), now)
+		auto = p.automate(found)
+		if auto.Error != "" {
+			conditions = append(conditions, condition(argo.ApplicationConditionSyncError, auto.Error))
+		}
+		p.app.Operation = firstOperation(p.app.Operation, auto.Operation)
+	}
+	status.Conditions = mergeConditions(status.Conditions, conditions, now)
+	if found.level != levelLive {
+		status.ReconciledAt = &now
+	}
+	return auto
+}
+
+func firstOperation(present, started *argo.Operation) *argo.Operation {
+	if present != nil {
+		return present
+	}
+	return started
+}
+
+// automate decides about an automated sync.
+func (p *pass) automate(found finding) engine.Automatic {
+	seen := engine.Observed{
+		Revisions: found.target.Revisions, Status: p.app.Status.Sync.Status, Resources: lasting(found.comparison, p.app.Status.Resources), Now: p.now(),
+	}
+	if p.locked != nil {
+		seen.LockedSources = found.sources
+	}
+	auto := engine.Automate(p.app, seen)
+	if auto.Operation != nil {
+		p.log.Info("starting an automated sync", "revisions", found.target.Revisions)
+	} else if auto.Reason != "" {
+		p.log.Debug("no automated sync", "reason", auto.Reason)
+	}
+	return auto
+}
+
+// lasting leaves out objects that are being deleted already: nothing more can be asked of them.
+func lasting(c *change.Comparison, resources []argo.ResourceStatus) []argo.ResourceStatus {
+	leaving := map[object.ID]bool{}
+	for _, r := range c.Resources {
+		leaving[r.ID] = r.RequiresPruning && r.Live.GetDeletionTimestamp() != nil
+	}
+	return slices.DeleteFunc(slices.Clone(resources), func(s argo.ResourceStatus) bool {
+		return leaving[object.ID{Group: s.Group, Kind: s.Kind, Namespace: s.Namespace, Name: s.Name}]
+	})
+}
+
+func liveOf(c *change.Comparison) map[object.ID]*unstructured.Unstructured {
+	live := make(map[object.ID]*unstructured.Unstructured, len(c.Resources))
+	for _, r := range c.Resources {
+		if r.Live != nil {
+			live[r.ID] = r.Live
+		}
+	}
+	return live
+}
+
+// announce tells what has changed by events.
+func (p *pass) announce(old *argo.Application, auto engine.Automatic) {
+	was, is := &old.Status, &p.app.Status
+	if was.Sync.Status != is.Sync.Status {
+		p.event(eventUpdated, "UpdateStatus", fmt.Sprintf("Updated sync status: %s -> %s", was.Sync.Status, is.Sync.Status))
+	}
+	if was.Health.Status != is.Health.Status {
+		p.event(eventUpdated, "UpdateStatus", fmt.Sprintf("Updated health status: %s -> %s", was.Health.Status, is.Health.Status))
+	}
+	if auto.Operation != nil && old.Operation == nil {
+		p.event(eventStarted, "Sync", fmt.Sprintf("Initiated automated sync to '%s'", revisionOf(auto.Operation.Sync)))
+	}
+}
+
+func ofSources(n int) string { return fmt.Sprintf("1 of %d", max(n, 1)) }
+
+func repeated(ids []object.ID) []argo.ApplicationCondition {
+	times := map[object.ID]int{}
+	var order []object.ID
+	for _, id := range ids {
+		if times[id] == 0 {
+			order = append(order, id)
+		}
+		times[id]++
+	}
+	var all []argo.ApplicationCondition
+	for _, id := range order {
+		all = append(all, condition(argo.ApplicationConditionRepeatedResourceWarning,
+			fmt.Sprintf("Resource %s/%s/%s/%s appeared %d times among application resources.", id.Group, id.Kind, id.Namespace, id.Name, times[id]+1)))
+	}
+	return all
+}
