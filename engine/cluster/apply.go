@@ -293,7 +293,7 @@ func (a *application) waitGone(ctx context.Context, uid types.UID) error {
 	}
 }
 
-// settle gives a new definition a moment to be served, so that what follows finds its kind. It is an attempt, not a condition.
+// settle gives a new definition a moment to be served and described, so that what follows finds its kind and schema. It is an attempt, not a condition.
 func (a *application) settle(ctx context.Context) {
 	if a.id().GroupKind() != (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
 		return
@@ -315,6 +315,33 @@ func (a *application) settle(ctx context.Context) {
 	if err := a.refresh(ctx); err != nil {
 		a.log.Debug("cannot look at what is served", "error", err)
 	}
+	for !a.published(ctx, versionsOf(a.result)) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// versionsOf are the group versions that a definition serves.
+func versionsOf(definition *unstructured.Unstructured) []schema.GroupVersion {
+	group, _, err := unstructured.NestedString(definition.Object, "spec", "group")
+	if err != nil {
+		return nil
+	}
+	versions, _, err := unstructured.NestedSlice(definition.Object, "spec", "versions")
+	if err != nil {
+		return nil
+	}
+	var out []schema.GroupVersion
+	for _, v := range versions {
+		if m, ok := v.(map[string]any); ok && m["served"] == true {
+			name, _ := m["name"].(string)
+			out = append(out, schema.GroupVersion{Group: group, Version: name})
+		}
+	}
+	return out
 }
 
 func established(u *unstructured.Unstructured) bool {

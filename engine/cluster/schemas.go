@@ -66,6 +66,23 @@ func (c *Cluster) loadSchemas(ctx context.Context, wanted map[schema.GroupVersio
 	s.now.Store(&next)
 }
 
+// published says whether the server describes all of these group versions by now.
+func (c *Cluster) published(ctx context.Context, versions []schema.GroupVersion) bool {
+	paths, err := retried(ctx, callTimeout, c.discovery.OpenAPIV3WithContext(ctx).PathsWithContext)
+	if err != nil {
+		return false
+	}
+	c.schemas.loading.Lock()
+	defer c.schemas.loading.Unlock()
+	c.schemas.index, c.schemas.indexedAt = paths, time.Now()
+	for _, gv := range versions {
+		if _, ok := paths[documentPath(gv)]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // lacks says that a wanted document is not in the index: perhaps its definition is newer.
 func (s *schemas) lacks(wanted map[schema.GroupVersion]bool) bool {
 	if time.Since(s.indexedAt) < missAgain {

@@ -12,7 +12,10 @@ import (
 func canonicalPair(a, b *unstructured.Unstructured) (*unstructured.Unstructured, *unstructured.Unstructured) {
 	ca, okA := canonical(a)
 	cb, okB := canonical(b)
-	if !okA || !okB {
+	if okA && okB {
+		dropEmptyLists(ca.Object)
+		dropEmptyLists(cb.Object)
+	} else {
 		ca, cb = a.DeepCopy(), b.DeepCopy()
 	}
 	for _, u := range []*unstructured.Unstructured{ca, cb} {
@@ -36,6 +39,24 @@ func canonical(u *unstructured.Unstructured) (*unstructured.Unstructured, bool) 
 		return nil, false
 	}
 	return &unstructured.Unstructured{Object: content}, true
+}
+
+// dropEmptyLists removes what, in the kinds that Kubernetes defines, means the same as nothing.
+func dropEmptyLists(v any) {
+	switch x := v.(type) {
+	case map[string]any:
+		for k, v := range x {
+			if list, ok := v.([]any); ok && len(list) == 0 {
+				delete(x, k)
+				continue
+			}
+			dropEmptyLists(v)
+		}
+	case []any:
+		for _, v := range x {
+			dropEmptyLists(v)
+		}
+	}
 }
 
 // fillDefaults writes the server's defaults into lists that it merges as a whole: there, a desired item without them would
