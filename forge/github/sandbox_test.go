@@ -116,15 +116,15 @@ func TestTokensAreNarrow(t *testing.T) {
 		t.Fatal(err)
 	}
 	tries := map[string]struct {
-		method, path string
-		status       int
+		method, path, body string
+		status             int
 	}{
-		"another repository": {http.MethodGet, "repos/" + other.FullName(), http.StatusNotFound},
-		"this repository":    {http.MethodGet, "repos/acme/shop", http.StatusOK},
-		"a comment":          {http.MethodPost, fmt.Sprintf("repos/acme/shop/issues/%d/comments", number), http.StatusForbidden},
+		"another repository": {http.MethodGet, "repos/" + other.FullName(), "", http.StatusNotFound},
+		"this repository":    {http.MethodGet, "repos/acme/shop", "", http.StatusOK},
+		"a comment":          {http.MethodPost, fmt.Sprintf("repos/acme/shop/issues/%d/comments", number), `{"body":"x"}`, http.StatusForbidden},
 	}
 	for name, try := range tries {
-		req, err := http.NewRequestWithContext(t.Context(), try.method, w.in.APIURL()+try.path, strings.NewReader(`{"body":"x"}`))
+		req, err := http.NewRequestWithContext(t.Context(), try.method, w.in.APIURL()+try.path, strings.NewReader(try.body))
 		if err != nil {
 			t.Fatal(err)
 		}
