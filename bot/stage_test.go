@@ -1,0 +1,188 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/fixtures/forge/store"
+	"github.com/slipway-cd/slipway/fixtures/stage"
+)
+
+// play is a stage with Slipway on it, as a process, and what tests ask of it.
+type play struct {
+	*stage.Stage
+	t testing.TB
+}
+
+// patience is how long something may take on a slow machine before a test gives up. Nothing is measured by it.
+const patience = 2 * time.Minute
+
+func perform(t *testing.T) *play {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts clusters")
+	}
+	binary := filepath.Join(t.TempDir(), "slipway")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/slipway").CombinedOutput(); err != nil {
+		t.Fatalf("building slipway: %v\n%s", err, out)
+	}
+	s, err := stage.Start(t.Context(), stage.Options{Binary: binary, Log: t.Output()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of the server's log:\n%s", s.Server.Tail(150))
+		}
+		s.Stop()
+	})
+	p := &play{Stage: s, t: t}
+	p.eventually("the shop is deployed", func() (string, bool) {
+		app := p.application("web-staging")
+		return string(app.Status.Sync.Status), app.Status.Sync.Status != ""
+	})
+	return p
+}
+
+// by is the play seen by a subtest.
+func (p *play) by(t *testing.T) *play {
+	t.Helper()
+	return &play{Stage: p.Stage, t: t}
+}
+
+// eventually waits until look is content. What it saw last is told when it never is.
+func (p *play) eventually(what string, look func() (saw string, ok bool)) {
+	p.t.Helper()
+	var last string
+	err := wait.PollUntilContextTimeout(p.t.Context(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+		saw, ok := look()
+		last = saw
+		return ok, nil
+	})
+	if err != nil {
+		p.t.Fatalf("%s: not seen in %s; last: %s", what, patience, last)
+	}
+}
+
+func (p *play) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// application reads an Application; one that is not there is empty.
+func (p *play) application(name string) *argo.Application {
+	p.t.Helper()
+	app := &argo.Application{}
+	err := p.Client.Get(p.t.Context(), types.NamespacedName{Namespace: stage.Namespace, Name: name}, app)
+	if err != nil && !strings.Contains(err.Error(), "not found") {
+		p.t.Fatal(err)
+	}
+	return app
+}
+
+// operations are the keys of the commands that were ever written into an application.
+func (p *play) operations(name string) string {
+	p.t.Helper()
+	return p.application(name).Annotations["slipway.dev/commands"]
+}
+
+// push commits files to a branch of the shop.
+func (p *play) push(who, branch string, files map[string]string) string {
+	p.t.Helper()
+	sha, err := p.Forge.As(who).Commit(p.t.Context(), stage.Shop, store.FileCommit{Branch: branch, Message: "Change " + branch, Files: files})
+	p.must(err)
+	return sha
+}
+
+// open opens a pull request of the shop.
+func (p *play) open(who, branch string, files map[string]string) store.Pull {
+	p.t.Helper()
+	p.push(who, branch, files)
+	pull, err := p.Forge.As(who).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "Change " + branch, Head: branch, Base: "main"})
+	p.must(err)
+	return pull
+}
+
+// ours are our comments on a pull request, newest last.
+func (p *play) ours(number int, prefix string) []store.Comment {
+	var found []store.Comment
+	for _, c := range p.Forge.Store.Comments(p.Repo.ID, number) {
+		if c.AppID != 0 && strings.HasPrefix(c.Body, prefix) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// reported waits for the report of a head: its check has ended and its comment stands there.
+func (p *play) reported(number int, head string) (comment store.Comment, check store.CheckRun) {
+	p.t.Helper()
+	p.eventually(fmt.Sprintf("the report of %d at %.7s", number, head), func() (string, bool) {
+		comments, checks := p.ours(number, "<!-- slipway:report "), p.Forge.Store.CheckRuns(p.Repo.ID, head)
+		if len(comments) == 0 || len(checks) == 0 || checks[0].Status != "completed" || checks[0].Output.Title == "Superseded by a newer push" {
+			return fmt.Sprintf("%d comments, checks %+v", len(comments), checks), false
+		}
+		comment, check = comments[0], checks[0]
+		return "", strings.Contains(comment.Body, head[:10]) && len(checks) == 1 && len(comments) == 1
+	})
+	return comment, check
+}
+
+// say comments as a person, and gives the comment.
+func (p *play) say(who string, number int, body string) store.Comment {
+	p.t.Helper()
+	c, err := p.Forge.As(who).Comment(stage.Shop, number, body)
+	p.must(err)
+	return c
+}
+
+// answer waits for the one reply to the first command of a comment to say a text.
+func (p *play) answer(number int, to store.Comment, text string) store.Comment {
+	p.t.Helper()
+	var reply store.Comment
+	p.eventually(fmt.Sprintf("an answer with %q", text), func() (string, bool) {
+		for _, c := range p.ours(number, "<!-- slipway:reply ") {
+			first, _, _ := strings.Cut(c.Body, "\n")
+			if strings.Contains(first, fmt.Sprintf("-%d-0 ", to.ID)) {
+				reply = c
+				return c.Body, strings.Contains(c.Body, text)
+			}
+		}
+		return "no answer", false
+	})
+	return reply
+}
+
+// reacted waits for an emoji on a comment.
+func (p *play) reacted(to store.Comment, emoji string) {
+	p.t.Helper()
+	p.eventually("the reaction "+emoji, func() (string, bool) {
+		c, _ := p.Forge.Store.Comment(p.Repo.ID, to.ID)
+		var have []string
+		for _, r := range c.Reactions {
+			have = append(have, r.Content)
+		}
+		return strings.Join(have, ", "), strings.Contains(strings.Join(have, ", "), emoji)
+	})
+}
+
+// asleep has something done while Slipway is down.
+func (p *play) asleep(do func()) {
+	p.t.Helper()
+	p.Server.Kill()
+	do()
+	p.must(p.Server.Start(p.t.Context()))
+}
+
+func itoa(n int64) string { return fmt.Sprint(n) }
