@@ -18,6 +18,7 @@ import (
 	"helm.sh/helm/v3/pkg/ignore"
 	"sigs.k8s.io/yaml"
 
+	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
@@ -96,7 +97,7 @@ func (w *walker) walk(ctx context.Context, dir string, above []fs.FileInfo) erro
 		return err
 	}
 	if len(above) > 40 {
-		return &object.Fault{Place: object.Place{File: dir}, Message: "the folders lie too deep, or symbolic links lead in a circle"}
+		return &object.Fault{Place: object.Place{File: w.dir}, Message: "the folders lie too deep, or symbolic links lead in a circle"}
 	}
 	entries, err := w.files.ReadDir(dir)
 	if err != nil {
@@ -133,6 +134,9 @@ func (w *walker) describe(name string, e fs.DirEntry) (fs.FileInfo, error) {
 		return kind{e}, nil
 	}
 	info, err := w.files.Stat(name)
+	if errors.Is(err, git.ErrCircle) {
+		return nil, fileFault(err, w.dir)
+	}
 	if err != nil {
 		return nil, fileFault(err, name)
 	}

@@ -38,6 +38,7 @@ func (r *run) fault(err error, within string) error {
 	}
 	text = stage.ReplaceAllString(position.ReplaceAllString(text, ""), "")
 	f.Message = strings.TrimSpace(strings.TrimPrefix(text, "template: "))
+	last = strings.TrimSuffix(strings.TrimPrefix(last, "{{"), "}}")
 	if last != "" && !strings.HasPrefix(last, "fail ") && !strings.HasPrefix(last, "required ") && !strings.Contains(f.Message, last) {
 		f.Message = "at {{ " + last + " }}: " + f.Message
 	}

@@ -77,11 +77,12 @@ func (d *Driver) Render(ctx context.Context, files Files, req Request) (Result, 
 		return Result{}, err
 	}
 	if v := c.chart.Metadata.KubeVersion; v != "" && !chartutil.IsCompatibleRange(v, caps.KubeVersion.String()) {
-		return Result{}, c.fault("Chart.yaml", "kubeVersion", fmt.Sprintf("the chart requires Kubernetes %s, the destination has %s", v, caps.KubeVersion))
+		return Result{}, c.fault("Chart.yaml", "kubeVersion", fmt.Sprintf("the chart requires Kubernetes %s, the destination has %s", v, caps.KubeVersion.String()))
 	}
 	if err := chartutil.ProcessDependenciesWithMerge(c.chart, values); err != nil {
 		return Result{}, c.fault("Chart.yaml", "dependencies", err.Error())
 	}
+	c.confineSchemas(c.chart)
 	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace(req), Revision: 1, IsInstall: true}
 	top, err := chartutil.ToRenderValuesWithSchemaValidation(c.chart, values, options, caps, req.Options.SkipSchemaValidation)
 	if err != nil {

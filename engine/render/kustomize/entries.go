@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -156,6 +157,9 @@ func (k *kustomization) folder(ctx context.Context, entry *yaml.Node, name strin
 }
 
 func (k *kustomization) enter(ctx context.Context, entry *yaml.Node, name, dir string) error {
+	if slices.Contains(k.survey.within, dir) {
+		return k.at(entry, name, entry.Value+" leads back to a kustomization that leads here", "")
+	}
 	for _, n := range FileNames {
 		if info, err := k.survey.files.Stat(path.Join(dir, n)); err == nil && !info.IsDir() {
 			return k.survey.folder(ctx, dir)

@@ -18,6 +18,7 @@ type survey struct {
 	over      map[string][]byte // edited kustomizations, which are built in place of what the repository holds
 	places    map[string][]byte // as they are in the repository, for lines
 	seen      map[string]bool
+	within    []string // the folders that led here
 	order     []string // kustomizations, in the order they were met
 	resources map[string]bool
 	openapi   bool
@@ -42,6 +43,8 @@ func (s *survey) folder(ctx context.Context, dir string) error {
 		return nil
 	}
 	s.seen[dir] = true
+	s.within = append(s.within, dir)
+	defer func() { s.within = s.within[:len(s.within)-1] }()
 	if len(s.seen) > maxKustomizations {
 		return &object.Fault{Place: object.Place{File: dir}, Message: fmt.Sprintf("more than %d kustomizations take part in one build", maxKustomizations)}
 	}
