@@ -59,6 +59,10 @@ func because(reasons []plan.Reason) string {
 	if len(reasons) == 0 {
 		return ""
 	}
+	return "Here because " + grounds(reasons) + ".\n\n"
+}
+
+func grounds(reasons []plan.Reason) string {
 	var parts []string
 	for _, r := range reasons[:min(len(reasons), 3)] {
 		if r.File == "" {
@@ -70,7 +74,7 @@ func because(reasons []plan.Reason) string {
 	if rest := len(reasons) - len(parts); rest > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", rest))
 	}
-	return "Here because " + strings.Join(parts, ", ") + ".\n\n"
+	return strings.Join(parts, ", ")
 }
 
 var verbs = map[compare.Kind]string{compare.Added: "added", compare.Changed: "changed", compare.Removed: "removed"}
@@ -120,7 +124,7 @@ func missed(c change.Change) string {
 	var lines []string
 	for _, a := range c.Applications {
 		if a.Kind == change.Unchanged && !a.Failed() {
-			lines = append(lines, fmt.Sprintf("- %s renders the same. %s", code(a.Name), strings.TrimSpace(because(a.Why))))
+			lines = append(lines, fmt.Sprintf("- %s renders the same, although %s", code(a.Name), grounds(a.Why)))
 		}
 	}
 	for _, m := range c.Misses {
@@ -134,6 +138,10 @@ func missed(c change.Change) string {
 	if n := len(lines) - len(shown); n > 0 {
 		rest = fmt.Sprintf("\n- and %d more", n)
 	}
-	return fmt.Sprintf("<details><summary>%s of this repository do not change</summary>\n\n%s%s\n\n</details>\n\n",
-		count(len(lines), "application"), strings.Join(shown, "\n"), rest)
+	verb := "does"
+	if len(lines) > 1 {
+		verb = "do"
+	}
+	return fmt.Sprintf("<details><summary>%s of this repository %s not change</summary>\n\n%s%s\n\n</details>\n\n",
+		count(len(lines), "application"), verb, strings.Join(shown, "\n"), rest)
 }

@@ -115,7 +115,7 @@ func Headline(c change.Change) string {
 		if a.Failed() {
 			failed++
 		}
-		if a.Kind == change.Unchanged {
+		if a.Kind == change.Unchanged || a.After.Fault != nil {
 			continue
 		}
 		touched++
@@ -123,14 +123,14 @@ func Headline(c change.Change) string {
 		x, y, z := a.Counts()
 		added, changed, removed = added+x, changed+y, removed+z
 	}
-	if touched == 0 && failed == 0 {
-		return "No application changes"
+	var parts []string
+	if touched > 0 {
+		parts = append(parts, fmt.Sprintf("%s in %s: %s", count(touched, "application"), count(len(clusters), "cluster"), tally(added, changed, removed)))
 	}
-	line := fmt.Sprintf("%s, %s: %s", count(touched, "application"), count(len(clusters), "cluster"), tally(added, changed, removed))
 	if failed > 0 {
-		line += fmt.Sprintf(" · %d cannot be deployed as it stands", failed)
+		parts = append(parts, count(failed, "application")+" cannot be deployed")
 	}
-	return line
+	return cmp.Or(strings.Join(parts, " · "), "No application changes")
 }
 
 // Conclude is how the check ends: a fault of the repository, a conflict, or a finding that blocks fails it.
@@ -216,14 +216,14 @@ func tally(added, changed, removed int) string {
 		n    int
 		verb string
 	}{{changed, "changed"}, {added, "added"}, {removed, "removed"}} {
-		if p.n > 0 {
+		switch {
+		case p.n > 0 && len(parts) == 0:
+			parts = append(parts, count(p.n, "resource")+" "+p.verb)
+		case p.n > 0:
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.verb))
 		}
 	}
-	if len(parts) == 0 {
-		return "no resource changes"
-	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(strings.Join(parts, ", "), "no resource changes")
 }
 
 // attention lists what a reviewer should see before anything else.

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -29,7 +30,7 @@ func (p *Pipeline) examine(ctx context.Context, in Input, o outcome) Application
 	if o.live != nil {
 		a.Health, a.HealthMessage, a.Sync = string(o.live.Status.Health.Status), o.live.Status.Health.Message, string(o.live.Status.Sync.Status)
 	}
-	if a.After.Fault == nil { // what cannot be rendered changes nothing that we could know of
+	if a.After.Fault == nil && o.unseen == "" { // what is not rendered changes nothing that we could know of
 		a.Differences = compare.Sets(o.beforeTarget.Objects, o.afterTarget.Objects)
 	}
 	a.Kind = kind(o, a)
@@ -138,7 +139,11 @@ func why(in Input, o outcome, a Application) []plan.Reason {
 
 func notes(o outcome) []guard.Finding {
 	var found []guard.Finding
-	for _, n := range o.notes {
+	remarks := o.notes
+	if o.unseen != "" {
+		remarks = append(slices.Clone(remarks), o.unseen)
+	}
+	for _, n := range remarks {
 		found = append(found, guard.Finding{Check: "specification", Severity: guard.Warn, Message: n,
 			ID: object.ID{Group: "argoproj.io", Kind: "Application", Namespace: o.app().Namespace, Name: o.app().Name}})
 	}

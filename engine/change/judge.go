@@ -28,18 +28,30 @@ func (w *walk) judge(u *unit, parent, head *argo.Application) {
 	if w.in.Project == nil {
 		return
 	}
-	if message := w.forbidden(u.before, after); message != "" {
-		u.fault = &object.Fault{Message: message, Hint: "an administrator can permit it in the AppProject " + after.Spec.ProjectName() + ", or merge first"}
+	if message := w.forbidden(after); message != "" {
+		u.fault = &object.Fault{Message: message, Hint: "an administrator can permit it in the AppProject " + after.Spec.ProjectName()}
+		return
 	}
+	u.unseen = w.unknownSource(u.before, after)
 }
 
-// forbidden says in words why the head's specification may not be followed before the merge, or "".
-func (w *walk) forbidden(before, after *argo.Application) string {
+// forbidden says in words what the project does not permit of the head's specification, or "".
+func (w *walk) forbidden(after *argo.Application) string {
 	name := after.Spec.ProjectName()
 	proj, ok := w.in.Project(name)
 	if !ok {
 		return fmt.Sprintf("the AppProject %s does not exist", name)
 	}
+	var reasons []string
+	for _, v := range project.Check(after, proj) {
+		reasons = append(reasons, v.Message)
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// unknownSource says which source of the head is another repository that the base does not name, or "". The project permits it, but
+// it is only the pull request's word that it belongs here: it is not fetched with our credentials before someone has merged that.
+func (w *walk) unknownSource(before, after *argo.Application) string {
 	known := map[string]bool{}
 	if before != nil {
 		for _, src := range before.Spec.SourceList() {
@@ -48,14 +60,10 @@ func (w *walk) forbidden(before, after *argo.Application) string {
 	}
 	for _, src := range after.Spec.SourceList() {
 		if !plan.Follows(src, w.in.Scope) && !w.in.Scope.Same(src.RepoURL) && !known[sourceKey(src)] {
-			return fmt.Sprintf("the pull request names the source %s, which the base does not; it is not fetched before the merge", src.RepoURL)
+			return fmt.Sprintf("its source becomes %s, which the base does not name: what that brings is not shown before the merge", src.RepoURL)
 		}
 	}
-	var reasons []string
-	for _, v := range project.Check(after, proj) {
-		reasons = append(reasons, v.Message)
-	}
-	return strings.Join(reasons, "; ")
+	return ""
 }
 
 // keep puts the authority's environment and Slipway keys in the place of the head's.

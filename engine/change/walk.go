@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -30,8 +31,9 @@ type unit struct {
 	respecified bool
 	// notes are remarks on the specification for the reviewer.
 	notes []string
-	// fault forbids rendering the specification of the head.
-	fault *object.Fault
+	// fault says why the specification of the head is refused; unseen why it is left alone until the merge.
+	fault  *object.Fault
+	unseen string
 }
 
 // app is the side that names the application: what the cluster and the base say, else the head.
@@ -58,14 +60,15 @@ type walk struct {
 	misses     []plan.Miss
 	considered int
 	visited    map[key]bool
-	level      []outcome // the level rendered last
-	all        []outcome
+	respecify  map[key]bool // visited under a specification that the merge changes
+	level      []outcome    // the level rendered last
+	all        map[key]outcome
 	renders    int
 	reused     int
 }
 
 func newWalk(p *Pipeline, in Input) *walk {
-	w := &walk{p: p, in: in, live: map[key]*argo.Application{}, visited: map[key]bool{}}
+	w := &walk{p: p, in: in, live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}}
 	if in.Proposed == nil {
 		for _, app := range in.Applications {
 			w.live[keyOf(app)] = app
@@ -128,8 +131,10 @@ func (w *walk) next() []unit {
 			continue
 		}
 		for _, child := range w.children(o) {
-			if k := keyOf(child.app()); !w.visited[k] {
-				w.visited[k] = true
+			// One that was rendered before its parent was known to change it is rendered again, as changed.
+			k := keyOf(child.app())
+			if !w.visited[k] || child.respecified && !w.respecify[k] {
+				w.visited[k], w.respecify[k] = true, child.respecified
 				units = append(units, child)
 			}
 		}
@@ -169,7 +174,7 @@ func (w *walk) render(ctx context.Context, units []unit) error {
 			if side.app == nil {
 				continue
 			}
-			if s == 1 && u.fault != nil {
+			if s == 1 && (u.fault != nil || u.unseen != "") {
 				*side.target = Target{Fault: u.fault, Objects: object.NewSet()}
 				continue
 			}
@@ -190,7 +195,9 @@ func (w *walk) render(ctx context.Context, units []unit) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	w.all = append(w.all, w.level...)
+	for _, o := range w.level {
+		w.all[keyOf(o.app())] = o
+	}
 	return nil
 }
 
@@ -204,4 +211,5 @@ func (w *walk) tree(side *git.Tree) func(int, argo.ApplicationSource) *git.Tree 
 	}
 }
 
-func (w *walk) outcomes() []outcome { return w.all }
+// outcomes are all of them, in no order.
+func (w *walk) outcomes() []outcome { return slices.Collect(maps.Values(w.all)) }

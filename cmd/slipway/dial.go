@@ -1,0 +1,70 @@
+package main
+
+import (
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+// gate decides by the resolved address whether a dial may go out. A name that a stranger controls may resolve to anything:
+// loopback and link-local addresses (where clouds hand out credentials) are refused unless an operator allows them.
+type gate struct{ allowed []netip.Prefix }
+
+// check takes an address as net.Dialer resolves it, with or without a port.
+func (g gate) check(address string) error {
+	host := address
+	if h, _, err := net.SplitHostPort(address); err == nil {
+		host = h
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return fmt.Errorf("dialling %q: not an address", address)
+	}
+	ip = ip.Unmap()
+	for _, p := range g.allowed {
+		if p.Contains(ip) {
+			return nil
+		}
+	}
+	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsInterfaceLocalMulticast() {
+		return fmt.Errorf("dialling %s is not allowed (--allow-address permits it)", ip)
+	}
+	return nil
+}
+
+// client is for forges: every dial of it passes the gate.
+func (g gate) client(roots *x509.CertPool) *http.Client {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second,
+		Control: func(_, address string, _ syscall.RawConn) error { return g.check(address) }}
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // the standard library's own type
+	transport.DialContext = dialer.DialContext
+	transport.MaxIdleConnsPerHost = 32
+	if roots != nil {
+		transport.TLSClientConfig.RootCAs = roots
+	}
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// roots are the system's certificates and those of a file; nil without a file.
+func roots(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("--ca-file: %s holds no certificate", file)
+	}
+	return pool, nil
+}

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/slipway-cd/slipway/bot/policy"
+	"github.com/slipway-cd/slipway/bot/report"
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/plan"
+	"github.com/slipway-cd/slipway/engine/render"
+	"github.com/slipway-cd/slipway/engine/source"
+)
+
+type diffOptions struct {
+	dir    string
+	repos  []string
+	branch string
+	output string
+}
+
+func diffCommand() *cobra.Command {
+	var o diffOptions
+	cmd := &cobra.Command{
+		Use:   "diff BASE [HEAD]",
+		Short: "Print what merging HEAD into BASE would change in every application",
+		Long: `Print what merging HEAD into BASE would change in every application, as the server reports it on a pull request.
+
+It needs a Git checkout and nothing else: no cluster, no server. Like the server it compares BASE with the merge of BASE and HEAD.
+The applications are those that Application and ApplicationSet manifests anywhere in the two trees declare, and those that their renders
+declare in turn, as far as a source of theirs is this repository: its URL names a remote of the checkout, or --repo.
+
+The exit code is 0 when the change can be deployed, 1 when it cannot (a conflict, an application that does not render, a failing
+check) and 2 when it could not be found out.`,
+		Example: `  slipway diff main
+  slipway diff origin/main my-branch --output markdown > report.md`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			head := "HEAD"
+			if len(args) == 2 {
+				head = args[1]
+			}
+			in, err := o.compare(cmd.Context(), args[0], head)
+			if err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "slipway:", err)
+				return exitCode(2)
+			}
+			fmt.Fprint(cmd.OutOrStdout(), o.print(in))
+			if len(in.Change.Conflicts) > 0 || slices.ContainsFunc(in.Change.Applications, change.Application.Failed) {
+				return exitCode(1)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&o.dir, "directory", "C", ".", "the checkout")
+	cmd.Flags().StringArrayVar(&o.repos, "repo", nil, "a URL by which applications name this repository, beside its remotes (repeatable)")
+	cmd.Flags().StringVar(&o.branch, "branch", "", "the branch that applications follow and HEAD is merged into (default: BASE's own name)")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "auto", "markdown, plain, color, or auto: color on a terminal, else markdown")
+	return cmd
+}
+
+// compare runs the pipeline on the checkout.
+func (o diffOptions) compare(ctx context.Context, base, head string) (report.Input, error) {
+	none := report.Input{}
+	scratch, err := os.MkdirTemp("", "slipway-diff-")
+	if err != nil {
+		return none, err
+	}
+	defer os.RemoveAll(scratch)
+	checkout, err := git.OpenCheckout(ctx, o.dir, scratch)
+	if err != nil {
+		return none, err
+	}
+	sides, err := resolve(ctx, checkout, base, head)
+	if err != nil {
+		return none, err
+	}
+	c := change.Change{Base: string(sides.base), Head: string(sides.head), Conflicts: sides.merge.Conflicts}
+	if len(c.Conflicts) > 0 {
+		return o.input(c, nil), nil
+	}
+	scope, err := o.scope(ctx, base)
+	if err != nil {
+		return none, err
+	}
+	in, err := gather(ctx, checkout, sides, scope)
+	if err != nil {
+		return none, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return none, err
+	}
+	renderer, err := render.New(render.Options{Command: []string{self, "render-worker"}})
+	if err != nil {
+		return none, err
+	}
+	defer renderer.Close()
+	c, err = change.New(change.Deps{Render: renderer, ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
+	return o.input(c, in.BaseTree), err
+}
+
+// commits are the ends of a comparison.
+type commits struct {
+	base, head git.Hash
+	merge      git.Merge
+}
+
+func resolve(ctx context.Context, r *git.Repository, base, head string) (commits, error) {
+	var c commits
+	var err error
+	if c.base, err = r.Resolve(ctx, base); err != nil {
+		return c, fmt.Errorf("BASE: %w", err)
+	}
+	if c.head, err = r.Resolve(ctx, head); err != nil {
+		return c, fmt.Errorf("HEAD: %w", err)
+	}
+	c.merge, err = r.Merge(ctx, c.base, c.head)
+	return c, err
+}
+
+// scope names this repository: a source is in it when its URL is a remote's, or one that --repo gives.
+func (o diffOptions) scope(ctx context.Context, base string) (plan.Scope, error) {
+	urls, err := git.Remotes(ctx, o.dir)
+	if err != nil {
+		return plan.Scope{}, err
+	}
+	names := map[string]bool{}
+	for _, u := range append(urls, o.repos...) {
+		names[source.NormalizeURL(u)] = true
+	}
+	branch := o.branch
+	if branch == "" {
+		branch = filepath.Base(base)
+	}
+	return plan.Scope{
+		Same:       func(u string) bool { return names[source.NormalizeURL(u)] },
+		BaseBranch: branch, DefaultBranch: branch, // a laptop does not know the forge's default; HEAD is taken to be the base
+	}, nil
+}
+
+func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope) (change.Input, error) {
+	in := change.Input{Scope: scope, Head: string(c.head), Trusted: true, Environment: environment(policy.Policy{})}
+	var err error
+	if in.BaseTree, err = r.Tree(ctx, c.base); err != nil {
+		return in, err
+	}
+	if in.MergedTree, err = r.Tree(ctx, c.merge.Commit); err != nil {
+		return in, err
+	}
+	files, err := r.Changed(ctx, c.base, c.merge.Commit)
+	if err != nil {
+		return in, err
+	}
+	for _, f := range files {
+		in.Files = append(in.Files, f.Path)
+		if f.Old != "" {
+			in.Files = append(in.Files, f.Old)
+		}
+	}
+	before, err := change.Declared(in.BaseTree)
+	if err != nil {
+		return in, err
+	}
+	after, err := change.Declared(in.MergedTree)
+	if err != nil {
+		return in, err
+	}
+	in.Applications, in.Proposed = before.Applications, after.Applications
+	if in.Proposed == nil {
+		in.Proposed = []*argo.Application{}
+	}
+	if p, fault := policyOf(in.BaseTree); fault == nil {
+		in.Environment = environment(p)
+	}
+	return in, nil
+}
+
+// policyOf reads the policy of a tree; a missing file is the zero policy.
+func policyOf(tree *git.Tree) (policy.Policy, error) {
+	data, err := tree.ReadFile(policy.File)
+	if err != nil {
+		return policy.Policy{}, nil //nolint:nilerr // a repository without a policy
+	}
+	p, fault := policy.Decode(data)
+	if fault != nil {
+		return p, fault
+	}
+	return p, nil
+}
+
+func environment(p policy.Policy) func(*argo.Application) string {
+	return func(app *argo.Application) string { return p.Environment(app.Name, app.Labels) }
+}
+
+// controlNamespace is where most applications are declared, so that their instances have plain names.
+func controlNamespace(apps []*argo.Application) string {
+	counts := map[string]int{}
+	best := "argocd"
+	for _, app := range apps {
+		counts[app.Namespace]++
+		if counts[app.Namespace] > counts[best] {
+			best = app.Namespace
+		}
+	}
+	return best
+}
+
+// maxOutput is no limit that a terminal has; it keeps a runaway diff from filling a disk.
+const maxOutput = 64 << 20
+
+func (o diffOptions) input(c change.Change, _ *git.Tree) report.Input {
+	return report.Input{Change: c, Limit: maxOutput, Version: version}
+}
+
+func (o diffOptions) print(in report.Input) string {
+	switch style := o.style(); style {
+	case "plain", "color":
+		return report.Terminal(in, style == "color")
+	default:
+		return report.Comment(in).Body
+	}
+}
+
+func (o diffOptions) style() string {
+	if o.output != "auto" {
+		return o.output
+	}
+	if term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "" {
+		return "color"
+	}
+	return "markdown"
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/bot"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/source"
+	"github.com/slipway-cd/slipway/forge"
+	"github.com/slipway-cd/slipway/forge/github"
+	"github.com/slipway-cd/slipway/forge/gitlab"
+)
+
+// forges are those that are served.
+type forges struct {
+	sites          []bot.Site
+	github, gitlab forge.Verifier
+	secret         []byte // of the first forge; other keys derive from it
+
+	mu     sync.Mutex
+	listed time.Time
+	repos  map[string]served // by normalised clone URL
+}
+
+// served is a repository and the forge that gives credentials for it.
+type served struct {
+	repository forge.Repository
+	forge      bot.Forge
+}
+
+// seed makes random template functions in reports the same for every report of this installation.
+func (f *forges) seed() []byte { return derive(f.secret, "random template functions") }
+
+// openForges makes a client for each forge that is configured. It makes no call.
+func openForges(o *serveOptions, log *slog.Logger) (*forges, error) {
+	allowed, err := o.addresses()
+	if err != nil {
+		return nil, err
+	}
+	pool, err := roots(o.caFile)
+	if err != nil {
+		return nil, err
+	}
+	client := gate{allowed}.client(pool)
+	f := &forges{}
+	if o.githubAppIDFile != "" {
+		if err := f.addGitHub(o, github.Options{BaseURL: o.githubURL, AllowedOwners: o.allowOwners, HTTP: client, Log: log}); err != nil {
+			return nil, err
+		}
+	}
+	if o.gitlabURL != "" {
+		if err := f.addGitLab(o, gitlab.Options{BaseURL: o.gitlabURL, AllowedOwners: o.allowOwners, HTTP: client, Log: log}); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func (f *forges) addGitHub(o *serveOptions, options github.Options) error {
+	id, err := o.appID()
+	if err != nil {
+		return err
+	}
+	key, err := secretFile("github-private-key-file", o.githubKeyFile)
+	if err != nil {
+		return err
+	}
+	secret, err := secretFile("github-webhook-secret-file", o.githubHookFile)
+	if err != nil {
+		return err
+	}
+	options.AppID, options.PrivateKey, options.WebhookSecret = id, []byte(key), []byte(secret)
+	client, err := github.New(options)
+	if err != nil {
+		return err
+	}
+	f.github, f.secret = client, []byte(secret)
+	f.sites = append(f.sites, bot.Site{Kind: forge.GitHub, Host: webHost(o.githubURL, "github.com"), Forge: client})
+	return nil
+}
+
+func (f *forges) addGitLab(o *serveOptions, options gitlab.Options) error {
+	token, err := secretFile("gitlab-token-file", o.gitlabTokenFile)
+	if err != nil {
+		return err
+	}
+	options.Token = token
+	if o.gitlabHook == "" && o.gitlabSigningFile == "" {
+		return errors.New("GitLab needs --gitlab-signing-token-file or --gitlab-webhook-token-file: unsigned deliveries are never accepted")
+	}
+	if o.gitlabHook != "" {
+		if options.WebhookToken, err = secretFile("gitlab-webhook-token-file", o.gitlabHook); err != nil {
+			return err
+		}
+	}
+	if o.gitlabSigningFile != "" {
+		if options.SigningToken, err = secretFile("gitlab-signing-token-file", o.gitlabSigningFile); err != nil {
+			return err
+		}
+	}
+	client, err := gitlab.New(options)
+	if err != nil {
+		return err
+	}
+	f.gitlab = client
+	if f.secret == nil {
+		f.secret = []byte(options.WebhookToken + options.SigningToken)
+	}
+	f.sites = append(f.sites, bot.Site{Kind: forge.GitLab, Host: webHost(o.gitlabURL, "gitlab.com"), Forge: client})
+	return nil
+}
+
+// webHost is the host people see, from the address of an API.
+func webHost(api, otherwise string) string {
+	u, err := url.Parse(api)
+	if api == "" || err != nil || u.Host == "" {
+		return otherwise
+	}
+	return strings.TrimPrefix(u.Host, "api.")
+}
+
+// relist is how long the list of served repositories is believed.
+const relist = time.Minute
+
+// find is the served repository of a clone URL.
+func (f *forges) find(ctx context.Context, repoURL string) (served, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := source.NormalizeURL(repoURL)
+	if r, ok := f.repos[name]; ok {
+		return r, true, nil
+	}
+	if time.Since(f.listed) < relist {
+		return served{}, false, nil
+	}
+	repos := map[string]served{}
+	for _, site := range f.sites {
+		list, err := site.Forge.Installed(ctx)
+		if err != nil {
+			return served{}, false, fmt.Errorf("listing the repositories of %s: %w", site.Host, err)
+		}
+		for _, r := range list {
+			repos[source.NormalizeURL(r.CloneURL)] = served{r, site.Forge}
+		}
+	}
+	f.repos, f.listed = repos, time.Now()
+	r, ok := repos[name]
+	return r, ok, nil
+}
+
+// credentials finds how to read a repository: by a secret of the control namespace, as Argo CD does, else as the App that serves it.
+type credentials struct {
+	known  *settled
+	forges *forges
+}
+
+func (c credentials) auth(ctx context.Context, repoURL, project string) (git.Auth, error) {
+	if auth := source.Credentials(c.known.read(ctx), repoURL, project); auth != nil {
+		return auth, nil
+	}
+	r, ok, err := c.forges.find(ctx, repoURL)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return func(ctx context.Context) (git.Credential, error) {
+		got, err := r.forge.Credentials(ctx, r.repository)
+		return git.Credential{Username: got.Username, Password: got.Password}, err
+	}, nil
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/selection"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/slipway-cd/slipway/bot"
+	"github.com/slipway-cd/slipway/bot/webhook"
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/controller"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render"
+	"github.com/slipway-cd/slipway/engine/settings"
+	"github.com/slipway-cd/slipway/engine/source"
+)
+
+func serveCommand() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take deliveries in, report on pull requests, and reconcile applications",
+		Long: `Take deliveries in, report on pull requests, carry out their commands, and reconcile the Applications of the control namespace.
+
+Every option can also stand in the file that --config names, under its name without the dashes, and in the environment, as
+SLIPWAY_ALLOW_OWNER for --allow-owner. The command line goes before the environment, the environment before the file.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fill(cmd, o.config); err != nil {
+				return err
+			}
+			if err := o.check(); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), &o)
+		},
+	}
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+// serve wires the parts and runs them until ctx ends.
+func serve(ctx context.Context, o *serveOptions) error {
+	log, err := o.logger()
+	if err != nil {
+		return err
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
+	forges, err := openForges(o, log)
+	if err != nil {
+		return err
+	}
+	cfg, err := kubeConfig(o.kubeconfig)
+	if err != nil {
+		return fmt.Errorf("finding the management cluster: %w", err)
+	}
+	mgr, err := newManager(cfg, o)
+	if err != nil {
+		return fmt.Errorf("setting up the manager: %w", err)
+	}
+	engine, err := openEngine(ctx, o, engineDeps{mgr: mgr, forges: forges, log: log})
+	if err != nil {
+		return err
+	}
+	defer engine.close()
+	if err := setup(mgr, o, engine, forges, log); err != nil {
+		return err
+	}
+	if err := takeDeliveries(mgr, o, forges, log); err != nil {
+		return err
+	}
+	log.Info("serving", "version", version, "listen", o.listen, "control_namespace", o.namespace, "owners", o.allowOwners)
+	return mgr.Start(ctx)
+}
+
+// kubeConfig is the way to the management cluster.
+func kubeConfig(path string) (*rest.Config, error) {
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = path
+	cfg, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if err != nil {
+		return nil, err
+	}
+	cfg.QPS = -1 // the API server's own fairness is the limit
+	cfg.UserAgent = "slipway/" + version
+	return cfg, nil
+}
+
+// newManager watches the control namespace alone; of Secrets, only those that are settings.
+func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
+	types := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, argo.AddToScheme, slipway.AddToScheme} {
+		if err := add(types); err != nil {
+			return nil, err
+		}
+	}
+	isSetting, err := labels.NewRequirement(secretType, selection.Exists, nil)
+	if err != nil {
+		return nil, err
+	}
+	return ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: types,
+		Cache: cache.Options{
+			DefaultNamespaces: map[string]cache.Config{o.namespace: {}},
+			ByObject:          map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: labels.NewSelector().Add(*isSetting)}},
+		},
+		Metrics:                       metricsserver.Options{BindAddress: o.metrics},
+		HealthProbeBindAddress:        o.probes,
+		LeaderElection:                o.leaderElect,
+		LeaderElectionID:              "slipway",
+		LeaderElectionNamespace:       o.namespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       &o.shutdown,
+	})
+}
+
+// engine is the parts that render and reach clusters.
+type engine struct {
+	store    *git.Store
+	renderer *render.Renderer
+	clusters *cluster.Clusters
+	pipeline *change.Pipeline
+}
+
+func (e engine) close() {
+	e.renderer.Close()
+	e.clusters.Close()
+	e.store.Close()
+}
+
+type engineDeps struct {
+	mgr    manager.Manager
+	forges *forges
+	log    *slog.Logger
+}
+
+func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, error) {
+	allowed, err := o.addresses()
+	if err != nil {
+		return engine{}, err
+	}
+	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log, CAFile: o.caFile, AllowedHosts: gate{allowed}.check})
+	if err != nil {
+		return engine{}, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return engine{}, fmt.Errorf("finding this program, to render with: %w", err)
+	}
+	renderer, err := render.New(render.Options{Command: []string{self, "render-worker"}, Workers: o.workers,
+		MemoryLimit: o.renderMemory, Timeout: o.renderTimeout, Log: d.log})
+	if err != nil {
+		return engine{}, err
+	}
+	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log}
+	clusters := cluster.NewClusters(cluster.Deps{InCluster: d.mgr.GetConfig(), Log: d.log,
+		Settings: func() settings.Settings { return known.read(ctx) }})
+	sources, err := source.New(source.Deps{Store: store, Log: d.log, Credentials: credentials{known: known, forges: d.forges}.auth})
+	if err != nil {
+		return engine{}, err
+	}
+	pipeline := change.New(change.Deps{Render: renderer, Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+		Clusters: func(ctx context.Context, dest argo.ApplicationDestination) (change.Cluster, error) {
+			return clusters.For(ctx, dest)
+		}})
+	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline}, nil
+}
+
+// setup has the manager run the controller and the bot.
+func setup(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
+	destinations, changes := controller.From(e.clusters)
+	err := controller.Setup(mgr, controller.Deps{
+		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes,
+		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
+	})
+	if err != nil {
+		return fmt.Errorf("setting up the controller: %w", err)
+	}
+	err = bot.Setup(mgr, bot.Deps{
+		Sites: f.sites, Pipeline: e.pipeline, Mirrors: e.store, NormalizeURL: source.NormalizeURL, Log: log,
+		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
+			found, err := e.pipeline.Diagnose(ctx, app, unwell)
+			return lines(found), err
+		},
+		Options: bot.Options{Namespace: o.namespace, Mentions: []string{o.githubName}, Seed: f.seed(), Version: version,
+			Follow: o.follow, Sweep: o.sweep, Workers: o.botWorkers},
+	})
+	if err != nil {
+		return fmt.Errorf("setting up the bot: %w", err)
+	}
+	if err := mgr.AddHealthzCheck("alive", func(*http.Request) error { return nil }); err != nil {
+		return err
+	}
+	return mgr.AddReadyzCheck("api-server", func(r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("the caches are not filled")
+		}
+		var list slipway.PullRequestList
+		return mgr.GetAPIReader().List(ctx, &list, client.InNamespace(o.namespace), client.Limit(1))
+	})
+}
+
+// lines are findings in words, one each.
+func lines(found []cluster.Finding) []string {
+	var out []string
+	for _, f := range found {
+		out = append(out, fmt.Sprintf("%s %s: %s: %s", f.Object.Kind, f.Object.Name, f.Reason, f.Message))
+	}
+	return out
+}
+
+// takeDeliveries serves the webhook in every replica, the leader or not.
+func takeDeliveries(mgr manager.Manager, o *serveOptions, f *forges, log *slog.Logger) error {
+	// A cache would answer what was true before our own last write.
+	direct, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return err
+	}
+	handler, err := webhook.New(webhook.Options{Recorder: webhook.Resources{Client: direct, Namespace: o.namespace},
+		GitHub: f.github, GitLab: f.gitlab, Log: log})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	return mgr.Add(&manager.Server{Name: "webhook", Listener: listener, ShutdownTimeout: &o.shutdown,
+		Server: &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}})
+}
+
+// derive makes a key of its own from a secret, so that the secret itself serves one purpose.
+func derive(secret []byte, purpose string) []byte {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// serveOptions are the options of serve, as flags, environment and file give them.
+type serveOptions struct {
+	config string
+
+	listen, probes, metrics string
+	kubeconfig              string
+	namespace               string
+	cacheDir                string
+	leaderElect             bool
+	logFormat, logLevel     string
+	allowAddresses          []string
+	caFile                  string
+
+	allowOwners []string
+
+	githubURL                                      string
+	githubAppIDFile, githubKeyFile, githubHookFile string
+	githubName                                     string
+
+	gitlabURL                     string
+	gitlabTokenFile, gitlabHook   string
+	gitlabSigningFile             string
+	workers                       int
+	renderMemory                  int64
+	renderTimeout, follow, sweep  time.Duration
+	reconcileTimeout, shutdown    time.Duration
+	controllerWorkers, botWorkers int
+}
+
+func (o *serveOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.config, "config", "", "a YAML file of these options, without the dashes; the command line and the environment (SLIPWAY_ALLOW_OWNER for --allow-owner) go before it")
+
+	f.StringSliceVar(&o.allowOwners, "allow-owner", nil, "an account (organisation, user or group) whose repositories are served; installations of others are ignored (repeatable; needed)")
+
+	f.StringVar(&o.githubURL, "github-url", "", "the address of GitHub's API, such as https://ghe.example.com/api/v3/ (default github.com)")
+	f.StringVar(&o.githubAppIDFile, "github-app-id-file", "", "the file with the GitHub App's numeric id; without it GitHub is not served")
+	f.StringVar(&o.githubKeyFile, "github-private-key-file", "", "the file with the GitHub App's private key, in PEM")
+	f.StringVar(&o.githubHookFile, "github-webhook-secret-file", "", "the file with the secret that signs GitHub's deliveries; there is no running without one")
+	f.StringVar(&o.githubName, "mention", "slipway", "the name by which people address the bot: @slipway sync")
+
+	f.StringVar(&o.gitlabURL, "gitlab-url", "", "the address of GitLab, such as https://gitlab.example.com; without it GitLab is not served")
+	f.StringVar(&o.gitlabTokenFile, "gitlab-token-file", "", "the file with the bot account's access token")
+	f.StringVar(&o.gitlabHook, "gitlab-webhook-token-file", "", "the file with the secret token of GitLab's webhooks")
+	f.StringVar(&o.gitlabSigningFile, "gitlab-signing-token-file", "", "the file with the signing token (whsec_...) of GitLab's webhooks, preferred to the secret token")
+
+	f.StringVar(&o.listen, "listen", ":8080", "where deliveries are taken in: POST /webhook/github and /webhook/gitlab")
+	f.StringVar(&o.probes, "probes", ":8081", "where /healthz and /readyz answer")
+	f.StringVar(&o.metrics, "metrics", ":8082", "where /metrics answers; 0 for nowhere")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the way to the management cluster (default the pod's own, else the usual kubeconfig)")
+	f.StringVar(&o.namespace, "control-namespace", "", "where Applications, projects and Slipway's own resources are (default the pod's namespace, else argocd)")
+	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors are kept; all of it can be made again (default the user's cache folder)")
+	f.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile in one replica at a time; every replica takes deliveries in")
+	f.StringVar(&o.caFile, "ca-file", "", "certificates in PEM that are trusted beside the system's, for forges and git")
+	f.StringSliceVar(&o.allowAddresses, "allow-address", nil, "a network, such as 127.0.0.0/8, that may be dialled although it is loopback or link-local (repeatable)")
+
+	f.IntVar(&o.workers, "render-workers", max(2, runtime.GOMAXPROCS(0)), "renderer processes, for trusted and for untrusted heads each")
+	f.Int64Var(&o.renderMemory, "render-memory", 1<<30, "bytes of memory that a renderer may use before it is ended")
+	f.DurationVar(&o.renderTimeout, "render-timeout", 30*time.Second, "how long one render may take")
+	f.IntVar(&o.controllerWorkers, "application-workers", 16, "applications that are reconciled at once")
+	f.IntVar(&o.botWorkers, "pull-request-workers", 8, "pull requests that are looked at at once")
+	f.DurationVar(&o.follow, "follow", 10*time.Minute, "how long an application is followed after a sync until it is healthy")
+	f.DurationVar(&o.sweep, "sweep", 5*time.Minute, "time between two searches for deliveries that were missed")
+	f.DurationVar(&o.reconcileTimeout, "reconcile-every", 2*time.Minute, "how often an application is compared when nothing tells of a change; up to half as much is added at random")
+	f.DurationVar(&o.shutdown, "shutdown", 30*time.Second, "how long running work may take to end on SIGTERM")
+	f.StringVar(&o.logFormat, "log-format", "json", "json or text")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+// check finds what is missing or contradicts itself, before anything is started.
+func (o *serveOptions) check() error {
+	if len(o.allowOwners) == 0 {
+		return errors.New("--allow-owner is needed: name the accounts whose repositories are served")
+	}
+	if o.githubAppIDFile == "" && o.gitlabURL == "" {
+		return errors.New("no forge is configured: --github-app-id-file or --gitlab-url is needed")
+	}
+	if o.namespace == "" {
+		o.namespace = "argocd"
+		if ns := os.Getenv("POD_NAMESPACE"); ns != "" {
+			o.namespace = ns
+		}
+	}
+	if o.cacheDir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return fmt.Errorf("--cache-dir is needed: %w", err)
+		}
+		o.cacheDir = dir + "/slipway/serve"
+	}
+	return nil
+}
+
+// appID reads the GitHub App's id.
+func (o *serveOptions) appID() (int64, error) {
+	text, err := secretFile("github-app-id-file", o.githubAppIDFile)
+	if err != nil {
+		return 0, err
+	}
+	id, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("--github-app-id-file: %q is no number", text)
+	}
+	return id, nil
+}
+
+// addresses are the networks that may be dialled although they are special.
+func (o *serveOptions) addresses() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range o.allowAddresses {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("--allow-address %q: %w", s, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (o *serveOptions) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level: %w", err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch o.logFormat {
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: json or text", o.logFormat)
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/slipway-cd/slipway/engine/settings"
+)
+
+// secretType is the label of repository and cluster secrets.
+const secretType = "argocd.argoproj.io/secret-type"
+
+// settled decodes the control namespace's ConfigMaps and Secrets. It reads through the manager's cache, which follows them, and
+// decodes again only when one has changed.
+type settled struct {
+	client    client.Reader
+	namespace string
+	log       *slog.Logger
+
+	mu   sync.Mutex
+	key  string
+	last settings.Settings
+}
+
+// read gives the settings as they are now. While they cannot be read it gives the last ones.
+func (s *settled) read(ctx context.Context) settings.Settings {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var maps corev1.ConfigMapList
+	var secrets corev1.SecretList
+	err := errors.Join(s.client.List(ctx, &maps, client.InNamespace(s.namespace)),
+		s.client.List(ctx, &secrets, client.InNamespace(s.namespace), client.HasLabels{secretType}))
+	if err != nil {
+		s.log.Warn("settings could not be read", "error", err)
+		return s.last
+	}
+	key := ""
+	for _, m := range maps.Items {
+		key += m.Name + "=" + m.ResourceVersion + " "
+	}
+	for _, m := range secrets.Items {
+		key += m.Name + "=" + m.ResourceVersion + " "
+	}
+	if key == s.key {
+		return s.last
+	}
+	decoded, faults := settings.Decode(maps.Items, secrets.Items)
+	for _, fault := range faults {
+		s.log.Warn("a setting is passed over", "error", fault)
+	}
+	s.key, s.last = key, decoded
+	return decoded
+}
