@@ -46,7 +46,7 @@ const (
 	// idleFor is how long a kind is watched without being asked for.
 	idleFor = 30 * time.Minute
 	// syncTimeout bounds the first listing of a kind.
-	syncTimeout = 60 * time.Second
+	syncTimeout = 30 * time.Second
 	// refusedFor is how long a kind that may not be read is not tried again.
 	refusedFor = 30 * time.Second
 )

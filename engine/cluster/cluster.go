@@ -88,19 +88,22 @@ const retryConnecting = 5 * time.Second
 
 // connect asks the server for its version and kinds, once; later it only sees to it that the kinds are not too old.
 func (c *Cluster) connect(ctx context.Context) error {
+	if c.KubeVersion() != "" {
+		c.refreshIfOld(ctx)
+		return nil
+	}
 	select {
 	case c.connecting <- struct{}{}:
 		defer func() { <-c.connecting }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.mu.Lock()
-	version, failure, failedAt := c.version, c.failure, c.failedAt
-	c.mu.Unlock()
-	if version != "" {
-		c.refreshIfOld(ctx)
+	if c.KubeVersion() != "" {
 		return nil
 	}
+	c.mu.Lock()
+	failure, failedAt := c.failure, c.failedAt
+	c.mu.Unlock()
 	if failure != nil && time.Since(failedAt) < retryConnecting {
 		return failure
 	}
@@ -110,14 +113,13 @@ func (c *Cluster) connect(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.failure, c.failedAt = err, time.Now()
-	if ctx.Err() != nil {
-		c.failure = nil // the caller's haste says nothing about the cluster
-	}
 	if err != nil {
+		if ctx.Err() == nil { // a caller's haste says nothing about the cluster
+			c.failure, c.failedAt = err, time.Now()
+		}
 		return err
 	}
-	c.version = info.GitVersion
+	c.failure, c.version = nil, info.GitVersion
 	return nil
 }
 

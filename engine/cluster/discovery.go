@@ -17,8 +17,15 @@ import (
 
 // served is what the API server serves, as of the last look.
 type served struct {
-	now  atomic.Pointer[catalog]
-	once sync.Mutex // one look at a time
+	now     atomic.Pointer[catalog]
+	looking sync.Mutex   // one look at a time
+	triedAt atomic.Int64 // when the last look began, in Unix nanoseconds
+}
+
+// tryAgain says whether the last look began at least that long ago, and if so notes that one begins now.
+func (s *served) tryAgain(after time.Duration) bool {
+	last, now := s.triedAt.Load(), time.Now()
+	return now.Sub(time.Unix(0, last)) > after && s.triedAt.CompareAndSwap(last, now.UnixNano())
 }
 
 // catalog never changes once it is made.
@@ -39,16 +46,17 @@ type resource struct {
 func (r resource) gvr() schema.GroupVersionResource { return r.GroupVersion().WithResource(r.Name) }
 
 const (
-	// Kinds come and go with their definitions. What is known is looked at again after freshFor, and sooner, but not within
-	// seconds, when somebody asks for a kind that is not there.
-	freshFor  = 5 * time.Minute
-	missAgain = 2 * time.Second
+	// Kinds come and go with their definitions. What is known is looked at again after freshFor (if that fails, after
+	// refreshAgain), and sooner, but not within seconds, when somebody asks for a kind that is not there.
+	freshFor     = 5 * time.Minute
+	refreshAgain = 30 * time.Second
+	missAgain    = 2 * time.Second
 )
 
 // refresh looks at what is served. A group that does not answer (an API service that is down) keeps what it had.
 func (c *Cluster) refresh(ctx context.Context) error {
-	c.served.once.Lock()
-	defer c.served.once.Unlock()
+	c.served.looking.Lock()
+	defer c.served.looking.Unlock()
 	type lists struct {
 		groups    []*metav1.APIGroup
 		resources []*metav1.APIResourceList
@@ -71,7 +79,7 @@ func (c *Cluster) refresh(ctx context.Context) error {
 }
 
 func (c *Cluster) refreshIfOld(ctx context.Context) {
-	if now := c.served.now.Load(); now != nil && time.Since(now.at) < freshFor {
+	if now := c.served.now.Load(); now != nil && time.Since(now.at) < freshFor || !c.served.tryAgain(refreshAgain) {
 		return
 	}
 	if err := c.refresh(ctx); err != nil {
@@ -84,7 +92,7 @@ func (c *Cluster) lookup(ctx context.Context, gk schema.GroupKind, version strin
 	if r, ok := c.known(gk, version); ok {
 		return r, nil
 	}
-	if now := c.served.now.Load(); now == nil || time.Since(now.at) > missAgain {
+	if c.served.tryAgain(missAgain) {
 		if err := c.refresh(ctx); err != nil {
 			return resource{}, err
 		}

@@ -1,0 +1,154 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/settings"
+)
+
+func TestLimitNarrowsWhenTheServerComplainsAndLetsEverybodyThrough(t *testing.T) {
+	var l limit
+	var now, most, asked atomic.Int64
+	transport := l.around(roundTripper(func(*http.Request) (*http.Response, error) {
+		defer now.Add(-1)
+		n := now.Add(1)
+		for {
+			m := most.Load()
+			if n <= m || most.CompareAndSwap(m, n) {
+				break
+			}
+		}
+		status := http.StatusOK
+		if asked.Add(1) < 200 {
+			status = http.StatusTooManyRequests
+		}
+		return &http.Response{StatusCode: status}, nil
+	}))
+	var all sync.WaitGroup
+	for range 1000 {
+		all.Go(func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://x", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := transport.RoundTrip(r); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() > widest {
+		t.Errorf("%d requests at once", most.Load())
+	}
+	if l.running != 0 || len(l.waiting) != 0 || l.width >= widest || l.width < narrowest {
+		t.Errorf("%+v", &l)
+	}
+}
+
+func TestLimitLeavesTheQueueWhenTheCallerDoes(t *testing.T) {
+	l := limit{width: narrowest}
+	for range narrowest {
+		if err := l.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := l.enter(ctx); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	for range narrowest {
+		l.leave(false)
+	}
+	if l.running != 0 || len(l.waiting) != 0 {
+		t.Errorf("%+v", &l)
+	}
+}
+
+func TestRetried(t *testing.T) {
+	busy := apierrors.NewTooManyRequests("busy", 0)
+	for name, c := range map[string]struct {
+		errs  []error
+		calls int
+		fails bool
+	}{
+		"at once":          {nil, 1, false},
+		"busy, then well":  {[]error{busy, apierrors.NewServiceUnavailable("x"), fmt.Errorf("dial: %w", syscall.ECONNREFUSED)}, 4, false},
+		"for good":         {[]error{apierrors.NewForbidden(schema.GroupResource{}, "x", nil)}, 1, true},
+		"busy all along":   {[]error{busy, busy, busy, busy, busy, busy}, attempts, true},
+		"the caller's end": {[]error{context.DeadlineExceeded}, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			_, err := retried(t.Context(), time.Minute, func(context.Context) (int, error) {
+				calls++
+				if calls <= len(c.errs) {
+					return 0, c.errs[calls-1]
+				}
+				return 0, nil
+			})
+			if calls != c.calls || (err != nil) != c.fails {
+				t.Errorf("%d calls, %v", calls, err)
+			}
+		})
+	}
+}
+
+func TestFindingsAreSaidOnceInBounds(t *testing.T) {
+	pod := func(name string) object.ID { return object.ID{Kind: "Pod", Name: name} }
+	t1, t2 := time.Unix(100, 0), time.Unix(200, 0)
+	d := diagnosis{
+		states: []Finding{finding(pod("web-1"), "ImagePullBackOff", "no image", time.Time{}), finding(pod("web-2"), "ImagePullBackOff", "no image", t1)},
+		events: []Finding{finding(pod("web-1"), "Failed", "pod web-1 failed", t1), finding(pod("web-2"), "Failed", "pod web-2 failed", t2), finding(pod("web-1"), "Old", "x", time.Unix(1, 0))},
+	}
+	want := []Finding{
+		{Object: pod("web-1"), Reason: "ImagePullBackOff", Message: "no image", Count: 2, Last: t1},
+		{Object: pod("web-1"), Reason: "Failed", Message: "pod web-1 failed", Count: 2, Last: t2},
+		{Object: pod("web-1"), Reason: "Old", Message: "x", Count: 1, Last: time.Unix(1, 0)},
+	}
+	if diff := cmp.Diff(want, d.findings()); diff != "" {
+		t.Error(diff)
+	}
+	if got := line("a\n\tb\x1b[31m c\u202e" + strings.Repeat("é", 1000)); len([]rune(got)) != messageMost || !strings.HasPrefix(got, "a b[31m cé") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestOlder(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{{"9", "10", true}, {"10", "9", false}, {"10", "10", false}, {"", "1", true}, {"x", "1", false}} {
+		if got := older(c.a, c.b); got != c.want {
+			t.Errorf("older(%q, %q) = %v", c.a, c.b, got)
+		}
+	}
+}
+
+func TestFingerprintsTellCredentialsApart(t *testing.T) {
+	of := func(token string) string {
+		f, err := fingerprint(settings.Cluster{Name: "a", Access: settings.Access{BearerToken: settings.Hidden(token)}}, settings.Defaults())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	if of("a") == of("b") || of("a") != of("a") {
+		t.Error("a new token makes no new connection, or an old one does")
+	}
+}
