@@ -3,6 +3,7 @@ package bot_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -31,11 +32,7 @@ func perform(t *testing.T) *play {
 	if testing.Short() {
 		t.Skip("starts clusters")
 	}
-	binary := filepath.Join(t.TempDir(), "slipway")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/slipway").CombinedOutput(); err != nil {
-		t.Fatalf("building slipway: %v\n%s", err, out)
-	}
-	s, err := stage.Start(t.Context(), stage.Options{Binary: binary, Log: t.Output()})
+	s, err := stage.Start(t.Context(), stage.Options{Binary: program(t), Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,6 +48,19 @@ func perform(t *testing.T) *play {
 		return string(app.Status.Sync.Status), app.Status.Sync.Status != ""
 	})
 	return p
+}
+
+// program is the slipway program of this checkout.
+func program(t *testing.T) string {
+	t.Helper()
+	if binary := os.Getenv("SLIPWAY_BINARY"); binary != "" {
+		return binary
+	}
+	binary := filepath.Join(t.TempDir(), "slipway")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../cmd/slipway").CombinedOutput(); err != nil {
+		t.Fatalf("building slipway: %v\n%s", err, out)
+	}
+	return binary
 }
 
 // by is the play seen by a subtest.
