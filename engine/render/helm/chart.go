@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"strconv"
@@ -32,7 +33,7 @@ const (
 type loaded struct {
 	chart    *chart.Chart
 	dir      string
-	places   map[*chart.Chart]string // a chart's folder, or the archive that it is in
+	places   map[*chart.File]string // a chart's folder, or the archive that it is in, by its first file; see at
 	warnings []string
 }
 
@@ -54,7 +55,7 @@ func loadNested(ctx context.Context, files Files, dir string, above []string) (*
 	if err := w.walk(ctx, dir, nil); err != nil {
 		return nil, err
 	}
-	c := &loaded{dir: dir, places: map[*chart.Chart]string{}}
+	c := &loaded{dir: dir, places: map[*chart.File]string{}}
 	var err error
 	c.chart, err = loader.LoadFiles(w.found)
 	if err != nil {
@@ -164,7 +165,9 @@ func (w *walker) file(name, rel string) error {
 
 // place notes where a chart and those within it lie. A folder below charts may have another name than its chart.
 func (c *loaded) place(ch *chart.Chart, dir string, charts map[string]string) {
-	c.places[ch] = dir
+	if len(ch.Raw) > 0 {
+		c.places[ch.Raw[0]] = dir
+	}
 	for _, sub := range ch.Dependencies() {
 		at := path.Join(dir, "charts", sub.Name()+"-"+sub.Metadata.Version+".tgz")
 		for rel, folder := range charts {
@@ -174,6 +177,14 @@ func (c *loaded) place(ch *chart.Chart, dir string, charts map[string]string) {
 		}
 		c.place(sub, at, charts)
 	}
+}
+
+// at is where a chart lies. Helm copies charts that are used under another name, but not their files.
+func (c *loaded) at(ch *chart.Chart) string {
+	if len(ch.Raw) == 0 {
+		return ""
+	}
+	return c.places[ch.Raw[0]]
 }
 
 // local adds the dependencies that lie elsewhere in the repository, which Helm would first copy into charts, and refuses those
@@ -202,9 +213,7 @@ func (c *loaded) local(ctx context.Context, files Files, above []string) error {
 			return c.dependencyFault(dep, fmt.Sprintf("version %s is asked for, %s has %s", dep.Version, dir, sub.chart.Metadata.Version), "")
 		}
 		c.chart.AddDependency(sub.chart)
-		for ch, at := range sub.places {
-			c.places[ch] = at
-		}
+		maps.Copy(c.places, sub.places)
 	}
 	return nil
 }

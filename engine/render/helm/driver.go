@@ -135,7 +135,7 @@ func (r *run) collect(c *chart.Chart, above chartutil.Values, all []unit) ([]uni
 
 // file is where a unit's template lies in the repository.
 func (r *run) file(u unit) string {
-	at := r.chart.places[u.chart]
+	at := r.chart.at(u.chart)
 	if at == "" || strings.HasSuffix(at, ".tgz") {
 		return at
 	}

@@ -2,6 +2,7 @@ package helm
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -20,85 +21,87 @@ import (
 var hookEvents = []string{"pre-install", "post-install", "pre-delete", "post-delete", "pre-upgrade", "post-upgrade", "pre-rollback",
 	"post-rollback", "test", "test-success"}
 
+// document is one rendered document: an object, or a list of some, which Helm orders by the list's kind.
+type document struct {
+	kind    string
+	objects []object.Object
+}
+
 // collect turns rendered text into objects in the order of `helm template`: CRDs, manifests by kind, hooks by kind.
 func collect(c *loaded, rendered map[string]string, o argo.ApplicationSourceHelm) ([]object.Object, error) {
-	var all, plainOnes, hooks []object.Object
+	var all []object.Object
+	places := c.unitFiles()
 	if !o.SkipCrds {
 		for _, crd := range c.chart.CRDObjects() {
-			objects, err := manifest.Decode(crd.File.Data, c.crdFile(crd))
+			objects, err := manifest.Decode(crd.File.Data, places(crd.Filename))
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, objects...)
 		}
 	}
-	places := c.unitFiles()
-	for _, name := range slices.Sorted(keys(rendered)) {
+	var manifests, hooks []document
+	for _, name := range slices.Sorted(maps.Keys(rendered)) {
 		if path.Base(name) == "NOTES.txt" {
 			continue
 		}
-		file := places(name)
 		docs := releaseutil.SplitManifests(rendered[name])
 		for i := range len(docs) {
 			text, ok := docs["manifest-"+strconv.Itoa(i)]
 			if !ok {
 				continue
 			}
-			objects, err := decode(text, file)
+			d, err := decode(text, places(name))
 			if err != nil {
 				return nil, err
 			}
-			for _, obj := range objects {
-				isHook, keep := hook(obj, o.SkipTests)
-				switch {
-				case !keep:
-				case isHook:
-					hooks = append(hooks, obj)
-				default:
-					plainOnes = append(plainOnes, obj)
-				}
+			switch isHook, keep := hook(d, o.SkipTests); {
+			case !keep:
+			case isHook:
+				hooks = append(hooks, d)
+			default:
+				manifests = append(manifests, d)
 			}
 		}
 	}
-	byKind(plainOnes)
+	byKind(manifests)
 	byKind(hooks)
-	return append(append(all, plainOnes...), hooks...), nil
-}
-
-func keys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
+	for _, d := range append(manifests, hooks...) {
+		all = append(all, d.objects...)
 	}
+	return all, nil
 }
 
 // decode reads one rendered document. A line of it is no line of the template, so the message says which it is.
-func decode(text, file string) ([]object.Object, error) {
-	objects, err := manifest.Decode([]byte(text), file)
+func decode(text, file string) (document, error) {
+	value, err := manifest.Value([]byte(text), file)
+	var d document
+	if err == nil {
+		if m, ok := value.(map[string]any); ok {
+			d.kind, _ = m["kind"].(string)
+		}
+		d.objects, err = manifest.FromValue(value, object.Place{File: file})
+	}
 	f, ok := object.AsFault(err)
 	if !ok {
-		for i := range objects {
-			objects[i].Place.Line = 0
-		}
-		return objects, err
+		return d, err
 	}
 	c := *f
-	if strings.HasPrefix(c.Message, "the YAML cannot be read") {
-		c.Message = fmt.Sprintf("what this template renders cannot be read as YAML, at its line %d: %s", f.Line,
-			strings.TrimPrefix(c.Message, "the YAML cannot be read: "))
+	if cause, isYAML := strings.CutPrefix(c.Message, manifest.Unreadable); isYAML {
+		c.Message = fmt.Sprintf("what this template renders cannot be read as YAML, at its line %d: %s", f.Line, cause)
 	} else {
 		c.Hint = "in what this template renders"
 	}
 	c.Line = 0
-	return nil, &c
+	return d, &c
 }
 
-// hook says whether an object is one of Helm's hooks, and whether it is kept.
-func hook(o object.Object, skipTests bool) (isHook, keep bool) {
-	events, ok := o.GetAnnotations()[release.HookAnnotation]
+// hook says whether a document is one of Helm's hooks, and whether it is kept.
+func hook(d document, skipTests bool) (isHook, keep bool) {
+	if len(d.objects) != 1 {
+		return false, true
+	}
+	events, ok := d.objects[0].GetAnnotations()[release.HookAnnotation]
 	if !ok {
 		return false, true
 	}
@@ -115,16 +118,16 @@ func hook(o object.Object, skipTests bool) (isHook, keep bool) {
 }
 
 // byKind sorts as Helm installs: known kinds in its order, then the others by name.
-func byKind(objects []object.Object) {
+func byKind(docs []document) {
 	rank := make(map[string]int, len(releaseutil.InstallOrder))
 	for i, kind := range releaseutil.InstallOrder {
 		rank[kind] = i + 1
 	}
-	slices.SortStableFunc(objects, func(a, b object.Object) int {
-		ra, rb := rank[a.GetKind()], rank[b.GetKind()]
+	slices.SortStableFunc(docs, func(a, b document) int {
+		ra, rb := rank[a.kind], rank[b.kind]
 		switch {
 		case ra == 0 && rb == 0:
-			return strings.Compare(a.GetKind(), b.GetKind())
+			return strings.Compare(a.kind, b.kind)
 		case ra == 0:
 			return 1
 		case rb == 0:
@@ -134,15 +137,10 @@ func byKind(objects []object.Object) {
 	})
 }
 
-// crdFile is where a CRD of the chart, or of one within it, lies.
-func (c *loaded) crdFile(crd chart.CRD) string { return c.unitFiles()(crd.Filename) }
-
 // unitFiles maps Helm's names ("web/charts/redis/templates/x.yaml") to files of the repository.
 func (c *loaded) unitFiles() func(string) string {
 	full := map[string]string{}
-	for ch, dir := range c.places {
-		full[ch.ChartFullPath()] = dir
-	}
+	c.fullPaths(c.chart, full)
 	return func(name string) string {
 		for at := path.Dir(name); at != "." && at != "/"; at = path.Dir(at) {
 			dir, ok := full[at]
@@ -154,5 +152,12 @@ func (c *loaded) unitFiles() func(string) string {
 			}
 		}
 		return c.dir
+	}
+}
+
+func (c *loaded) fullPaths(ch *chart.Chart, into map[string]string) {
+	into[ch.ChartFullPath()] = c.at(ch)
+	for _, sub := range ch.Dependencies() {
+		c.fullPaths(sub, into)
 	}
 }

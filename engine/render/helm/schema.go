@@ -13,7 +13,7 @@ import (
 func (c *loaded) confineSchemas(ch *chart.Chart) {
 	if ref := foreignRef(ch.Schema); ref != "" {
 		ch.Schema = nil
-		c.warnings = append(c.warnings, path.Join(c.places[ch], "values.schema.json")+": refers to "+ref+
+		c.warnings = append(c.warnings, path.Join(c.at(ch), "values.schema.json")+": refers to "+ref+
 			", which is not fetched, so values are not checked against this schema")
 	}
 	for _, sub := range ch.Dependencies() {
@@ -62,7 +62,7 @@ func standardSchema(url string) bool {
 		return false
 	}
 	switch strings.TrimSuffix(rest, "#") {
-	case "schema", "draft-04/schema", "draft-06/schema", "draft-07/schema", "draft/2019-09/schema", "draft/2020-12/schema":
+	case "draft-04/schema", "draft-06/schema", "draft-07/schema", "draft/2019-09/schema", "draft/2020-12/schema":
 		return true
 	}
 	return false

@@ -109,14 +109,31 @@ func Decode(stream []byte, file string) ([]object.Object, error) {
 
 // Decode reads a document that stands in file.
 func (d Document) Decode(file string) ([]object.Object, error) {
+	value, err := d.value(file)
+	if err != nil {
+		return nil, err
+	}
 	skip, _ := firstLine(d.Text)
-	place := object.Place{File: file, Line: d.Line + skip}
+	return FromValue(value, object.Place{File: file, Line: d.Line + skip})
+}
+
+// Value reads text as one document, into maps, lists, strings, booleans, int64 and float64.
+func Value(text []byte, file string) (any, error) { return Document{Text: text, Line: 1}.value(file) }
+
+func (d Document) value(file string) (any, error) {
 	asJSON, err := yaml.YAMLToJSON(d.Text)
 	if err != nil {
 		return nil, d.fault(err, file)
 	}
-	return FromJSON(asJSON, place)
+	var value any
+	if err := utiljson.Unmarshal(asJSON, &value); err != nil {
+		return nil, &object.Fault{Place: object.Place{File: file, Line: d.Line}, Message: Unreadable + err.Error()}
+	}
+	return value, nil
 }
+
+// Unreadable begins the message of each Fault about text that is no YAML.
+const Unreadable = "the YAML cannot be read: "
 
 var lineOf = regexp.MustCompile(`line (\d+): ?`)
 
@@ -138,7 +155,7 @@ func (d Document) fault(err error, file string) *object.Fault {
 			f.Message = text[:m[0]] + text[m[1]:]
 		}
 	}
-	f.Message = "the YAML cannot be read: " + f.Message
+	f.Message = Unreadable + f.Message
 	return f
 }
 
