@@ -159,6 +159,9 @@ func dropAnnotation(o object.Object, key string) {
 	o.SetAnnotations(a)
 }
 
+// quoted is where kustomize puts whole patches and configurations into its messages; they may hold what is secret.
+var quoted = regexp.MustCompile("(?s) with config: `.*?`| from \\[patch: .*?\"\\]")
+
 var rootedPath = regexp.MustCompile(regexp.QuoteMeta(root) + `/?`)
 
 // explain turns an error of kustomize's into a Fault. A file that cannot be read on its own is the likely cause, and gives a line.
@@ -172,7 +175,7 @@ func (s *survey) explain(err error, file string) error {
 			return decodeErr
 		}
 	}
-	message := rootedPath.ReplaceAllString(err.Error(), "")
+	message := rootedPath.ReplaceAllString(quoted.ReplaceAllString(err.Error(), ""), "")
 	return &object.Fault{Place: object.Place{File: s.mentioned(message, file)}, Message: strings.TrimSpace(message)}
 }
 
