@@ -177,7 +177,7 @@ func (v *visit) track(ctx context.Context) error {
 	all := true
 	for i := range v.res.Status.Applications {
 		f := &v.res.Status.Applications[i]
-		if ended(f.Phase) {
+		if over(f.Phase, late) {
 			continue
 		}
 		app := &argo.Application{}
@@ -188,13 +188,13 @@ func (v *visit) track(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("reading application %s/%s: %w", f.Namespace, f.Name, err)
 		default:
-			how := arrival(app, func(revision string) bool { return v.contains(ctx, app, revision) })
+			how := believed(arrival(app, v.Now(), func(revision string) bool { return v.contains(ctx, app, revision) }), app, v.Now())
 			f.Phase, f.Message = how.phase, clip(how.message, 500)
 		}
 		if late && !ended(f.Phase) {
 			f.Phase, f.Message = phaseTimedOut, clip("after "+v.Follow.String()+" it was "+f.Phase+": "+f.Message, 500)
 		}
-		all = all && ended(f.Phase)
+		all = all && over(f.Phase, late)
 	}
 	if all {
 		v.setFollowed(reasonEnded)

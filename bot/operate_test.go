@@ -120,7 +120,10 @@ func TestStep(t *testing.T) {
 		}, "", noon, "Progressing", false, false},
 		"synced and degraded": {func(a *argo.Application) {
 			a.Status.OperationState, a.Status.Health.Status = state("key", argo.OperationSucceeded, noon), argo.HealthStatusDegraded
-		}, "", noon, "Degraded", true, false},
+		}, "", noon.Add(10 * time.Second), "Degraded", true, false},
+		"degraded right after its sync": {func(a *argo.Application) {
+			a.Status.OperationState, a.Status.Health.Status = state("key", argo.OperationSucceeded, noon), argo.HealthStatusDegraded
+		}, "", noon.Add(time.Second), "Progressing", false, false},
 		"synced, never healthy": {func(a *argo.Application) {
 			a.Status.OperationState, a.Status.Health.Status = state("key", argo.OperationSucceeded, noon), argo.HealthStatusProgressing
 		}, "", noon.Add(11 * time.Minute), "Timed out", true, false},
@@ -139,7 +142,9 @@ func TestStep(t *testing.T) {
 			if line == "" {
 				line = "/sync staging"
 			}
-			got := v.step(application("web", c.change), ordered(line))
+			app := application("web", c.change)
+			app.Status.Sync.Status = argo.SyncStatusCodeSynced
+			got := v.step(app, ordered(line))
 			if got.Phase != c.phase || got.over != c.over || got.good != c.good {
 				t.Errorf("got %q over %v good %v (%s), want %q %v %v", got.Phase, got.over, got.good, got.Message, c.phase, c.over, c.good)
 			}
@@ -175,6 +180,7 @@ func TestArrival(t *testing.T) {
 	contains := func(r string) bool { return strings.HasPrefix(r, "c") }
 	done := func(a *argo.Application, phase argo.OperationPhase) {
 		a.Status.OperationState = state("", phase, noon)
+		a.Status.Sync.Status = argo.SyncStatusCodeSynced
 		a.Status.Sync.Revision = merged
 	}
 	for name, c := range map[string]struct {
@@ -202,6 +208,15 @@ func TestArrival(t *testing.T) {
 			done(a, argo.OperationSucceeded)
 			a.Status.Health.Status = argo.HealthStatusHealthy
 		}, phaseHealthy, true},
+		"healthy, but nobody has looked since": {func(a *argo.Application) {
+			done(a, argo.OperationSucceeded)
+			a.Status.Health.Status, a.Status.Sync.Status = argo.HealthStatusHealthy, argo.SyncStatusCodeOutOfSync
+		}, phaseProgressing, false},
+		"left out of sync": {func(a *argo.Application) {
+			done(a, argo.OperationSucceeded)
+			long := metav1.NewTime(noon.Add(-time.Minute))
+			a.Status.Health.Status, a.Status.Sync.Status, a.Status.OperationState.FinishedAt = argo.HealthStatusHealthy, argo.SyncStatusCodeOutOfSync, &long
+		}, phaseHealthy, true},
 		"degraded": {func(a *argo.Application) {
 			done(a, argo.OperationSucceeded)
 			a.Status.Health.Status = argo.HealthStatusDegraded
@@ -213,11 +228,12 @@ func TestArrival(t *testing.T) {
 		"several sources": {func(a *argo.Application) {
 			a.Status.OperationState = state("", argo.OperationSucceeded, noon)
 			a.Status.OperationState.SyncResult.Revision, a.Status.OperationState.SyncResult.Revisions = "", []string{"1.2.3", merged}
-			a.Status.Sync.Revisions, a.Status.Health.Status = []string{"1.2.3", merged}, argo.HealthStatusHealthy
+			a.Status.Sync = argo.SyncStatus{Revisions: []string{"1.2.3", merged}, Status: argo.SyncStatusCodeSynced}
+			a.Status.Health.Status = argo.HealthStatusHealthy
 		}, phaseHealthy, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := arrival(application("web", c.change), contains); got.phase != c.phase || got.settled != c.settled {
+			if got := arrival(application("web", c.change), noon.Add(time.Second), contains); got.phase != c.phase || got.settled != c.settled {
 				t.Errorf("got %+v, want %s %v", got, c.phase, c.settled)
 			}
 		})

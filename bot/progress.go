@@ -106,7 +106,7 @@ func (v *visit) step(app *argo.Application, o order) step {
 	case app.Operation != nil && (state == nil || keyOf(state.Operation.Info) != o.OperationID):
 		s.Message = "the controller has been asked"
 	case !current(app, o.OperationID): // it is over, and another came after it
-		w := wellbeing(app, nil)
+		w := wellbeing(app, nil, v.Now())
 		s.Phase, s.Message, s.over, s.good = w.phase, "another operation followed", true, w.phase == phaseHealthy
 	default:
 		s = v.operated(s, app, state, o)
@@ -134,8 +134,11 @@ func (v *visit) operated(s step, app *argo.Application, state *argo.OperationSta
 		s.over, s.good = true, true
 		return s
 	}
-	w := wellbeing(app, state.FinishedAt)
+	w := believed(wellbeing(app, state.FinishedAt, v.Now()), app, v.Now())
 	s.Phase, s.Message, s.over, s.good = w.phase, w.message, w.settled, w.phase == phaseHealthy || w.phase == phaseSuspended
+	if !s.over {
+		v.again(time.Second)
+	}
 	if !s.over && state.FinishedAt != nil && v.Now().Sub(state.FinishedAt.Time) > v.Follow {
 		s.Phase, s.Message, s.over = phaseTimedOut, "synced, but not healthy within "+v.Follow.String()+": "+w.message, true
 	}
