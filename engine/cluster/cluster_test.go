@@ -86,14 +86,13 @@ func begin(t *testing.T) *world {
 }
 
 func (w *world) parse(text string) *unstructured.Unstructured {
-	w.Helper()
 	b, err := yaml.YAMLToJSON([]byte(strings.ReplaceAll(text, "NAMESPACE", w.namespace)))
 	if err != nil {
-		w.Fatal(err)
+		panic(err)
 	}
 	u := &unstructured.Unstructured{}
 	if err := u.UnmarshalJSON(b); err != nil {
-		w.Fatal(err)
+		panic(err)
 	}
 	return u
 }

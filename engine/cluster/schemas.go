@@ -60,9 +60,17 @@ func (c *Cluster) loadSchemas(ctx context.Context, wanted map[schema.GroupVersio
 	if now := s.now.Load(); now != nil {
 		maps.Copy(next, *now)
 	}
+	var loads sync.WaitGroup
+	var mu sync.Mutex
 	for gv := range wanted {
-		next[gv] = s.load(ctx, gv)
+		loads.Go(func() {
+			one := s.load(ctx, gv)
+			mu.Lock()
+			defer mu.Unlock()
+			next[gv] = one
+		})
 	}
+	loads.Wait()
 	s.now.Store(&next)
 }
 
