@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/xanzy/go-gitlab"
 
@@ -73,7 +74,7 @@ func pullRequest(r forge.Repository, mr *gitlab.MergeRequest) forge.PullRequest 
 		Repository:     r,
 		Number:         mr.IID,
 		URL:            mr.WebURL,
-		Title:          mr.Title,
+		Title:          strings.TrimPrefix(mr.Title, "Draft: "), // GitLab's way to mark a draft, which Draft says
 		Author:         user(mr.Author),
 		State:          state(mr.State),
 		Draft:          mr.Draft || mr.WorkInProgress,
