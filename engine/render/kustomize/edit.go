@@ -1,16 +1,16 @@
 package kustomize
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"path"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
-
-	"encoding/json"
-	"errors"
 
 	"sigs.k8s.io/yaml"
 
@@ -18,17 +18,15 @@ import (
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
-// edited is the kustomization that is built.
-type edited struct {
-	text       []byte
-	keepOrigin bool // its authors asked for origin annotations themselves
-}
-
-// edit applies the source's options to a kustomization, as `kustomize edit` would, and has it say where each object is from.
-func edit(files Files, req Request, file string, text []byte) (edited, error) {
+// edit applies the source's options to a kustomization, as `kustomize edit` would. Without any it yields nil: what the
+// repository holds is then built as it is.
+func edit(files Files, req Request, file string, text []byte) ([]byte, error) {
+	if plain := (argo.ApplicationSourceKustomize{Version: req.Options.Version}); reflect.DeepEqual(req.Options, plain) {
+		return nil, nil
+	}
 	k := map[string]any{}
 	if err := yaml.UnmarshalStrict(text, &k); err != nil {
-		return edited{}, yamlFault(errors.New(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")), file)
+		return nil, yamlFault(errors.New(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")), file)
 	}
 	if k == nil {
 		k = map[string]any{}
@@ -36,19 +34,14 @@ func edit(files Files, req Request, file string, text []byte) (edited, error) {
 	e := editor{k: k, o: req.Options, files: files, dir: req.Path, file: file}
 	for _, step := range []func() error{e.names, e.images, e.replicas, e.labels, e.annotations, e.patches, e.components} {
 		if err := step(); err != nil {
-			return edited{}, err
+			return nil, err
 		}
-	}
-	keep := wants(k, "originAnnotations")
-	if !keep {
-		list, _ := k["buildMetadata"].([]any)
-		k["buildMetadata"] = append(slices.Clone(list), "originAnnotations")
 	}
 	out, err := yaml.Marshal(k)
 	if err != nil {
-		return edited{}, fmt.Errorf("writing the kustomization: %w", err)
+		return nil, fmt.Errorf("writing the kustomization: %w", err)
 	}
-	return edited{text: out, keepOrigin: keep}, nil
+	return out, nil
 }
 
 type editor struct {

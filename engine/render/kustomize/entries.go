@@ -141,7 +141,10 @@ func (k *kustomization) resource(ctx context.Context, entry *yaml.Node, name str
 	if k.survey.resources == nil {
 		k.survey.resources = map[string]bool{}
 	}
-	k.survey.resources[at] = true
+	if !k.survey.resources[at] {
+		k.survey.resources[at] = true
+		k.survey.written = append(k.survey.written, origin{place: object.Place{File: at}})
+	}
 	return nil
 }
 
@@ -235,6 +238,13 @@ func (k *kustomization) withPath(ctx context.Context, entry *yaml.Node, name str
 
 // generator names files as "path" or "key=path".
 func (k *kustomization) generator(ctx context.Context, entry *yaml.Node, name string) error {
+	kind := "ConfigMap"
+	if name == "secretGenerator" {
+		kind = "Secret"
+	}
+	if n := field(entry, "name"); n != nil {
+		k.survey.written = append(k.survey.written, origin{kind: kind, name: n.Value, place: object.Place{File: k.file, Line: same(field(k.original, name), n.Value)}})
+	}
 	for _, list := range []string{"files", "envs"} {
 		files := field(entry, list)
 		if files == nil {

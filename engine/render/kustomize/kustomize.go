@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
-	"sigs.k8s.io/yaml"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/object"
@@ -64,14 +63,16 @@ func Render(ctx context.Context, files Files, req Request) (Result, error) {
 	if req.At != nil {
 		req.At(file)
 	}
-	top, err := edit(files, req, file, text)
+	s := survey{files: files, over: map[string][]byte{}, seen: map[string]bool{}}
+	edited, err := edit(files, req, file, text)
 	if err != nil {
 		return result, err
 	}
-	s := survey{files: files, over: map[string][]byte{file: top.text}, places: map[string][]byte{file: text}, seen: map[string]bool{}}
+	if edited != nil {
+		s.over[file] = edited
+	}
 	err = s.folder(ctx, req.Path)
 	result.Tainted = s.openapi
-	result.Warnings = append(result.Warnings, s.warnings...)
 	if err != nil {
 		return result, err
 	}
@@ -79,7 +80,7 @@ func Render(ctx context.Context, files Files, req Request) (Result, error) {
 	if err != nil {
 		return result, s.explain(err, file)
 	}
-	result.Objects, err = collect(built, req.Path, file, top.keepOrigin)
+	result.Objects, err = collect(built, s.origins(file))
 	return result, err
 }
 
@@ -107,56 +108,24 @@ func build(repo repository, dir string) (m resmap.ResMap, err error) {
 	return krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(repo, path.Join(root, dir))
 }
 
-const originKey = "config.kubernetes.io/origin"
-
-// collect takes the objects out, and the origin that was written on each for us off again.
-func collect(built resmap.ResMap, dir, file string, keepOrigin bool) ([]object.Object, error) {
+// collect takes the objects out.
+func collect(built resmap.ResMap, from *origins) ([]object.Object, error) {
 	var all []object.Object
 	for _, r := range built.Resources() {
 		text, err := r.MarshalJSON()
 		if err != nil {
 			return nil, fmt.Errorf("reading what kustomize built: %w", err)
 		}
-		place := object.Place{File: file}
-		objects, err := manifest.FromJSON(text, place)
+		objects, err := manifest.FromJSON(text, from.fallback)
 		if err != nil {
 			return nil, err
 		}
 		for i := range objects {
-			objects[i].Place = origin(objects[i], dir, place)
-			if !keepOrigin {
-				dropAnnotation(objects[i], originKey)
-			}
+			objects[i].Place = from.of(objects[i])
 		}
 		all = append(all, objects...)
 	}
 	return all, nil
-}
-
-// origin reads where an object was first written.
-func origin(o object.Object, dir string, fallback object.Place) object.Place {
-	var from struct{ Path, ConfiguredIn string }
-	if err := yaml.Unmarshal([]byte(o.GetAnnotations()[originKey]), &from); err != nil {
-		return fallback
-	}
-	for _, p := range []string{from.Path, from.ConfiguredIn} {
-		if p != "" {
-			return object.Place{File: path.Join(dir, p)}
-		}
-	}
-	return fallback
-}
-
-func dropAnnotation(o object.Object, key string) {
-	a := o.GetAnnotations()
-	if _, ok := a[key]; !ok {
-		return
-	}
-	delete(a, key)
-	if len(a) == 0 {
-		a = nil
-	}
-	o.SetAnnotations(a)
 }
 
 // quoted is where kustomize puts whole patches and configurations into its messages; they may hold what is secret.
@@ -196,12 +165,6 @@ func fileFault(err error, name string) error {
 		return &object.Fault{Place: object.Place{File: name}, Message: p.Err.Error()}
 	}
 	return err
-}
-
-// wants says whether a kustomization asks for an entry of buildMetadata.
-func wants(k map[string]any, option string) bool {
-	list, _ := k["buildMetadata"].([]any)
-	return slices.Contains(list, any(option))
 }
 
 // Warm does what the first build of a process would otherwise have to wait for: kustomize reads Kubernetes' schemas once.

@@ -16,13 +16,12 @@ import (
 type survey struct {
 	files     Files
 	over      map[string][]byte // edited kustomizations, which are built in place of what the repository holds
-	places    map[string][]byte // as they are in the repository, for lines
 	seen      map[string]bool
 	within    []string // the folders that led here
 	order     []string // kustomizations, in the order they were met
 	resources map[string]bool
+	written   []origin // in the order in which a build meets them
 	openapi   bool
-	warnings  []string
 }
 
 // maxKustomizations bounds one build.

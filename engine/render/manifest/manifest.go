@@ -113,8 +113,7 @@ func (d Document) Decode(file string) ([]object.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	skip, _ := firstLine(d.Text)
-	return FromValue(value, object.Place{File: file, Line: d.Line + skip})
+	return FromValue(value, object.Place{File: file, Line: d.FirstLine()})
 }
 
 // Value reads text as one document, into maps, lists, strings, booleans, int64 and float64.
@@ -277,4 +276,10 @@ func WithFile(err error, file string) error {
 		return &c
 	}
 	return err
+}
+
+// FirstLine is the line of the stream on which the document first says something.
+func (d Document) FirstLine() int {
+	skip, _ := firstLine(d.Text)
+	return d.Line + skip
 }
