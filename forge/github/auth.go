@@ -217,6 +217,12 @@ func (a *authorised) send(req *http.Request) (*http.Response, string, error) {
 	return resp, t.value, err
 }
 
+// finding is an installation that was looked up. It is believed for an hour: an App can be removed and installed anew.
+type finding struct {
+	installation int64
+	at           time.Time
+}
+
 // installation that reaches r. Callers that hold a repository from before it was installed leave it open.
 func (f *Forge) installation(ctx context.Context, r forge.Repository) (int64, error) {
 	if r.Installation != 0 {
@@ -225,15 +231,15 @@ func (f *Forge) installation(ctx context.Context, r forge.Repository) (int64, er
 	f.mu.Lock()
 	known := f.found[r.ID]
 	f.mu.Unlock()
-	if known != 0 {
-		return known, nil
+	if time.Since(known.at) < time.Hour {
+		return known.installation, nil
 	}
 	found, _, err := f.app.Apps.FindRepositoryInstallationByID(ctx, r.ID)
 	if err != nil {
 		return 0, refused("finding the installation of "+r.FullName(), err)
 	}
 	f.mu.Lock()
-	f.found[r.ID] = found.GetID()
+	f.found[r.ID] = finding{found.GetID(), time.Now()}
 	f.mu.Unlock()
 	return found.GetID(), nil
 }

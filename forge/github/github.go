@@ -62,7 +62,7 @@ type Forge struct {
 
 	mu      sync.Mutex
 	paces   map[int64]*wire.Pace // by installation
-	found   map[int64]int64      // repository -> installation, where a caller did not know it
+	found   map[int64]finding    // installations by repository, where a caller did not know them
 	ignored map[int64]bool       // installations of owners that are not allowed, to log each once
 	spacing time.Duration
 }
@@ -79,7 +79,7 @@ func New(o Options) (*Forge, error) {
 	f := &Forge{
 		api: api, web: web, log: o.Log, spacing: o.WriteSpacing,
 		verifier: verifier{secret: o.WebhookSecret, app: o.AppID, web: web, owners: newOwners(o.AllowedOwners)},
-		paces:    map[int64]*wire.Pace{}, found: map[int64]int64{}, ignored: map[int64]bool{},
+		paces:    map[int64]*wire.Pace{}, found: map[int64]finding{}, ignored: map[int64]bool{},
 		line: wire.Transport{
 			Next: transport(o), Host: api.Host, Limited: limited, Cache: wire.NewCache(16 << 20),
 			Timeout: o.Timeout, Backoff: o.Backoff, RequestID: "X-GitHub-Request-Id", Log: o.Log,

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 go-gitlab is the client that was chosen; its deprecation names where it continues, not a fault of it.
+
 // Package gitlab is forge.Forge and forge.Verifier on GitLab, as a bot account: gitlab.com, a GitLab of one's own, or the sandbox. Pull
 // requests are merge requests there, comments are notes, checks are commit statuses. What GitLab has no word for is left out, and said
 // where it is.
