@@ -126,14 +126,21 @@ func soonest(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// project reads a project from the cache; nil if there is none.
+// project reads a project; nil if there is none. One that the cache does not have is looked for past it, because applications and
+// their project are often created together. The default project is made when it is missing.
 func (r *applications) project(ctx context.Context, name string) (*argo.AppProject, error) {
 	proj := &argo.AppProject{}
-	err := r.client.Get(ctx, types.NamespacedName{Namespace: r.ControlNamespace, Name: name}, proj)
+	key := types.NamespacedName{Namespace: r.ControlNamespace, Name: name}
+	err := r.client.Get(ctx, key, proj)
 	if apierrors.IsNotFound(err) {
-		return nil, nil
+		err = r.reader.Get(ctx, key, proj)
 	}
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err) && name == argo.DefaultProject:
+		return project.Default(r.ControlNamespace), createDefault(ctx, r.client, r.ControlNamespace)
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("reading project %s: %w", name, err)
 	}
 	return proj, nil

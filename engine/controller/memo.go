@@ -31,8 +31,10 @@ type memo struct {
 	spec    string // digest of the specification that was compared last
 	failing time.Time
 	written string // the resource version of our last write
-	recent  recents
-	op      *progress
+	// followed is the end of the last operation that was followed by a comparison.
+	followed time.Time
+	recent   recents
+	op       *progress
 }
 
 // ask raises the level of the next comparison.

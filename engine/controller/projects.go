@@ -28,7 +28,8 @@ type projects struct {
 func setupProjects(mgr ctrl.Manager, d Deps) error {
 	r := &projects{Deps: d, client: mgr.GetClient()}
 	// At the start there may be no project at all, of which no event would tell.
-	if err := mgr.Add(manager.RunnableFunc(r.createDefault)); err != nil {
+	create := func(ctx context.Context) error { return createDefault(ctx, r.client, r.ControlNamespace) }
+	if err := mgr.Add(manager.RunnableFunc(create)); err != nil {
 		return fmt.Errorf("setting up the project controller: %w", err)
 	}
 	err := ctrl.NewControllerManagedBy(mgr).Named("appproject").
@@ -59,7 +60,7 @@ func (r *projects) Reconcile(ctx context.Context, req reconcile.Request) (reconc
 	err := r.client.Get(ctx, req.NamespacedName, proj)
 	switch {
 	case apierrors.IsNotFound(err) && req.Name == argo.DefaultProject:
-		return reconcile.Result{}, r.createDefault(ctx)
+		return reconcile.Result{}, createDefault(ctx, r.client, r.ControlNamespace)
 	case apierrors.IsNotFound(err):
 		return reconcile.Result{}, nil
 	case err != nil:
@@ -71,8 +72,8 @@ func (r *projects) Reconcile(ctx context.Context, req reconcile.Request) (reconc
 }
 
 // createDefault creates the default project if there is none.
-func (r *projects) createDefault(ctx context.Context) error {
-	err := r.client.Create(ctx, project.Default(r.ControlNamespace), client.FieldOwner(Manager))
+func createDefault(ctx context.Context, c client.Client, namespace string) error {
+	err := c.Create(ctx, project.Default(namespace), client.FieldOwner(Manager))
 	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fmt.Errorf("creating the default project: %w", err)
 	}

@@ -71,6 +71,9 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	p.memo.spec = digest
+	if state := old.Status.OperationState; state != nil && state.FinishedAt != nil {
+		p.memo.followed = state.FinishedAt.Time
+	}
 	p.announce(old, auto)
 	if found.err != nil {
 		p.memo.ask(level)
@@ -86,10 +89,17 @@ func (p *pass) due(sources []argo.ApplicationSource, digest string) level {
 		return levelFresh
 	case p.app.Status.ReconciledAt == nil, p.memo.spec != "" && p.memo.spec != digest, p.memo.spec == "" && p.differs(sources):
 		return levelLatest
-	case p.Options.Period > 0 && p.untilDue() <= 0:
+	case p.Options.Period > 0 && p.untilDue() <= 0, p.followsOperation():
 		return levelLatest
 	}
 	return levelNone
+}
+
+// followsOperation reports whether the last operation has ended since the last comparison, perhaps in another process's time.
+func (p *pass) followsOperation() bool {
+	state, at := p.app.Status.OperationState, p.app.Status.ReconciledAt
+	return state != nil && state.FinishedAt != nil && state.Phase.Completed() && !state.FinishedAt.Time.Equal(p.memo.followed) &&
+		!at.After(state.FinishedAt.Time)
 }
 
 // differs reports whether status was compared to another specification than the present.

@@ -252,6 +252,12 @@ func (p *process) kill() {
 	<-p.ended
 }
 
+func (p *process) isDead() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dead
+}
+
 var errDead = errors.New("the process is dead")
 
 // mortal lets a process write until it dies.
@@ -261,7 +267,7 @@ type mortal struct {
 }
 
 func (m mortal) RoundTrip(r *http.Request) (*http.Response, error) {
-	write := r.Method != http.MethodGet && !strings.Contains(r.URL.Path, "/events")
+	write := r.Method != http.MethodGet && r.URL.Query().Get("dryRun") == "" && !strings.Contains(r.URL.Path, "/events")
 	m.mu.Lock()
 	if write && !m.dead {
 		m.writes++

@@ -3,6 +3,7 @@ package sync
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -182,6 +183,12 @@ func (d *decision) runningHooks() []*task {
 // results is what was recorded, brought up to date, in the order in which things were first recorded.
 func (d *decision) results() []argo.ResourceResult {
 	out := slices.Clone(d.Done)
+	for i, r := range out {
+		// What was to be pruned and is gone was pruned, by a process that did not live to record it or by other hands.
+		if r.Status == "" && strings.HasPrefix(r.Message, plannedPrefix) && d.Live[resultID(r)] == nil {
+			out[i].Status, out[i].HookPhase, out[i].Message = argo.ResultCodePruned, argo.OperationSucceeded, "pruned"
+		}
+	}
 	for _, t := range slices.Concat(d.tasks, d.fails) {
 		if t.pending() && !t.isPrune() {
 			continue

@@ -195,13 +195,10 @@ func once(story []string) []string {
 	return out
 }
 
-// outcome is what a user reads in the results. What an interrupted step had pruned unrecorded is no longer known to have been.
+// outcome is what a user reads in the results.
 func outcome(done []argo.ResourceResult) map[string]string {
 	m := map[string]string{}
 	for _, r := range done {
-		if r.Status == argo.ResultCodePruned || r.Status == "" {
-			continue
-		}
 		m[fmt.Sprint(resultID(r), r.SyncPhase)] = fmt.Sprint(r.Status, r.HookPhase)
 	}
 	return m
