@@ -3,13 +3,11 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -293,70 +291,6 @@ func (a *application) waitGone(ctx context.Context, uid types.UID) error {
 	}
 }
 
-// settle gives a new definition a moment to be served and described, so that what follows finds its kind and schema. It is an attempt, not a condition.
-func (a *application) settle(ctx context.Context) {
-	if a.id().GroupKind() != (schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	ticker := time.NewTicker(100 * time.Millisecond)
-	defer ticker.Stop()
-	for !established(a.result) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if live, err := a.live(ctx); err == nil && live != nil {
-			a.result = live
-		}
-	}
-	if err := a.refresh(ctx); err != nil {
-		a.log.Debug("cannot look at what is served", "error", err)
-	}
-	for !a.published(ctx, versionsOf(a.result)) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
-// versionsOf are the group versions that a definition serves.
-func versionsOf(definition *unstructured.Unstructured) []schema.GroupVersion {
-	group, _, err := unstructured.NestedString(definition.Object, "spec", "group")
-	if err != nil {
-		return nil
-	}
-	versions, _, err := unstructured.NestedSlice(definition.Object, "spec", "versions")
-	if err != nil {
-		return nil
-	}
-	var out []schema.GroupVersion
-	for _, v := range versions {
-		if m, ok := v.(map[string]any); ok && m["served"] == true {
-			name, _ := m["name"].(string)
-			out = append(out, schema.GroupVersion{Group: group, Version: name})
-		}
-	}
-	return out
-}
-
-func established(u *unstructured.Unstructured) bool {
-	conditions, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
-	if err != nil {
-		return false
-	}
-	for _, c := range conditions {
-		if m, ok := c.(map[string]any); ok && m["type"] == "Established" && m["status"] == "True" {
-			return true
-		}
-	}
-	return false
-}
-
 // kindName is how kubectl names a kind: "deployment.apps", "service".
 func kindName(gvk schema.GroupVersionKind) string {
 	name := strings.ToLower(gvk.Kind)
@@ -364,29 +298,4 @@ func kindName(gvk schema.GroupVersionKind) string {
 		name += "." + gvk.Group
 	}
 	return name
-}
-
-// discreetError hides the words of an error and keeps its kind.
-type discreetError struct {
-	text string
-	err  error
-}
-
-func (e *discreetError) Error() string { return e.text }
-func (e *discreetError) Unwrap() error { return e.err }
-
-// discreet keeps what a Secret holds out of the error's text: servers and decoders quote what they stumble on.
-func discreet(id object.ID, err error) error {
-	if id.Group != "" || id.Kind != "Secret" {
-		return err
-	}
-	text := fmt.Sprintf("the server did not take %s", id)
-	var status apierrors.APIStatus
-	switch {
-	case errors.As(err, &status):
-		text += fmt.Sprintf(" (%s)", status.Status().Reason)
-	case meta.IsNoMatchError(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return err
-	}
-	return &discreetError{text, err}
 }

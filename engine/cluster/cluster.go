@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
@@ -119,8 +121,16 @@ func (c *Cluster) connect(ctx context.Context) error {
 		}
 		return err
 	}
-	c.failure, c.version = nil, info.GitVersion
+	c.failure, c.version = nil, versionOf(info)
 	return nil
+}
+
+// versionOf is the version that the server goes by. One that was built without a version knows at least which it emulates.
+func versionOf(info *version.Info) string {
+	if strings.HasPrefix(info.GitVersion, "v0.0.0") && info.EmulationMajor != "" {
+		return "v" + info.EmulationMajor + "." + info.EmulationMinor + ".0"
+	}
+	return info.GitVersion
 }
 
 // close ends the watches.

@@ -21,7 +21,6 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/compare"
-	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/fixtures/sandbox"
@@ -47,7 +46,7 @@ func TestMain(m *testing.M) {
 }
 
 // deadline is long: it is there so that a test that hangs ends, and is never what is tested.
-const deadline = 90 * time.Second
+const deadline = 3 * time.Minute
 
 type world struct {
 	*testing.T
@@ -109,7 +108,7 @@ func (w *world) apply(text string, o cluster.ApplyOptions) cluster.Applied {
 // until waits for something that the cluster does in its own time.
 func (w *world) until(what string, done func() bool) {
 	w.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
+	ticker := time.NewTicker(200 * time.Millisecond)
 	defer ticker.Stop()
 	for !done() {
 		select {
@@ -143,7 +142,7 @@ spec:
 
 func TestAClusterSaysWhatItServes(t *testing.T) {
 	w := begin(t)
-	if v := w.c.KubeVersion(); !strings.HasPrefix(v, "v") {
+	if v := w.c.KubeVersion(); !strings.HasPrefix(v, "v1.") {
 		t.Errorf("version %q", v)
 	}
 	all := strings.Join(w.c.APIVersions(), " ")
@@ -385,106 +384,6 @@ func TestWhatIsAppliedIsInSync(t *testing.T) {
 	}
 }
 
-func TestApplyTakesOverFromKubectl(t *testing.T) {
-	w := begin(t)
-	w.apply(config, cluster.ApplyOptions{ClientSide: true, Manager: "kubectl-client-side-apply"})
-	fewer := strings.Replace(config, `, b: "2"`, "", 1)
-	id := object.IDOf(w.parse(config))
-	live, err := w.c.Get(w.ctx, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := compare.Drift(id, w.parse(fewer), live, compare.Options{Schema: w.c.Schema()})
-	if err != nil || s.Status != compare.OutOfSync || !strings.Contains(s.Difference.Text, "-  b: \"2\"") {
-		t.Errorf("%v %s\n%s", err, s.Status, s.Difference.Text)
-	}
-	applied := w.apply(fewer, cluster.ApplyOptions{})
-	if _, kept, _ := unstructured.NestedString(applied.Object.Object, "data", "b"); kept {
-		t.Error("what was removed from the repository is still there")
-	}
-	if len(applied.Object.GetAnnotations()) != 0 {
-		t.Errorf("annotations %v", applied.Object.GetAnnotations())
-	}
-	if want := "configmap/settings serverside-applied"; applied.Message != want {
-		t.Errorf("message %q", applied.Message)
-	}
-}
-
-func TestDryRunChangesNothing(t *testing.T) {
-	w := begin(t)
-	a := w.apply(config, cluster.ApplyOptions{DryRun: true})
-	if a.Message != "configmap/settings serverside-applied (server dry run)" || a.Object == nil {
-		t.Errorf("%+v", a)
-	}
-	if _, err := w.c.Get(w.ctx, object.IDOf(w.parse(config))); !apierrors.IsNotFound(err) {
-		t.Errorf("it is there, or %v", err)
-	}
-}
-
-func TestApplyWaysAndRefusals(t *testing.T) {
-	w := begin(t)
-	if a := w.apply(config, cluster.ApplyOptions{ClientSide: true}); a.Message != "configmap/settings created" {
-		t.Error(a.Message)
-	}
-	if a := w.apply(config, cluster.ApplyOptions{ClientSide: true}); a.Message != "configmap/settings unchanged" {
-		t.Error(a.Message)
-	}
-	if a := w.apply(strings.Replace(config, `"1"`, `"3"`, 1), cluster.ApplyOptions{ClientSide: true}); a.Message != "configmap/settings configured" {
-		t.Error(a.Message)
-	}
-	if a := w.apply(config, cluster.ApplyOptions{Replace: true}); a.Message != "configmap/settings replaced" {
-		t.Error(a.Message)
-	}
-	twice := strings.Replace(web, "image:", "env: [{name: A, value: '1'}, {name: A, value: '2'}], image:", 1)
-	if a := w.apply(twice, cluster.ApplyOptions{}); len(a.Warnings) == 0 || !strings.Contains(a.Warnings[0], "client-side") {
-		t.Errorf("%+v", a)
-	}
-	job := "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: seed-, namespace: NAMESPACE}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: c, image: 'c:1'}]}}}\n"
-	first, second := w.apply(job, cluster.ApplyOptions{}), w.apply(job, cluster.ApplyOptions{})
-	if first.Object.GetName() == second.Object.GetName() || !strings.HasPrefix(first.Message, "job.batch/seed-") {
-		t.Errorf("%s, %s", first.Message, second.Message)
-	}
-	_, err := w.c.Apply(w.ctx, w.parse(strings.Replace(web, "replicas: 2", "replicas: 2\n  replicaCount: 3", 1)), cluster.ApplyOptions{})
-	if err == nil || !strings.Contains(err.Error(), "replicaCount") {
-		t.Errorf("an unknown field: %v", err)
-	}
-	_, err = w.c.Apply(w.ctx, w.parse("apiVersion: x.y/v1\nkind: Thing\nmetadata: {name: a}\n"), cluster.ApplyOptions{})
-	if err == nil || !strings.Contains(err.Error(), "CustomResourceDefinition") {
-		t.Errorf("an unknown kind: %v", err)
-	}
-	_, err = w.c.Apply(w.ctx, w.parse("apiVersion: apps/v1beta9\nkind: Deployment\nmetadata: {name: a, namespace: NAMESPACE}\n"), cluster.ApplyOptions{})
-	if err == nil || !strings.Contains(err.Error(), "apps/v1]") {
-		t.Errorf("an unknown version: %v", err)
-	}
-}
-
-func TestForceReplacesWhatCannotChange(t *testing.T) {
-	w := begin(t)
-	before := w.apply(web, cluster.ApplyOptions{})
-	other := strings.ReplaceAll(web, "app: web", "app: other")
-	_, err := w.c.Apply(w.ctx, w.parse(other), cluster.ApplyOptions{})
-	if !apierrors.IsInvalid(err) {
-		t.Fatalf("an immutable field: %v", err)
-	}
-	after := w.apply(other, cluster.ApplyOptions{Force: true})
-	if after.Object.GetUID() == before.Object.GetUID() || after.Message != "deployment.apps/web replaced" {
-		t.Errorf("%s, same object %v", after.Message, after.Object.GetUID() == before.Object.GetUID())
-	}
-}
-
-func TestErrorsOfSecretsDoNotQuoteThem(t *testing.T) {
-	w := begin(t)
-	for _, text := range []string{
-		"apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: NAMESPACE}\ndata: {k: {HUSH: HUSH}}\n",
-		"apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: NAMESPACE}\ndata: {k: 'HUSH!'}\n",
-		"apiVersion: v1\nkind: Secret\nmetadata: {name: s, namespace: NAMESPACE}\nHUSH: 5\n",
-	} {
-		if _, err := w.c.Apply(w.ctx, w.parse(text), cluster.ApplyOptions{}); err == nil || strings.Contains(err.Error(), "HUSH") {
-			t.Errorf("%v", err)
-		}
-	}
-}
-
 func TestKindsComeAndGo(t *testing.T) {
 	w := begin(t)
 	definition := "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: gadgets.come.example.com}\nspec: {group: come.example.com, scope: Namespaced, names: {kind: Gadget, plural: gadgets}, " +
@@ -513,76 +412,6 @@ func TestKindsComeAndGo(t *testing.T) {
 	w.until("the kind to go", func() bool {
 		live, err := w.c.Live(w.ctx, "shop", []object.ID{id}, nil)
 		return err == nil && len(live) == 0
-	})
-}
-
-func TestDeleteOnlyWhatWasSeen(t *testing.T) {
-	w := begin(t)
-	w.apply(config, cluster.ApplyOptions{})
-	id := object.IDOf(w.parse(config))
-	if err := w.c.Delete(w.ctx, id, cluster.DeleteOptions{UID: "another"}); !apierrors.IsConflict(err) {
-		t.Errorf("another object's UID: %v", err)
-	}
-	if _, err := w.c.Get(w.ctx, id); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestRemoveFinalizer(t *testing.T) {
-	w := begin(t)
-	a := w.apply(strings.Replace(config, "name: settings", "finalizers: [example.com/ours, example.com/theirs], name: settings", 1), cluster.ApplyOptions{})
-	id := object.IDOf(a.Object)
-	for range 2 { // the second time there is nothing to do
-		if err := w.c.RemoveFinalizer(w.ctx, id, a.Object.GetUID(), "example.com/ours"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	u, err := w.c.Get(w.ctx, id)
-	if err != nil || strings.Join(u.GetFinalizers(), ",") != "example.com/theirs" {
-		t.Errorf("%v %v", err, u.GetFinalizers())
-	}
-	if err := w.c.RemoveFinalizer(w.ctx, id, "another", "example.com/theirs"); err != nil {
-		t.Error(err)
-	}
-	if err := w.c.RemoveFinalizer(w.ctx, id, "", "example.com/theirs"); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestDiagnoseFindsTheImageThatCannotBePulled(t *testing.T) {
-	w := begin(t)
-	w.apply(strings.Replace(web, "web:1", "web:broken", 1), cluster.ApplyOptions{})
-	id := object.IDOf(w.parse(web))
-	var found []cluster.Finding
-	w.until("the pod to fail", func() bool {
-		var err error
-		if found, err = w.c.Diagnose(w.ctx, id); err != nil {
-			t.Fatal(err)
-		}
-		return len(found) > 0 && (found[0].Reason == "ImagePullBackOff" || found[0].Reason == "ErrImagePull")
-	})
-	if f := found[0]; f.Object.Kind != "Pod" || f.Message == "" || len(f.Message) > 600 {
-		t.Errorf("%+v", f)
-	}
-	live, err := w.c.Get(w.ctx, id)
-	if err != nil || health.Of(live).Status != health.Progressing {
-		t.Errorf("%v %+v", err, health.Of(live))
-	}
-	if found, err := w.c.Diagnose(w.ctx, object.ID{Group: "apps", Kind: "Deployment", Namespace: w.namespace, Name: "none"}); err != nil || len(found) != 0 {
-		t.Errorf("a missing object: %v %v", found, err)
-	}
-}
-
-func TestDiagnoseFindsTheJobThatFails(t *testing.T) {
-	w := begin(t)
-	w.apply("apiVersion: batch/v1\nkind: Job\nmetadata: {name: j, namespace: NAMESPACE}\nspec: {backoffLimit: 0, template: {metadata: {annotations: {sandbox.slipway.dev/exit-code: '3'}}, spec: {restartPolicy: Never, containers: [{name: c, image: 'c:1'}]}}}\n", cluster.ApplyOptions{})
-	w.until("the job to fail", func() bool {
-		found, err := w.c.Diagnose(w.ctx, object.ID{Group: "batch", Kind: "Job", Namespace: w.namespace, Name: "j"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		all := fmt.Sprint(found)
-		return strings.Contains(all, "exit code 3") && strings.Contains(all, "BackoffLimitExceeded")
 	})
 }
 

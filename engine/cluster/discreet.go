@@ -1,0 +1,37 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// discreetError hides the words of an error and keeps its kind.
+type discreetError struct {
+	text string
+	err  error
+}
+
+func (e *discreetError) Error() string { return e.text }
+func (e *discreetError) Unwrap() error { return e.err }
+
+// discreet keeps what a Secret holds out of the error's text: servers and decoders quote what they stumble on.
+func discreet(id object.ID, err error) error {
+	if id.Group != "" || id.Kind != "Secret" {
+		return err
+	}
+	text := fmt.Sprintf("the server did not take %s", id)
+	var status apierrors.APIStatus
+	switch {
+	case errors.As(err, &status):
+		text += fmt.Sprintf(" (%s)", status.Status().Reason)
+	case meta.IsNoMatchError(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return err
+	}
+	return &discreetError{text, err}
+}
