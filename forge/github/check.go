@@ -95,24 +95,24 @@ func (w checkWriter) creation() github.CreateCheckRunOptions {
 	}
 }
 
-// update changes the run, then adds the annotations that it does not have yet.
+// update adds the annotations that the run does not have yet, then changes it: a check that is concluded has all it will have.
 func (w checkWriter) update(ctx context.Context, id int64) error {
 	c := w.check
+	if len(c.Annotations) > 0 {
+		missing, err := w.missing(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := w.annotate(ctx, id, missing, 0); err != nil {
+			return err
+		}
+	}
 	options := github.UpdateCheckRunOptions{
 		Name: c.Name, DetailsURL: text(c.DetailsURL), ExternalID: text(c.ExternalID),
 		Status: text(string(c.Status)), Conclusion: text(string(c.Conclusion)), CompletedAt: w.completed(), Output: w.output(nil),
 	}
-	if _, _, err := w.client.Checks.UpdateCheckRun(ctx, w.repository.Owner, w.repository.Name, id, options); err != nil {
-		return err
-	}
-	if len(c.Annotations) == 0 {
-		return nil
-	}
-	missing, err := w.missing(ctx, id)
-	if err != nil {
-		return err
-	}
-	return w.annotate(ctx, id, missing, 0)
+	_, _, err := w.client.Checks.UpdateCheckRun(ctx, w.repository.Owner, w.repository.Name, id, options)
+	return err
 }
 
 // annotate adds the remarks from the given one on, a call for each batch. A call whose answer is lost is not repeated at once, because it adds.

@@ -108,7 +108,7 @@ func TestEveryAttemptHasADeadline(t *testing.T) {
 		if n == 1 {
 			<-release
 		}
-	}, func(l *Transport) { l.Timeout = 50 * time.Millisecond })
+	}, func(l *Transport) { l.Timeout = 500 * time.Millisecond })
 	status, _, err := call(t, c, t.Context(), http.MethodGet, address, "")
 	close(release)
 	if status != http.StatusOK || calls.Load() != 2 {
