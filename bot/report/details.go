@@ -12,28 +12,28 @@ import (
 // section is one collapsible part of a report. Full is the whole of it; Short says the same without the diffs.
 type section struct{ full, short string }
 
-// openLines is the size, in lines of diff, up to which an application's section stands open.
-const openLines = 40
+// openLines is how many lines of diff stand open in all; sections beyond it are for those who want to look.
+const openLines = 60
 
-// details has a section an application that changes.
+// details has a section an application that changes. The first ones stand open, as far as they are short.
 func details(apps []change.Application) []section {
 	var out []section
+	left := openLines
 	for _, a := range apps {
 		if len(a.Differences) == 0 {
 			continue
 		}
-		out = append(out, section{full: application(a, len(apps), true), short: application(a, len(apps), false)})
+		for _, d := range a.Differences {
+			left -= d.Added + d.Removed
+		}
+		out = append(out, section{full: application(a, left >= 0, true), short: application(a, false, false)})
 	}
 	return out
 }
 
-func application(a change.Application, of int, diffs bool) string {
-	lines := 0
-	for _, d := range a.Differences {
-		lines += d.Added + d.Removed
-	}
+func application(a change.Application, stands, diffs bool) string {
 	open := ""
-	if diffs && lines <= openLines && of <= 5 {
+	if stands {
 		open = " open"
 	}
 	var b strings.Builder

@@ -39,6 +39,8 @@ func row(a change.Application) string {
 	switch {
 	case a.Live != "":
 		drift = "unknown"
+	case a.Undeployed:
+		drift = "not deployed yet"
 	case len(a.Drift) > 0:
 		drift = count(len(a.Drift), "resource")
 	}

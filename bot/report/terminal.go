@@ -31,13 +31,16 @@ func Terminal(in Input, colour bool) string {
 	for _, f := range in.Change.Conflicts {
 		b.WriteString("  " + p.in(red, "conflict ") + visible(f) + "\n")
 	}
+	same := len(in.Change.Misses)
 	for _, a := range in.Change.Applications {
-		if a.Kind != change.Unchanged || a.Failed() {
-			p.application(&b, a)
+		if a.Kind == change.Unchanged && !a.Failed() {
+			same++
+			continue
 		}
+		p.application(&b, a)
 	}
-	if n := len(in.Change.Misses); n > 0 {
-		fmt.Fprintf(&b, "\n%s of this repository do not change\n", count(n, "other application"))
+	if same > 0 {
+		fmt.Fprintf(&b, "\nUnchanged: %s of this repository\n", count(same, "application"))
 	}
 	return b.String()
 }

@@ -60,6 +60,8 @@ type Application struct {
 	Differences []compare.Difference
 	// Drift is what had changed in the cluster before: from what the base desires to what is live.
 	Drift []compare.Difference
+	// Undeployed is whether nothing of what the base wants is in the cluster yet; then there is no drift to speak of.
+	Undeployed bool
 	// Foreign are objects that the change would write and that exist in the cluster without being this application's. Their
 	// content is not shown.
 	Foreign []object.ID

@@ -77,7 +77,20 @@ func (p *Pipeline) examineLive(ctx context.Context, in Input, o outcome, dest Cl
 	if o.live == nil || o.beforeTarget.Fault != nil {
 		return
 	}
+	if a.Undeployed = undeployed(o.beforeTarget.Objects, live); a.Undeployed {
+		return
+	}
 	a.Drift = drift(o.beforeTarget.Objects, live, ours, compare.Options{Schema: dest.Schema(), Ignore: app.Spec.IgnoreDifferences})
+}
+
+// undeployed says whether nothing of what the base wants is there.
+func undeployed(base *object.Set, live map[object.ID]*unstructured.Unstructured) bool {
+	for _, id := range ids(base) {
+		if live[id] != nil {
+			return false
+		}
+	}
+	return base.Len() > 0
 }
 
 // permits says whether the application's project lets it have an object.
