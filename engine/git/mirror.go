@@ -136,6 +136,7 @@ func (m *Mirror) fetchBranches(ctx context.Context, auth Auth, f *fetching) erro
 	if err != nil {
 		return fmt.Errorf("fetching %s: %w", redactURL(m.remote.url()), err)
 	}
+	m.tidy(ctx, m.firstDir())
 	return nil
 }
 
@@ -187,6 +188,7 @@ func (m *Mirror) FetchPulls(ctx context.Context, auth Auth, refs ...string) erro
 	if err != nil {
 		return fmt.Errorf("fetching %s: %w", strings.Join(refs, ", "), err)
 	}
+	m.tidy(ctx, m.pullsDir())
 	return nil
 }
 

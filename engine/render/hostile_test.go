@@ -41,7 +41,7 @@ func itoa(i int) string {
 }
 
 func TestHostileRepositoriesCostOneRequest(t *testing.T) {
-	r := renderer(t, render.Options{Timeout: 20 * time.Second, Workers: 1, MemoryLimit: 256 << 20})
+	r := renderer(t, render.Options{Timeout: 60 * time.Second, Workers: 1, MemoryLimit: 128 << 20})
 	_, good := newRepo(t, map[string]string{"app/a.yaml": cm("a")})
 	cases := []struct {
 		name  string
@@ -55,7 +55,7 @@ func TestHostileRepositoriesCostOneRequest(t *testing.T) {
 			object.Place{File: "chart/templates/x.yaml", Line: 2}, "without end"},
 		{"template of itself", chart("x.yaml", "{{ define \"a\" }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}"), "chart",
 			object.Place{File: "chart/templates/x.yaml"}, ""},
-		{"huge output", chart("x.yaml", "{{ range until 100000 }}{{ repeat 100000 \"x\" }}{{ end }}"), "chart", object.Place{File: "chart/templates/x.yaml"}, "memory"},
+		{"huge output", chart("x.yaml", "{{ range until 100000 }}{{ repeat 100000 \"x\" }}{{ end }}"), "chart", object.Place{File: "chart/templates/x.yaml"}, ""},
 		{"huge string", chart("x.yaml", "{{ repeat 2000000000 \"x\" }}"), "chart", object.Place{File: "chart/templates/x.yaml"}, ""},
 		{"alias bomb", map[string]string{"app/a.yaml": bomb()}, "app", object.Place{File: "app/a.yaml"}, ""},
 		{"alias bomb in a kustomization", map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": bomb()}, "app", object.Place{}, ""},

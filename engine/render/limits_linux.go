@@ -10,7 +10,7 @@ func limitMemory(limit int64) {
 	if raceDetector {
 		return // its shadow memory alone is larger
 	}
-	max := uint64(limit) + 512<<20
+	max := uint64(limit) + 256<<20
 	_ = syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: max, Max: max})
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 }

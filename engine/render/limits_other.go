@@ -8,7 +8,7 @@ import (
 )
 
 func limitMemory(limit int64) {
-	max := uint64(limit) + 512<<20
+	max := uint64(limit) + 256<<20
 	_ = syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: max, Max: max})
 }
 

@@ -227,7 +227,7 @@ func TestRefusedSources(t *testing.T) {
 }
 
 func TestDeadlineEndsARenderAndTheNextOneWorks(t *testing.T) {
-	r := renderer(t, render.Options{Timeout: 2 * time.Second, Workers: 1})
+	r := renderer(t, render.Options{Timeout: 4 * time.Second, Workers: 1})
 	_, tree := newRepo(t, map[string]string{
 		"chart/Chart.yaml":          chartYaml,
 		"chart/templates/loop.yaml": `{{- range $i := until 100000 }}{{ range $j := until 100000 }}{{ if eq $i $j 7 }}{{ end }}{{ end }}{{ end }}`,
