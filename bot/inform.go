@@ -127,6 +127,9 @@ func (v *visit) between(ctx context.Context, g *ground, base, merged *git.Tree) 
 		},
 		Environment: func(a *argo.Application) string { return g.policy.Environment(a.Name, a.Labels) },
 	}
+	for _, e := range g.policy.Environments {
+		in.Order = append(in.Order, e.Name)
+	}
 	in.Scope.Same = v.same
 	in.Scope.BaseBranch, in.Scope.DefaultBranch = v.pull.Base.Name, v.repo.DefaultBranch
 	c, err := v.Pipeline.PullRequest(ctx, in)

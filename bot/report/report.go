@@ -79,7 +79,6 @@ type Page struct {
 // Comment writes the report of a pull request: its one comment, and its check with conclusion and annotations. Marker, ids and
 // times are the caller's to add.
 func Comment(in Input) Page {
-	in.Change.Applications = ordered(in)
 	headline := Headline(in.Change)
 	b := &book{limit: in.Limit - 200} // room for the caller's marker
 	b.must("### " + icon(in.Change) + " " + headline + "\n\n")
@@ -102,23 +101,6 @@ func Comment(in Input) Page {
 			Annotations: Annotations(in.Change),
 		},
 	}
-}
-
-// ordered are the applications in the order in which their environments are deployed; those of no environment come first.
-func ordered(in Input) []change.Application {
-	rank := map[string]int{"": -1}
-	for i, e := range in.Next {
-		rank[e.Name] = i
-	}
-	place := func(environment string) int {
-		if n, ok := rank[environment]; ok {
-			return n
-		}
-		return len(rank)
-	}
-	apps := slices.Clone(in.Change.Applications)
-	slices.SortStableFunc(apps, func(a, b change.Application) int { return cmp.Compare(place(a.Environment), place(b.Environment)) })
-	return apps
 }
 
 // Headline is the one line that says it all, without Markdown.

@@ -180,6 +180,9 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope)
 	}
 	if p, fault := policyOf(in.BaseTree); fault == nil {
 		in.Environment = environment(p)
+		for _, e := range p.Environments {
+			in.Order = append(in.Order, e.Name)
+		}
 	}
 	return in, nil
 }

@@ -31,6 +31,8 @@ type Input struct {
 	Project func(name string) (*argo.AppProject, bool)
 	// Environment names the environment of an application as the cluster has it, or "".
 	Environment func(*argo.Application) string
+	// Order are the environments in the order in which they are deployed; others come after them.
+	Order []string
 	// Trusted is whether the head was written by someone with write permission, or approved by one.
 	Trusted bool
 	// Seed makes random template functions repeatable.
@@ -72,7 +74,7 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	c.Timings.Renders, c.Timings.Reused = w.renders, w.reused
 	c.Applications = slices.DeleteFunc(c.Applications, func(a Application) bool { return untouched(&c, a) })
 	slices.SortFunc(c.Applications, func(a, b Application) int {
-		return cmp.Or(cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Cluster, b.Cluster),
+		return cmp.Or(cmp.Compare(in.rank(a.Environment), in.rank(b.Environment)), cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Cluster, b.Cluster),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace))
 	})
 	slices.SortFunc(c.Misses, func(a, b plan.Miss) int {
@@ -80,6 +82,17 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	})
 	c.Timings.Total = time.Since(start)
 	return c, nil
+}
+
+// rank is the place of an environment; applications of none come first.
+func (in Input) rank(environment string) int {
+	if environment == "" {
+		return -1
+	}
+	if i := slices.Index(in.Order, environment); i >= 0 {
+		return i
+	}
+	return len(in.Order)
 }
 
 // untouched moves an application that the change cannot reach to the misses. One that was faulty before and still is, in the
