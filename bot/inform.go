@@ -28,12 +28,15 @@ func (v *visit) inform(ctx context.Context) error {
 	}
 	watched, stop := v.watch(ctx)
 	defer stop()
-	g, err := v.stand(watched)
+	g, err := v.footing(watched)
 	if err != nil {
 		return because(watched, err)
 	}
 	if v.reported(g) {
 		return nil
+	}
+	if g, err = v.stand(watched); err != nil {
+		return because(watched, err)
 	}
 	c, err := v.compute(watched, g)
 	if err != nil {

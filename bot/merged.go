@@ -21,12 +21,28 @@ type ground struct {
 	// merged is nil when there are conflicts, or when the head is not to be touched. After the merge it is base.
 	merged    *git.Tree
 	conflicts []string
+	whole     bool // the merge has been looked at as well
 	policy    policy.Policy
 	fault     *object.Fault // what is wrong with the policy file
 }
 
-// stand fetches the ground, once a look.
+// stand fetches the ground whole, once a look.
 func (v *visit) stand(ctx context.Context) (*ground, error) {
+	g, err := v.footing(ctx)
+	if err != nil || g.whole {
+		return g, err
+	}
+	if v.pull.State == forge.Open && v.res.Status.Trusted {
+		if err := v.merge(ctx, g, g.base.Commit()); err != nil {
+			return nil, err
+		}
+	}
+	g.whole = true
+	return g, nil
+}
+
+// footing fetches the base branch alone, which pull requests that are looked at together share.
+func (v *visit) footing(ctx context.Context) (*ground, error) {
 	if v.ground != nil {
 		return v.ground, nil
 	}
@@ -44,13 +60,8 @@ func (v *visit) stand(ctx context.Context) (*ground, error) {
 	if g.policy, g.fault, err = readPolicy(g.base); err != nil {
 		return nil, err
 	}
-	switch {
-	case v.pull.State == forge.Merged:
+	if v.pull.State == forge.Merged {
 		g.merged = g.base
-	case v.pull.State == forge.Open && v.res.Status.Trusted:
-		if err := v.merge(ctx, g, tip); err != nil {
-			return nil, err
-		}
 	}
 	v.ground = g
 	return g, nil
