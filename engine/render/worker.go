@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/render/directory"
@@ -47,6 +48,12 @@ type worker struct {
 	driver helm.Driver
 }
 
+// Bounds of what is said about a render: templates can fail with any text.
+const (
+	maxMessage  = 4 << 10
+	maxWarnings = 100
+)
+
 // rendered is what all renderers yield.
 type rendered struct {
 	objects  []object.Object
@@ -79,10 +86,12 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	if files.err != nil {
 		return files.err
 	}
-	o := outcome{Warnings: got.warnings, Random: got.random, Tainted: got.tainted, Uses: slices.Collect(maps.Keys(uses))}
+	o := outcome{Warnings: got.warnings[:min(len(got.warnings), maxWarnings)], Random: got.random, Tainted: got.tainted, Uses: slices.Collect(maps.Keys(uses))}
 	var blob [][]byte
 	if fault, ok := object.AsFault(err); ok {
-		o.Fault = fault
+		short := *fault
+		short.Message = strings.ToValidUTF8(short.Message[:min(len(short.Message), maxMessage)], "")
+		o.Fault = &short
 	} else if err != nil {
 		o.Error = err.Error()
 	} else if o.Objects, blob, err = encode(got.objects); err != nil {

@@ -1,0 +1,4 @@
+package render
+
+// RaceDetector says whether tests run under it.
+const RaceDetector = raceDetector
