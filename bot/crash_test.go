@@ -64,7 +64,9 @@ func TestCrash(t *testing.T) {
 
 func crashInReport(p *play, k int) {
 	var pull store.Pull
-	p.killAfter(k, func() { pull = p.open(stage.Alice, fmt.Sprintf("report-%d", k), p.tag("staging", fmt.Sprintf("1.6.%d", k))) })
+	p.killAfter(k, func() {
+		pull = p.open(stage.Alice, fmt.Sprintf("report-%d", k), p.tag("staging", fmt.Sprintf("1.6.%d", k)))
+	})
 	p.reported(pull.Number, pull.HeadSHA)
 	p.once(pull)
 }

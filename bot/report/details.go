@@ -103,7 +103,7 @@ func drifted(apps []change.Application) []section {
 		for _, diffs := range []bool{true, false} {
 			var b strings.Builder
 			fmt.Fprintf(&b, "<details><summary>%s · %s: %s already different in the cluster</summary>\n\n", htmlCode(a.Name), where(a), count(len(a.Drift), "resource"))
-			b.WriteString("From what the base branch says to what is live; a sync puts it back.\n\n")
+			b.WriteString("What a sync of the base branch would put back: from what is live to what the branch says.\n\n")
 			for _, d := range a.Drift {
 				b.WriteString(resource(d, diffs))
 			}
