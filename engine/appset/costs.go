@@ -21,12 +21,11 @@ var costs = map[string]cost{
 	"wrapWith": func(a []any) int {
 		return times(size(a, 2)+1, size(a, 1))
 	},
-	"printf":         printfCost,
-	"uniq":           square,
-	"mustUniq":       square,
-	"without":        square,
-	"mustWithout":    square,
-	"derivePassword": func([]any) int { return maxValue }, // it is made to be slow
+	"printf":      printfCost,
+	"uniq":        square,
+	"mustUniq":    square,
+	"without":     square,
+	"mustWithout": square,
 
 	"regexMatch": regexCost, "mustRegexMatch": regexCost,
 	"regexFind": regexCost, "mustRegexFind": regexCost,

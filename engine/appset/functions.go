@@ -29,6 +29,13 @@ func functions(limit *budget, now time.Time) template.FuncMap {
 			return "", fmt.Errorf("%s is not to be had in an ApplicationSet: it yields something else each time", name)
 		}
 	}
+	derive := all["derivePassword"].(func(uint32, string, string, string, string) string)
+	all["derivePassword"] = func(n uint32, kind, password, user, site string) (string, error) { // it is made to be slow
+		if err := limit.spend(maxOnce / 2); err != nil {
+			return "", err
+		}
+		return derive(n, kind, password, user, site), nil
+	}
 	clock(all, now)
 	all["normalize"] = normalize
 	all["slugify"] = slugify
@@ -135,6 +142,7 @@ func (b *budget) admit(t reflect.Type, args []reflect.Value, estimate cost) erro
 	if err != nil {
 		return err
 	}
+	size += perStep
 	if estimate != nil {
 		more := estimate(flat)
 		if more < 0 || more > maxValue {

@@ -16,29 +16,39 @@ const (
 	maxOutput   = 1 << 20   // bytes of what one template makes
 	maxValue    = 1 << 20   // bytes, roughly, of a value that a function takes or yields
 	maxNesting  = 100       // levels of a value, and of templates that call each other
-	maxWork     = 256 << 20 // units of work for a whole set: loop turns, calls, bytes
+	maxOnce     = 16 << 20  // units of work for one template
+	maxWork     = 512 << 20 // units of work for a whole set
 )
+
+// A unit of work is a byte that is written or looked at, some nanoseconds. What a node of a template and a call of a function cost
+// beside that is about as much as so many bytes.
+const perStep = 100
 
 var (
 	errTooLarge = &object.Fault{Message: fmt.Sprintf("the template makes more than %d KiB", maxOutput>>10)}
-	errTooMuch  = &object.Fault{Message: "the set asks for too much work"}
+	errTooMuch  = &object.Fault{Message: "this asks for too much work"}
 	errTooDeep  = &object.Fault{Message: fmt.Sprintf("templates or values are nested more than %d levels deep", maxNesting)}
 )
 
 // budget is what templates and generators of one set may still do.
 type budget struct {
-	left  int
+	left  int // for the set
+	once  int // for the template that is being executed
 	depth int // of templates that are being executed
 }
 
-func newBudget() *budget { return &budget{left: maxWork} }
+func newBudget() *budget { return &budget{left: maxWork, once: maxWork} }
+
+// begin and end enclose the execution of one template.
+func (b *budget) begin() { b.once, b.depth = maxOnce, 0 }
+func (b *budget) end()   { b.once = maxWork }
 
 func (b *budget) spend(n int) error {
-	if n < 0 || n > b.left {
-		b.left = 0
+	if n < 0 || n > b.left || n > b.once {
 		return copyOf(errTooMuch)
 	}
 	b.left -= n
+	b.once -= n
 	return nil
 }
 
@@ -75,12 +85,12 @@ const (
 // own are those functions. They print nothing.
 func (b *budget) own() template.FuncMap {
 	return template.FuncMap{
-		tickName: func(work int) (string, error) { return "", b.spend(work) },
+		tickName: func(work int) (string, error) { return "", b.spend(work * perStep) },
 		enterName: func(work int) (string, error) {
 			if b.depth++; b.depth > maxNesting {
 				return "", copyOf(errTooDeep)
 			}
-			return "", b.spend(work)
+			return "", b.spend(work * perStep)
 		},
 		leaveName: func() string { b.depth--; return "" },
 	}

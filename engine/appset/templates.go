@@ -73,7 +73,8 @@ func (t *templates) render(s source, set params) (string, error) {
 		return "", err
 	}
 	out := &output{limit: t.limit}
-	t.limit.depth = 0
+	t.limit.begin()
+	defer t.limit.end()
 	if err := parsed.Execute(out, map[string]any(set)); err != nil {
 		return "", templateFault(err)
 	}
@@ -150,7 +151,7 @@ func (t *templates) simple(text string, set params) (string, error) {
 			b.WriteString("{{" + tag + "}}")
 		}
 		if b.Len() > maxOutput {
-			return "", errTooLarge
+			return "", copyOf(errTooLarge)
 		}
 		rest = next
 	}
