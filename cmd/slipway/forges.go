@@ -92,6 +92,11 @@ func (f *forges) addGitLab(o *serveOptions, options gitlab.Options) error {
 		return err
 	}
 	options.Token = token
+	if o.gitlabGitFile != "" {
+		if options.GitToken, err = secretFile("gitlab-git-token-file", o.gitlabGitFile); err != nil {
+			return err
+		}
+	}
 	if o.gitlabHook == "" && o.gitlabSigningFile == "" {
 		return errors.New("GitLab needs --gitlab-signing-token-file or --gitlab-webhook-token-file: unsigned deliveries are never accepted")
 	}

@@ -187,6 +187,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		return engine{}, err
 	}
 	pipeline := change.New(change.Deps{Render: renderer, Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+		Ignore: func() []argo.ResourceIgnoreDifferences { return known.read(ctx).IgnoreDifferences },
 		Clusters: func(ctx context.Context, dest argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, dest)
 		}})

@@ -36,6 +36,7 @@ type serveOptions struct {
 	gitlabURL                     string
 	gitlabTokenFile, gitlabHook   string
 	gitlabSigningFile             string
+	gitlabGitFile                 string
 	workers                       int
 	renderMemory                  int64
 	renderTimeout, follow, sweep  time.Duration
@@ -56,6 +57,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 
 	f.StringVar(&o.gitlabURL, "gitlab-url", "", "the address of GitLab, such as https://gitlab.example.com; without it GitLab is not served")
 	f.StringVar(&o.gitlabTokenFile, "gitlab-token-file", "", "the file with the bot account's access token")
+	f.StringVar(&o.gitlabGitFile, "gitlab-git-token-file", "", "the file with a token that may only read repositories, for git (default the bot account's token, which can do more)")
 	f.StringVar(&o.gitlabHook, "gitlab-webhook-token-file", "", "the file with the secret token of GitLab's webhooks")
 	f.StringVar(&o.gitlabSigningFile, "gitlab-signing-token-file", "", "the file with the signing token (whsec_...) of GitLab's webhooks, preferred to the secret token")
 

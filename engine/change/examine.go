@@ -57,18 +57,20 @@ func (p *Pipeline) examine(ctx context.Context, in Input, o outcome) Application
 // project, as it stands in the cluster, permits the object.
 func (p *Pipeline) examineLive(ctx context.Context, in Input, o outcome, dest Cluster, a *Application) {
 	app := o.app()
-	instance := p.Instance(app)
-	live, err := dest.Live(ctx, instance, ids(o.beforeTarget.Objects, o.afterTarget.Objects), hints(o.live))
+	v, err := p.look(ctx, dest, app, ids(o.beforeTarget.Objects, o.afterTarget.Objects), hints(o.live))
 	if err != nil {
 		a.Live = err.Error()
 		return
 	}
-	permitted := permits(in, app, dest)
+	if v.unreadable != nil {
+		a.Live = v.unreadable.Error()
+	}
+	instance, permitted := p.Instance(app), permits(in, app, dest)
 	ours := func(id object.ID, u *unstructured.Unstructured) bool {
-		owner, tracked := compare.TrackedBy(u)
+		owner, tracked := dest.Tracking().TrackedBy(u)
 		return o.live != nil && tracked && owner == instance && permitted(id)
 	}
-	for id, u := range live {
+	for id, u := range v.live {
 		if _, wanted := o.afterTarget.Objects.Find(id); wanted && !ours(id, u) {
 			a.Foreign = append(a.Foreign, id)
 		}
@@ -77,10 +79,10 @@ func (p *Pipeline) examineLive(ctx context.Context, in Input, o outcome, dest Cl
 	if o.live == nil || o.beforeTarget.Fault != nil {
 		return
 	}
-	if a.Undeployed = undeployed(o.beforeTarget.Objects, live); a.Undeployed {
+	if a.Undeployed = v.unreadable == nil && undeployed(o.beforeTarget.Objects, v.live); a.Undeployed {
 		return
 	}
-	a.Drift = drift(o.beforeTarget.Objects, live, ours, compare.Options{Schema: dest.Schema(), Ignore: app.Spec.IgnoreDifferences})
+	a.Drift = drift(ctx, v, o.beforeTarget.Objects, ours)
 }
 
 // undeployed says whether nothing of what the base wants is there.
@@ -163,25 +165,25 @@ func notes(o outcome) []guard.Finding {
 	return found
 }
 
-// drift compares what the base wants with what is live and ours.
-func drift(base *object.Set, live map[object.ID]*unstructured.Unstructured, ours func(object.ID, *unstructured.Unstructured) bool, opts compare.Options) []compare.Difference {
+// drift compares what is live and ours with what the base wants: what a sync of the base would put back.
+func drift(ctx context.Context, v view, base *object.Set, ours func(object.ID, *unstructured.Unstructured) bool) []compare.Difference {
 	var out []compare.Difference
 	for _, o := range base.All() {
 		id := o.ID()
-		u := live[id]
+		u := v.live[id]
 		if isHook(o.Unstructured) || u != nil && !ours(id, u) {
 			continue
 		}
-		s, err := compare.Drift(id, o.Unstructured, u, opts)
-		if err != nil || s.Status == compare.Synced {
+		s := v.settle(ctx, o.Unstructured, u)
+		if s.Status != compare.OutOfSync || s.Difference.Kind == compare.Unchanged {
 			continue // what cannot be compared is the controller's to report; the page speaks of the change
 		}
 		s.Difference.ID, s.Difference.Place = id, o.Place
 		out = append(out, s.Difference)
 	}
-	for id, u := range live {
+	for id, u := range v.live {
 		if _, wanted := base.Find(id); !wanted && ours(id, u) && !isHook(u) && u.GetDeletionTimestamp() == nil {
-			out = append(out, compare.Resource(id, nil, u))
+			out = append(out, compare.Resource(id, u, nil))
 		}
 	}
 	sortDifferences(out)

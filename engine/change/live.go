@@ -7,11 +7,11 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/cluster"
-	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
@@ -54,8 +54,7 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 	if dest == nil {
 		return Comparison{}, fmt.Errorf("comparing %s: no clusters are configured", app.Name)
 	}
-	instance := p.Instance(app)
-	live, err := dest.Live(ctx, instance, ids(t.Objects), hints(app))
+	v, err := p.look(ctx, dest, app, ids(t.Objects), hints(app))
 	if err != nil {
 		return Comparison{}, fmt.Errorf("failed to load live state: %w", err)
 	}
@@ -63,21 +62,23 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 		return project.PermitsObject(proj, app.Spec.Destination, id, namespaced(dest, id.GroupKind())) == nil
 	}
 	c := Comparison{Shared: map[object.ID]string{}}
-	opts := compare.Options{Schema: dest.Schema(), Ignore: app.Spec.IgnoreDifferences}
-	for _, o := range t.Objects.All() {
-		r := wanted(o, live[o.ID()], opts)
+	if c.Resources, err = p.compareAll(ctx, v, t.Objects); err != nil {
+		return Comparison{}, fmt.Errorf("comparing %s: %w", app.Name, err)
+	}
+	instance := p.Instance(app)
+	for i := range c.Resources {
+		r := &c.Resources[i]
 		if !permitted(r.ID) {
 			r.Status, r.Reason, r.Live, r.Health = argo.SyncStatusCodeUnknown, "not permitted in project "+app.Spec.ProjectName(), nil, nil
 		}
 		if r.Live != nil {
-			if owner, tracked := compare.TrackedBy(r.Live); tracked && owner != instance {
+			if owner, tracked := dest.Tracking().TrackedBy(r.Live); tracked && owner != instance {
 				c.Shared[r.ID] = owner
 			}
 		}
-		c.Resources = append(c.Resources, r)
 	}
-	for id, u := range live {
-		owner, tracked := compare.TrackedBy(u)
+	for id, u := range v.live {
+		owner, tracked := dest.Tracking().TrackedBy(u)
 		if _, isWanted := t.Objects.Find(id); isWanted || !tracked || owner != instance || !permitted(id) {
 			continue
 		}
@@ -89,9 +90,24 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 	return c, nil
 }
 
+// compareAll compares each object of the target with what is live, side by side, because some comparisons ask the API server.
+func (p *Pipeline) compareAll(ctx context.Context, v view, target *object.Set) ([]Resource, error) {
+	resources := make([]Resource, target.Len())
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(p.deps.Parallel)
+	for i, o := range target.All() {
+		group.Go(func() error {
+			resources[i] = wanted(gctx, v, o)
+			return gctx.Err()
+		})
+	}
+	return resources, group.Wait()
+}
+
 // wanted compares one object of the target with what is live.
-func wanted(o object.Object, live *unstructured.Unstructured, opts compare.Options) Resource {
+func wanted(ctx context.Context, v view, o object.Object) Resource {
 	id := o.ID()
+	live := v.live[id]
 	r := Resource{ID: id, Version: o.GroupVersionKind().Version, Desired: o.Unstructured, Live: live, Place: o.Place,
 		Hook: isHook(o.Unstructured), Wave: wave(o.Unstructured)}
 	if live != nil {
@@ -101,15 +117,7 @@ func wanted(o object.Object, live *unstructured.Unstructured, opts compare.Optio
 		r.Status = argo.SyncStatusCodeSynced // hooks are run, not kept
 		return r
 	}
-	if live == nil {
-		r.Status, r.Reason = argo.SyncStatusCodeOutOfSync, "missing"
-		return r
-	}
-	s, err := compare.Drift(id, o.Unstructured, live, opts)
-	if err != nil {
-		r.Status, r.Reason = argo.SyncStatusCodeUnknown, err.Error()
-		return r
-	}
+	s := v.settle(ctx, o.Unstructured, live)
 	r.Status, r.Reason = argo.SyncStatusCode(s.Status), s.Reason
 	return r
 }

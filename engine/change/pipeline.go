@@ -39,9 +39,15 @@ type Cluster interface {
 	Namespaced(gk schema.GroupKind) (namespaced, known bool)
 	// Schema is for emulating an apply; nil when the cluster gave none.
 	Schema() compare.Schema
+	// Tracking is how objects are marked as an application's.
+	Tracking() compare.Tracking
 	// Live gives the live objects with the wanted identities, and all of those kinds, and of the hinted identities' kinds, that
-	// are tracked by the application.
+	// are tracked by the application. A *cluster.UnreadableError comes beside what could be read.
 	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
+	// ReadAs reads an object in a version of its own.
+	ReadAs(ctx context.Context, id object.ID, version string) (*unstructured.Unstructured, error)
+	// Predict asks the API server, by a dry run, what applying would make of a live object; nil where it cannot tell.
+	Predict(ctx context.Context, desired, live *unstructured.Unstructured) (*unstructured.Unstructured, error)
 	// Diagnose explains an object that is not well, by what it owns and by events.
 	Diagnose(ctx context.Context, id object.ID) ([]cluster.Finding, error)
 }
@@ -54,6 +60,8 @@ type Deps struct {
 	Render   Renderer
 	Trees    Trees
 	Clusters Clusters
+	// Ignore are the differences that no application minds, as the installation's settings have them now; nil for none.
+	Ignore func() []argo.ResourceIgnoreDifferences
 	// ControlNamespace is where Applications have plain names; elsewhere an instance is called "<namespace>_<name>".
 	ControlNamespace string
 	// Parallel is how many renders and comparisons run at once; the renderer and the clusters have limits of their own. 0 means 8.
@@ -70,6 +78,9 @@ type Pipeline struct {
 func New(d Deps) *Pipeline {
 	if d.Parallel <= 0 {
 		d.Parallel = 8
+	}
+	if d.Ignore == nil {
+		d.Ignore = func() []argo.ResourceIgnoreDifferences { return nil }
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -91,4 +102,12 @@ func (p *Pipeline) cluster(ctx context.Context, d argo.ApplicationDestination) (
 		return nil, nil
 	}
 	return p.deps.Clusters(ctx, d)
+}
+
+// tracking is how a destination marks objects; on a laptop as Argo CD does by default.
+func tracking(dest Cluster) compare.Tracking {
+	if dest == nil {
+		return compare.Tracking{}
+	}
+	return dest.Tracking()
 }

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
-	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/render"
@@ -182,7 +181,7 @@ func (p *Pipeline) place(app *argo.Application, o object.Object, dest Cluster) o
 	} else {
 		u.SetNamespace("")
 	}
-	compare.Track(u, p.Instance(app), app.Spec.Destination.Namespace)
+	tracking(dest).Track(u, p.Instance(app), app.Spec.Destination.Namespace)
 	return object.Object{Unstructured: u, Place: o.Place}
 }
 

@@ -1,0 +1,77 @@
+package change
+
+import (
+	"context"
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/object"
+)
+
+// view is what is known of an application's live objects.
+type view struct {
+	dest Cluster
+	opts compare.Options
+	live map[object.ID]*unstructured.Unstructured
+	// unreadable says why some kinds could not be read; nil when all could.
+	unreadable *cluster.UnreadableError
+}
+
+// look reads what is live of an application: the wanted objects, and what it tracks of their kinds and of those it had before.
+func (p *Pipeline) look(ctx context.Context, dest Cluster, app *argo.Application, want, hint []object.ID) (view, error) {
+	live, err := dest.Live(ctx, p.Instance(app), want, hint)
+	v := view{dest: dest, live: live}
+	if err != nil && !errors.As(err, &v.unreadable) {
+		return v, err
+	}
+	// Live has loaded the schemas of these kinds.
+	v.opts = compare.Options{Schema: dest.Schema(), Ignore: append(p.deps.Ignore(), app.Spec.IgnoreDifferences...)}
+	return v, nil
+}
+
+// settle compares a desired object with the live one. The local prediction is believed when it says Synced; when it says OutOfSync the
+// API server is asked by a dry run, which knows its defaults and webhooks. Whatever stands in the way makes this object Unknown.
+func (v view) settle(ctx context.Context, desired, live *unstructured.Unstructured) compare.Sync {
+	id := object.IDOf(desired)
+	if v.unreadable != nil {
+		if err := v.unreadable.Kinds[id.GroupKind()]; err != nil && live == nil {
+			return unknown(err)
+		}
+	}
+	if live != nil && live.GetAPIVersion() != desired.GetAPIVersion() {
+		read, err := v.dest.ReadAs(ctx, id, desired.GroupVersionKind().Version)
+		switch {
+		case apierrors.IsNotFound(err):
+			read = nil
+		case err != nil:
+			return unknown(err)
+		}
+		live = read
+	}
+	s, err := compare.Drift(id, desired, live, v.opts)
+	if err != nil {
+		return unknown(err)
+	}
+	if s.Status != compare.OutOfSync || live == nil {
+		return s
+	}
+	answer, err := v.dest.Predict(ctx, desired, live)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return unknown(err)
+	case err != nil:
+		s.Reason = err.Error() // the server would refuse it; that it differs stands
+	case answer != nil:
+		s = compare.Predicted(id, answer, live, v.opts)
+	}
+	return s
+}
+
+func unknown(err error) compare.Sync {
+	return compare.Sync{Status: compare.Unknown, Reason: err.Error()}
+}
