@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func FuzzParseTree(f *testing.F) {
@@ -20,7 +21,7 @@ func FuzzParseTree(f *testing.F) {
 			return
 		}
 		for _, e := range l.entries {
-			if !fs.ValidPath(e.name) || strings.Contains(e.name, "/") || e.name == "." || !e.id.IsFull() {
+			if (utf8.ValidString(e.name) && !fs.ValidPath(e.name)) || strings.Contains(e.name, "/") || e.name == "." || !e.id.IsFull() {
 				t.Fatalf("entry %q of %s", e.name, e.id)
 			}
 			if got, ok := l.find(e.name); !ok || got != e {
