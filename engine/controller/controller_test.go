@@ -305,3 +305,37 @@ func TestASyncOfOtherSourcesLeavesTheSpecAlone(t *testing.T) {
 		t.Error(told(app))
 	}
 }
+
+func TestSyncWindowsHoldSyncsUp(t *testing.T) {
+	w := newWorld(t)
+	w.commit(shop)
+	w.start(options(), -1, false)
+	proj := &argo.AppProject{Spec: argo.AppProjectSpec{
+		SourceRepos: []string{"*"}, Destinations: []argo.ApplicationDestination{{Server: "*", Namespace: "*"}},
+		SyncWindows: argo.SyncWindows{{Kind: "deny", Schedule: "* * * * *", Duration: "1h", Applications: []string{"*"}}},
+	}}
+	proj.Name, proj.Namespace = "team", w.control
+	must(t, w.client.Create(w.ctx, proj))
+	team := func(app *argo.Application) { app.Spec.Project = "team" }
+	w.application("asked", "shop", team)
+	w.application("automated", "shop", team, automated(argo.SyncPolicyAutomated{}), func(app *argo.Application) { app.Spec.Source.Path = "shop/../shop" })
+	w.sync("asked", argo.SyncOperation{})
+	w.until("the request to be held up", "asked", func(app *argo.Application) bool {
+		s := app.Status.OperationState
+		return s != nil && s.Phase == argo.OperationRunning && strings.HasPrefix(s.Message, "Sync operation blocked by sync window")
+	})
+	app := w.until("a comparison", "automated", func(app *argo.Application) bool { return app.Status.ReconciledAt != nil })
+	if app.Status.OperationState != nil || app.Operation != nil {
+		t.Error(told(app))
+	}
+	if w.live("v1", "ConfigMap", "settings") != nil {
+		t.Error("something was applied in spite of the window")
+	}
+	old := proj.DeepCopy()
+	proj.Spec.SyncWindows = nil
+	must(t, w.client.Patch(w.ctx, proj, client.MergeFrom(old)))
+	w.until("the request to be done", "asked", func(app *argo.Application) bool {
+		return ended(app) && app.Status.OperationState.Phase == argo.OperationSucceeded
+	})
+	w.until("the automated sync", "automated", ended)
+}

@@ -86,11 +86,10 @@ func (p *pass) want(ctx context.Context) (*desired, *failure) {
 	sources := app.Spec.SourceList()
 	target, err := p.Pipeline.Target(ctx, change.TargetRequest{App: app, Sources: sources, Revisions: p.pinned(), Fresh: fresh, Trusted: true})
 	if err != nil {
-		return nil, p.obstacle(fmt.Sprintf("ComparisonError: Failed to load target state: failed to generate manifest for source %s", ofSources(len(sources))), err)
+		return nil, p.obstacle("ComparisonError: "+noManifest(len(sources)), err)
 	}
 	if target.Fault != nil {
-		return nil, &failure{phase: argo.OperationError, message: fmt.Sprintf(
-			"ComparisonError: Failed to load target state: failed to generate manifest for source %s: %s", ofSources(len(sources)), target.Fault)}
+		return nil, &failure{phase: argo.OperationError, message: "ComparisonError: " + noManifest(len(sources)) + ": " + target.Fault.Error()}
 	}
 	return &desired{app: app, target: target}, nil
 }

@@ -3,7 +3,9 @@ package controller_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -52,7 +54,10 @@ func (j *jobs) count(name string) int {
 // A controller is killed at a random write, before or after it reaches the API server, again and again until the sync has ended. The
 // end is the same, every hook has run once, and there was one operation.
 func TestAKilledControllerGoesOn(t *testing.T) {
-	const rounds = 2
+	rounds := 2
+	if percent, err := strconv.Atoi(os.Getenv("SLIPWAY_SOAK")); err == nil && percent > 10 {
+		rounds = max(rounds, percent/10)
+	}
 	w := newWorld(t)
 	job := func(name, phase, policy string) string {
 		return fmt.Sprintf(`

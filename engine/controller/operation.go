@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/project"
 	engine "github.com/slipway-cd/slipway/engine/sync"
 )
 
@@ -24,6 +25,8 @@ const stepsAtOnce = 100
 const (
 	// lookAfter is when a waiting operation is looked at again if nothing brings news before.
 	lookAfter = 10 * time.Second
+	// windowAfter is when a sync that a window forbids is looked at again.
+	windowAfter = 30 * time.Second
 	// settleAfter is when an operation that has deleted hooks looks whether they are gone.
 	settleAfter = 250 * time.Millisecond
 )
@@ -52,12 +55,27 @@ func (p *pass) operate(ctx context.Context) (time.Duration, error) {
 	if wait, err := p.attempt(ctx); wait > 0 || err != nil {
 		return wait, err
 	}
-	wait, err := p.advance(ctx)
+	wait, err := p.inTime(ctx)
 	if errors.Is(err, errSuperseded) {
 		p.log.Info("operation was superseded")
 		return 0, nil
 	}
 	return wait, err
+}
+
+// inTime does what can be done now, unless a sync window forbids it. An operation that a window holds up waits for its time.
+func (p *pass) inTime(ctx context.Context) (time.Duration, error) {
+	state := p.app.Status.OperationState
+	if p.proj == nil || p.terminates() {
+		return p.advance(ctx)
+	}
+	reason := p.permits().Blocked(project.Attempt{
+		App: p.app, Manual: !state.Operation.InitiatedBy.Automated, StartedAt: state.StartedAt.Time, Now: p.now()})
+	if reason == "" {
+		return p.advance(ctx)
+	}
+	return windowAfter, p.record(ctx, engine.Plan{
+		Phase: argo.OperationRunning, Message: "Sync operation blocked by sync window: " + reason, Results: p.results()})
 }
 
 // reread replaces the application by what the API server has.

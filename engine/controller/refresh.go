@@ -153,11 +153,11 @@ func (p *pass) look(ctx context.Context, level level, sources []argo.Application
 	target, err := p.Pipeline.Target(ctx, request)
 	switch {
 	case err != nil:
-		found.err = fmt.Errorf("Failed to load target state: failed to generate manifest for source %s: %w", ofSources(len(sources)), err) //nolint:staticcheck // Argo CD's sentence
+		found.err = fmt.Errorf("%s: %w", noManifest(len(sources)), err)
 		return found
 	case target.Fault != nil:
 		found.conditions = append(found.conditions, condition(argo.ApplicationConditionComparisonError,
-			fmt.Sprintf("Failed to load target state: failed to generate manifest for source %s: %s", ofSources(len(sources)), target.Fault)))
+			noManifest(len(sources))+": "+target.Fault.Error()))
 		found.target = target
 		return found
 	}
@@ -289,6 +289,12 @@ func (p *pass) automate(found finding) engine.Automatic {
 	}
 	auto := engine.Automate(p.app, seen)
 	if auto.Operation != nil {
+		if reason := p.permits().Blocked(project.Attempt{App: p.app, Now: p.now()}); reason != "" {
+			p.memo.ask(levelLive) // when the window opens, what it held up is found
+			auto = engine.Automatic{Reason: reason, Wait: windowAfter}
+		}
+	}
+	if auto.Operation != nil {
 		p.log.Info("starting an automated sync", "revisions", found.target.Revisions)
 	} else if auto.Reason != "" {
 		p.log.Debug("no automated sync", "reason", auto.Reason)
@@ -331,7 +337,10 @@ func (p *pass) announce(old *argo.Application, auto engine.Automatic) {
 	}
 }
 
-func ofSources(n int) string { return fmt.Sprintf("1 of %d", max(n, 1)) }
+// noManifest is the beginning of Argo CD's sentence, which automation knows.
+func noManifest(sources int) string {
+	return fmt.Sprintf("Failed to load target state: failed to generate manifest for source 1 of %d", max(sources, 1))
+}
 
 func repeated(ids []object.ID) []argo.ApplicationCondition {
 	times := map[object.ID]int{}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -124,7 +125,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	patience := deadline
+	if percent, err := strconv.Atoi(os.Getenv("SLIPWAY_SOAK")); err == nil && percent > 10 {
+		patience *= 10
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	c, err := client.New(shared, client.Options{Scheme: scheme})
 	must(t, err)

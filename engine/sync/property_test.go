@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -59,11 +60,14 @@ func randomPlot(r *rand.Rand) plot {
 	return plot{in, live}
 }
 
+// laws is how many cases of a law are tried: a tenth, unless SLIPWAY_SOAK names another percentage.
 func laws(t *testing.T) int {
-	if testing.Short() {
-		return 100
+	t.Helper()
+	percent, err := strconv.Atoi(os.Getenv("SLIPWAY_SOAK"))
+	if err != nil || percent <= 0 {
+		percent = 10
 	}
-	return 600
+	return 2000 * percent / 100
 }
 
 func TestStepsNeverDeleteWhatTheyWereNotAskedTo(t *testing.T) {

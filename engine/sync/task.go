@@ -117,25 +117,24 @@ func (in *Input) selects(id object.ID) bool {
 // namespaceTask creates the destination namespace before everything else, when the option asks for it, no manifest does it and
 // there is something to put there. A namespace that is there is touched only to bring managed metadata.
 func (in *Input) namespaceTask(others []*task) *task {
-	for _, id := range Wanted(in.Options, in.Namespace) {
-		if _, written := in.Desired.Find(id); written || len(others) == 0 {
-			return nil
-		}
-		live := in.Live[id]
-		if live != nil && in.Managed == nil && !in.isRecorded(id) {
-			return nil
-		}
-		u := &unstructured.Unstructured{}
-		u.SetAPIVersion("v1")
-		u.SetKind("Namespace")
-		u.SetName(in.Namespace)
-		if in.Managed != nil {
-			u.SetLabels(maps.Clone(in.Managed.Labels))
-			u.SetAnnotations(maps.Clone(in.Managed.Annotations))
-		}
-		return &task{phase: argo.SyncPhasePreSync, id: id, target: u, live: live}
+	wanted := Wanted(in.Options, in.Namespace)
+	if len(wanted) == 0 || len(others) == 0 {
+		return nil
 	}
-	return nil
+	id := wanted[0]
+	live := in.Live[id]
+	if _, written := in.Desired.Find(id); written || live != nil && in.Managed == nil && !in.isRecorded(id) {
+		return nil
+	}
+	u := &unstructured.Unstructured{}
+	u.SetAPIVersion("v1")
+	u.SetKind("Namespace")
+	u.SetName(in.Namespace)
+	if in.Managed != nil {
+		u.SetLabels(maps.Clone(in.Managed.Labels))
+		u.SetAnnotations(maps.Clone(in.Managed.Annotations))
+	}
+	return &task{phase: argo.SyncPhasePreSync, id: id, target: u, live: live}
 }
 
 func (in *Input) isRecorded(id object.ID) bool {
