@@ -25,6 +25,7 @@ type diffOptions struct {
 	repos  []string
 	branch string
 	output string
+	sets   *sets
 }
 
 func diffCommand() *cobra.Command {
@@ -36,10 +37,11 @@ func diffCommand() *cobra.Command {
 
 It needs a Git checkout and nothing else: no cluster, no server. Like the server it compares BASE with the merge of BASE and HEAD.
 The applications are those that Application and ApplicationSet manifests anywhere in the two trees declare, and those that their renders
-declare in turn, as far as a source of theirs is this repository: its URL names a remote of the checkout, or --repo.
+declare in turn, as far as a source of theirs is this repository: its URL names a remote of the checkout, or --repo. ApplicationSets whose
+generators ask for more than this repository, such as the clusters that are registered, are named on standard error and left out.
 
-The exit code is 0 when the change can be deployed, 1 when it cannot (a conflict, an application that does not render, a failing
-check) and 2 when it could not be found out.`,
+The exit code is 0 when the change can be deployed, 1 when it cannot (a conflict, an application that does not render, an
+ApplicationSet that cannot be generated, a failing check) and 2 when it could not be found out.`,
 		Example: `  slipway diff main
   slipway diff origin/main my-branch --output markdown > report.md`,
 		Args: cobra.RangeArgs(1, 2),
@@ -48,13 +50,14 @@ check) and 2 when it could not be found out.`,
 			if len(args) == 2 {
 				head = args[1]
 			}
+			o.sets = &sets{notes: cmd.ErrOrStderr()}
 			in, err := o.compare(cmd.Context(), args[0], head)
 			if err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "slipway:", err)
 				return exitCode(2)
 			}
 			fmt.Fprint(cmd.OutOrStdout(), o.print(in))
-			if len(in.Change.Conflicts) > 0 || slices.ContainsFunc(in.Change.Applications, change.Application.Failed) {
+			if len(in.Change.Conflicts) > 0 || o.sets.broken || slices.ContainsFunc(in.Change.Applications, change.Application.Failed) {
 				return exitCode(1)
 			}
 			return nil
@@ -91,7 +94,7 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 	if err != nil {
 		return none, err
 	}
-	in, err := gather(ctx, checkout, sides, scope)
+	in, err := gather(ctx, checkout, sides, scope, o.sets)
 	if err != nil {
 		return none, err
 	}
@@ -147,7 +150,7 @@ func (o diffOptions) scope(ctx context.Context, base string) (plan.Scope, error)
 	}, nil
 }
 
-func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope) (change.Input, error) {
+func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope, generators *sets) (change.Input, error) {
 	in := change.Input{Scope: scope, Head: string(c.head), Trusted: true, Environment: environment(policy.Policy{})}
 	var err error
 	if in.BaseTree, err = r.Tree(ctx, c.base); err != nil {
@@ -174,7 +177,7 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope)
 	if err != nil {
 		return in, err
 	}
-	in.Applications, in.Proposed = before.Applications, after.Applications
+	in.Applications, in.Proposed = generators.generate(scope, before, after, in.BaseTree, in.MergedTree)
 	if in.Proposed == nil {
 		in.Proposed = []*argo.Application{}
 	}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/tools/txtar"
 	"sigs.k8s.io/yaml"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
