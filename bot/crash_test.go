@@ -30,9 +30,16 @@ func moments(most int) []int {
 	return all
 }
 
-// killAfter kills the server when it has made k more calls to the forge, has something done first, and starts the server again. When it
-// has less to say, it is killed once it is silent.
+// killAfter has something done, kills the server when it has made k more calls to the forge, and starts it again.
 func (p *play) killAfter(k int, do func()) {
+	p.t.Helper()
+	p.after(k, do)
+	p.Server.Kill()
+	p.must(p.Server.Start(p.t.Context()))
+}
+
+// after has something done, and waits until the server has made k more calls to the forge, or is silent.
+func (p *play) after(k int, do func()) {
 	p.t.Helper()
 	count := func() int {
 		return p.Forge.Requests.Count(func(r forge.Request) bool { return strings.HasPrefix(r.Path, "/api/v3/repos/") })
@@ -47,8 +54,6 @@ func (p *play) killAfter(k int, do func()) {
 		}
 		return fmt.Sprint(now - before), now-before >= k || quiet > 60
 	})
-	p.Server.Kill()
-	p.must(p.Server.Start(p.t.Context()))
 }
 
 // TestCrash kills the server at each of its calls: what it was about is finished after a restart, and done once.
@@ -60,6 +65,29 @@ func TestCrash(t *testing.T) {
 	for _, k := range moments(16) {
 		t.Run(fmt.Sprintf("sync, call %d", k), func(t *testing.T) { crashInSync(p.by(t), k) })
 	}
+}
+
+// TestNewerPush pushes again while the report of the first head is being made, after each of its calls.
+func TestNewerPush(t *testing.T) {
+	p := perform(t)
+	for _, k := range moments(12) {
+		t.Run(fmt.Sprintf("call %d", k), func(t *testing.T) { pushedAgain(p.by(t), k) })
+	}
+}
+
+func pushedAgain(p *play, k int) {
+	branch := fmt.Sprintf("push-%d", k)
+	var pull store.Pull
+	p.after(k, func() { pull = p.open(stage.Alice, branch, p.tag("staging", fmt.Sprintf("1.8.%d", k))) })
+	newer := p.push(stage.Alice, branch, p.tag("staging", fmt.Sprintf("1.9.%d", k)))
+	comment, check := p.reported(pull.Number, newer)
+	if check.Conclusion != "success" || !strings.Contains(comment.Body, fmt.Sprintf("1.9.%d", k)) {
+		p.t.Errorf("check %s, report:\n%s", check.Conclusion, comment.Body)
+	}
+	p.eventually("the first head's check ends", func() (string, bool) {
+		checks := p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA)
+		return fmt.Sprintf("%+v", checks), len(checks) == 0 || len(checks) == 1 && checks[0].Status == "completed"
+	})
 }
 
 func crashInReport(p *play, k int) {

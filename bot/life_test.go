@@ -69,6 +69,8 @@ func TestLife(t *testing.T) {
 		{"another holds it", anotherHolds},
 		{"never healthy", neverHealthy},
 		{"a policy that cannot be read", faultyPolicy},
+		{"a check asked for again", checkedAgain},
+		{"a conflict", conflict},
 	} {
 		t.Run(act.name, func(t *testing.T) { act.play(p.by(t)) })
 	}
@@ -243,4 +245,33 @@ func faultyPolicy(p *play) {
 	p.reported(pull.Number, pull.HeadSHA)
 	p.approve(pull.Number)
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), ".slipway.yaml:3")
+}
+
+func checkedAgain(p *play) {
+	pull := p.open(stage.Alice, "again", p.tag("staging", "1.5.6"))
+	_, check := p.reported(pull.Number, pull.HeadSHA)
+	p.must(p.Forge.As(stage.Bob).Rerun(stage.Shop, check.ID))
+	p.eventually("the check ends again", func() (string, bool) {
+		checks := p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA)
+		last := checks[len(checks)-1]
+		return fmt.Sprintf("%+v", checks), last.Status == "completed" && last.CompletedAt.After(check.CompletedAt)
+	})
+	if n := len(p.ours(pull.Number, "<!-- slipway:report ")); n != 1 {
+		p.t.Errorf("%d reports", n)
+	}
+}
+
+func conflict(p *play) {
+	pull := p.open(stage.Alice, "conflict", p.tag("staging", "1.5.7"))
+	p.reported(pull.Number, pull.HeadSHA)
+	_, err := p.Forge.As("root").Commit(p.t.Context(), stage.Shop, store.FileCommit{Branch: "main", Message: "meanwhile", Files: p.tag("staging", "1.5.8")})
+	p.must(err)
+	p.eventually("the report tells of the conflict", func() (string, bool) {
+		body := p.ours(pull.Number, "<!-- slipway:report ")[0].Body
+		return body, strings.Contains(body, "conflicts with its base")
+	})
+	p.approve(pull.Number)
+	c := p.say(stage.Alice, pull.Number, "/sync staging")
+	p.reacted(c, "confused")
+	p.untouched("web-staging", c)
 }

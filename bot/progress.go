@@ -28,7 +28,7 @@ func (v *visit) advance(ctx context.Context, o order) error {
 		if again, err := v.resume(ctx, o, unasked); err != nil || again {
 			return err
 		}
-		if steps, unasked, err = v.steps(ctx, o); err != nil {
+		if steps, _, err = v.steps(ctx, o); err != nil {
 			return err
 		}
 	}
