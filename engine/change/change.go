@@ -78,7 +78,7 @@ type Side struct {
 	Revisions []string
 	// Digest of the objects: equal digests, equal objects.
 	Digest   string
-	Tools    []string // "helm", "kustomize", "directory", one a source
+	Tools    []string // "Helm", "Kustomize", "Directory", one a source
 	Objects  int
 	Fault    *object.Fault
 	Warnings []string

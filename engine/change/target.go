@@ -98,7 +98,7 @@ func (p *Pipeline) target(ctx context.Context, r TargetRequest, dest Cluster) (T
 
 func (p *Pipeline) request(r TargetRequest, src argo.ApplicationSource, tree *git.Tree, refs map[string]*git.Tree, dest Cluster) render.Request {
 	req := render.Request{
-		Name: p.Instance(r.App), Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
+		Name: p.Instance(r.App), Release: r.App.Name, Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
 		Source: src, Revision: string(tree.Commit()), Tree: tree, Refs: refs, Trusted: r.Trusted, Seed: r.Seed,
 	}
 	if dest != nil {
@@ -152,8 +152,8 @@ func (p *Pipeline) assemble(app *argo.Application, sources []argo.ApplicationSou
 	t := Target{Objects: object.NewSet(), Cached: true}
 	for i, res := range results {
 		t.Revisions = append(t.Revisions, string(trees[i].Commit()))
-		t.SourceTypes = append(t.SourceTypes, sourceType(res.Tool))
-		t.Trace = append(t.Trace, SourceTrace{sources[i].RepoURL, res.Trace})
+		t.SourceTypes = append(t.SourceTypes, res.Tool)
+		t.Trace = append(t.Trace, traces(sources, i, res)...)
 		t.Warnings = append(t.Warnings, res.Warnings...)
 		t.Elapsed += res.Elapsed
 		t.Cached = t.Cached && res.Cached
@@ -169,6 +169,17 @@ func (p *Pipeline) assemble(app *argo.Application, sources []argo.ApplicationSou
 	}
 	t.Digest = digest(app, t.Objects)
 	return t
+}
+
+// traces are what the render of source i read: of its own repository, and of those that it refers to.
+func traces(sources []argo.ApplicationSource, i int, res render.Result) []SourceTrace {
+	all := []SourceTrace{{sources[i].RepoURL, res.Trace}}
+	for _, src := range sources {
+		if trace, ok := res.RefTraces[src.Ref]; ok && src.Ref != "" {
+			all = append(all, SourceTrace{src.RepoURL, trace})
+		}
+	}
+	return all
 }
 
 // place makes an object ready for the destination. The renderer's object may be shared by its cache, so it is copied.
@@ -190,19 +201,4 @@ func digest(app *argo.Application, s *object.Set) string {
 	d := app.Spec.Destination
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %s", d.Server, d.Name, d.Namespace, s.Digest()))
 	return hex.EncodeToString(sum[:])
-}
-
-// sourceType is Argo CD's word for a renderer, as status.sourceType has it.
-func sourceType(tool string) string {
-	switch tool {
-	case "helm":
-		return "Helm"
-	case "kustomize":
-		return "Kustomize"
-	case "directory":
-		return "Directory"
-	case "plugin":
-		return "Plugin"
-	}
-	return ""
 }

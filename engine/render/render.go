@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,8 @@ type Options struct {
 
 // Request is what to render.
 type Request struct {
-	Name      string // of the application's instance, which is the release name of a chart that gives none
+	Name      string // of the application's instance
+	Release   string // the release name of a chart whose source gives none; empty is Name
 	Namespace string // of the destination
 	Project   string
 	Source    argo.ApplicationSource
@@ -125,7 +127,7 @@ func (r *Renderer) render(ctx context.Context, req Request) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("rendering %s: %w", req.Name, err)
 	}
-	j := job{Tool: tool, Path: dir, Source: source, Name: req.Name, Namespace: req.Namespace, KubeVersion: req.KubeVersion,
+	j := job{Tool: tool, Path: dir, Source: source, Name: cmp.Or(req.Release, req.Name), Namespace: req.Namespace, KubeVersion: req.KubeVersion,
 		APIVersions: req.APIVersions, Seed: req.Seed, Refs: slices.Sorted(maps.Keys(req.Refs))}
 	key, err := keyOf(j, req.Trusted)
 	if err != nil {

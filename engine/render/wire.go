@@ -14,7 +14,7 @@ type job struct {
 	Tool        string
 	Path        string // without symbolic links
 	Source      argo.ApplicationSource
-	Name        string
+	Name        string // of the release
 	Namespace   string
 	KubeVersion string
 	APIVersions []string
