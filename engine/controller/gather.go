@@ -241,6 +241,7 @@ func (g *gathered) input(p *pass, progress *progress) engine.Input {
 	app := g.wants.app
 	in := engine.Input{
 		Desired: g.wants.target.Objects, Live: g.live, OutOfSync: map[object.ID]bool{}, Namespace: app.Spec.Destination.Namespace,
+		Ignore:  app.Spec.IgnoreDifferences,
 		Options: p.options(), Operation: *state.Operation.Sync, Revision: first(g.wants.target.Revisions),
 		Done: g.done, StartedAt: state.StartedAt.Time, Attempt: state.RetryCount, Approved: approval(p.app),
 		Terminate: p.terminates(), Tried: progress.tried,

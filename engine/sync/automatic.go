@@ -18,8 +18,8 @@ type Observed struct {
 	Status    argo.SyncStatusCode
 	// Resources are the application's objects; hooks do not matter here.
 	Resources []argo.ResourceStatus
-	// LockedSources, where not nil, take the place of the spec's: the application is held at a revision, and nothing else may be
-	// synced by itself.
+	// LockedSources, where not nil, take the place of the spec's: the application is held at a revision that somebody asked for. Then
+	// only drift from it is healed, and nothing is pruned; bringing it there in the first place is the request's affair.
 	LockedSources []argo.ApplicationSource
 	Now           time.Time
 }
@@ -50,12 +50,15 @@ func Automate(app *argo.Application, seen Observed) Automatic {
 		return Automatic{Reason: reason}
 	}
 	policy := app.Spec.SyncPolicy.Automated
-	if emptied := empties(policy, seen.Resources); emptied {
+	if seen.prunes(policy) && empties(policy, seen.Resources) {
 		return Automatic{Error: fmt.Sprintf("Skipping sync attempt to %s: auto-sync will wipe out all resources", revisionText(seen.Revisions))}
 	}
 	op := automatedOperation(app, seen)
 	last := app.Status.OperationState
-	if !attempted(last, op, app) {
+	switch first := !attempted(last, op, app); {
+	case first && seen.LockedSources != nil:
+		return Automatic{Reason: "the application is held at a revision that was not synced yet"}
+	case first:
 		return Automatic{Operation: op}
 	}
 	if !last.Phase.Successful() {
@@ -65,6 +68,11 @@ func Automate(app *argo.Application, seen Observed) Automatic {
 		return Automatic{Reason: "the revision was synced and self-heal is off"}
 	}
 	return heal(op, last, seen)
+}
+
+// prunes reports whether an automated sync may delete.
+func (o Observed) prunes(policy *argo.SyncPolicyAutomated) bool {
+	return policy.Prune && o.LockedSources == nil
 }
 
 // idle names the first reason to do nothing.
@@ -83,7 +91,7 @@ func idle(app *argo.Application, seen Observed) string {
 	if !slices.ContainsFunc(seen.Resources, differs) {
 		return "nothing is left that a sync could change"
 	}
-	if !app.Spec.SyncPolicy.Automated.Prune && !slices.ContainsFunc(seen.Resources, func(r argo.ResourceStatus) bool {
+	if !seen.prunes(app.Spec.SyncPolicy.Automated) && !slices.ContainsFunc(seen.Resources, func(r argo.ResourceStatus) bool {
 		return differs(r) && !r.RequiresPruning
 	}) {
 		return "only pruning is left, which is off"
@@ -93,7 +101,7 @@ func idle(app *argo.Application, seen Observed) string {
 
 // empties reports whether a sync would delete all that the application has.
 func empties(policy *argo.SyncPolicyAutomated, resources []argo.ResourceStatus) bool {
-	if !policy.Prune || policy.AllowEmpty {
+	if policy.AllowEmpty {
 		return false
 	}
 	kept := slices.ContainsFunc(resources, func(r argo.ResourceStatus) bool { return !r.RequiresPruning && !r.Hook })
@@ -103,7 +111,7 @@ func empties(policy *argo.SyncPolicyAutomated, resources []argo.ResourceStatus) 
 func automatedOperation(app *argo.Application, seen Observed) *argo.Operation {
 	policy := app.Spec.SyncPolicy
 	op := &argo.Operation{
-		Sync:        &argo.SyncOperation{Prune: policy.Automated.Prune, SyncOptions: policy.SyncOptions},
+		Sync:        &argo.SyncOperation{Prune: seen.prunes(policy.Automated), SyncOptions: policy.SyncOptions},
 		InitiatedBy: argo.OperationInitiator{Automated: true},
 		Retry:       argo.RetryStrategy{Limit: DefaultRetryLimit},
 	}

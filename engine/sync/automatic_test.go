@@ -137,14 +137,23 @@ func TestAutomatedOperation(t *testing.T) {
 	}
 }
 
-func TestLockedApplicationsSyncTheLockedSource(t *testing.T) {
+func TestHeldApplicationsAreOnlyHealed(t *testing.T) {
 	seen := drifted()
 	locked := *automated(nil).Spec.Source
 	locked.TargetRevision = "a"
 	seen.LockedSources = []argo.ApplicationSource{locked}
-	op := Automate(automated(nil), seen).Operation
-	if op == nil || op.Sync.Source == nil || op.Sync.Source.TargetRevision != "a" {
-		t.Errorf("syncs %+v", op)
+	policy := func(a *argo.Application) {
+		a.Spec.SyncPolicy.Automated.Prune, a.Spec.SyncPolicy.Automated.SelfHeal = true, true
+	}
+	if got := Automate(automated(policy), seen); got.Operation != nil || got.Error != "" {
+		t.Errorf("before the request was carried out: %+v", got)
+	}
+	op := Automate(automated(func(a *argo.Application) {
+		policy(a)
+		a.Status.OperationState = after(argo.OperationSucceeded, nil)
+	}), seen).Operation
+	if op == nil || op.Sync.Source == nil || op.Sync.Source.TargetRevision != "a" || op.Sync.Prune || len(op.Sync.Resources) != 1 {
+		t.Errorf("heals by %+v", op)
 	}
 }
 

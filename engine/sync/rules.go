@@ -115,8 +115,8 @@ func (d *decision) validate(t *task) string {
 		return fmt.Sprintf("The Kubernetes API could not find %s/%s for requested resource %s/%s. "+
 			"Make sure the %q CRD is installed on the destination cluster.", t.id.Group, t.id.Kind, t.id.Namespace, t.id.Name, t.id.Kind)
 	}
-	if d.Permits == nil {
-		return ""
+	if t.problem != "" || d.Permits == nil {
+		return t.problem
 	}
 	return d.Permits(t.id, namespaced || !known)
 }

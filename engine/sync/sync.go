@@ -32,6 +32,8 @@ type Input struct {
 
 	// Options are the operation's sync options.
 	Options argo.SyncOptions
+	// Ignore are the application's rules for fields that comparisons leave out; RespectIgnoreDifferences=true keeps them as they live.
+	Ignore []argo.ResourceIgnoreDifferences
 	// Managed is put on the namespace that CreateNamespace=true makes.
 	Managed *argo.ManagedNamespaceMetadata
 	// Operation is what was asked for.

@@ -454,3 +454,35 @@ func TestApplyOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestRespectIgnoreDifferences(t *testing.T) {
+	with := func(replicas int64, more map[string]any) *unstructured.Unstructured {
+		u := deployment("web")
+		u.Object["spec"] = map[string]any{"replicas": replicas, "list": []any{map[string]any{"a": "b", "c": replicas}}}
+		for k, v := range more {
+			u.Object[k] = v
+		}
+		return u
+	}
+	rule := argo.ResourceIgnoreDifferences{Group: "apps", Kind: "*", JSONPointers: []string{"/spec/replicas", "/spec/list/0/c", "/metadata/annotations/x~1y", "/nowhere/at/all"}}
+	apply := func(in Input) Plan {
+		in.Tried.DryRun = true
+		return Next(in)
+	}
+	in := input(set(with(1, nil)))
+	in.Options, in.Ignore = argo.SyncOptions{"RespectIgnoreDifferences=true"}, []argo.ResourceIgnoreDifferences{rule}
+	in.Live = map[object.ID]*unstructured.Unstructured{object.IDOf(deployment("web")): with(7, nil)}
+	got := apply(in).Step.Groups[0][0].Object
+	if diff := cmp.Diff(with(7, nil).Object, got.Object); diff != "" {
+		t.Error(diff)
+	}
+	in.Live = nil
+	if n, _, _ := unstructured.NestedInt64(apply(in).Step.Groups[0][0].Object.Object, "spec", "replicas"); n != 1 {
+		t.Errorf("a new object has %d replicas", n)
+	}
+	in.Live = map[object.ID]*unstructured.Unstructured{object.IDOf(deployment("web")): with(7, nil)}
+	in.Ignore[0].JQPathExpressions = []string{".spec.replicas"}
+	if plan := apply(in); plan.Phase != argo.OperationFailed {
+		t.Errorf("a rule that cannot be kept to was not: %s %q", plan.Phase, plan.Message)
+	}
+}

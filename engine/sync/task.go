@@ -21,7 +21,8 @@ type task struct {
 	id           object.ID
 	target, live *unstructured.Unstructured // a nil target is to be pruned
 
-	recorded bool // a result of this attempt exists, with more than a plan
+	problem  string // why it must not be applied
+	recorded bool   // a result of this attempt exists, with more than a plan
 	status   argo.ResultCode
 	op       argo.OperationPhase
 	message  string
@@ -89,7 +90,11 @@ func (in *Input) wanted(u *unstructured.Unstructured) []*task {
 
 func (in *Input) newTask(target *unstructured.Unstructured, phase argo.SyncPhase, hook argo.HookType) *task {
 	id := object.IDOf(target)
-	return &task{phase: phase, hook: hook, wave: Wave(target), id: id, target: target, live: in.Live[id]}
+	t := &task{phase: phase, hook: hook, wave: Wave(target), id: id, live: in.Live[id]}
+	if t.target = target; hook == "" {
+		t.target, t.problem = in.respect(target, t.live)
+	}
+	return t
 }
 
 // runsHooks reports whether the operation runs hooks: not when it is limited to some resources or to the apply strategy.
