@@ -90,6 +90,9 @@ type run struct {
 	world World
 	text  *templates
 	limit *budget
+	// What has been read of the repositories, for the generators that ask for it again.
+	trees  map[[2]string]fs.FS
+	listed map[listing][]string
 }
 
 func newRun(set *argo.ApplicationSet, world World) (*run, error) {
@@ -99,7 +102,9 @@ func newRun(set *argo.ApplicationSet, world World) (*run, error) {
 		return nil, err
 	}
 	text.limit = limit
-	return &run{set: set, world: world, text: text, limit: limit}, nil
+	return &run{
+		set: set, world: world, text: text, limit: limit, trees: map[[2]string]fs.FS{}, listed: map[listing][]string{},
+	}, nil
 }
 
 // applications makes those of one generator.

@@ -15,9 +15,14 @@ func (r *run) git(g generator) ([]params, error) {
 	if len(g.Git.Directories) == 0 && len(g.Git.Files) == 0 {
 		return nil, fault(g.field+".git", "neither directories nor files are given")
 	}
-	tree, err := r.world.Tree(g.Git.RepoURL, g.Git.Revision)
-	if err != nil {
-		return nil, fmt.Errorf("reading %q at %q for %s: %w", g.Git.RepoURL, g.Git.Revision, g.field, err)
+	at := [2]string{g.Git.RepoURL, g.Git.Revision}
+	tree, ok := r.trees[at]
+	if !ok {
+		var err error
+		if tree, err = r.world.Tree(g.Git.RepoURL, g.Git.Revision); err != nil {
+			return nil, fmt.Errorf("reading %q at %q for %s: %w", g.Git.RepoURL, g.Git.Revision, g.field, err)
+		}
+		r.trees[at] = tree
 	}
 	if len(g.Git.Directories) > 0 {
 		return r.gitDirectories(g, tree)
@@ -92,18 +97,54 @@ func (r *run) addValues(set params, values map[string]string, field string) erro
 	return nil
 }
 
-// under walks the files and folders at and below root; a root that does not exist has none.
-func (r *run) under(tree fs.FS, root string, visit func(name string, d fs.DirEntry) error) error {
-	return fs.WalkDir(tree, root, func(name string, d fs.DirEntry, err error) error {
+// listing says what was listed: a matrix asks for the same again and again.
+type listing struct {
+	repoURL, revision, root string
+	folders                 int // how deep folders alone are listed; 0 lists files, at any depth
+}
+
+// What an entry costs when it is read, and when it is looked at again.
+const (
+	perEntry = perStep
+	perLook  = 4
+)
+
+// entries are the names of the files or folders that l says. A root that does not exist has none.
+func (r *run) entries(l listing, tree fs.FS) ([]string, error) {
+	if names, ok := r.listed[l]; ok {
+		return names, r.limit.spend(perLook * len(names))
+	}
+	var names []string
+	err := fs.WalkDir(tree, l.root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			if name == root && isMissing(err) {
+			if name == l.root && isMissing(err) {
 				return nil
 			}
 			return fmt.Errorf("listing %q: %w", name, err)
 		}
-		if err := r.limit.spend(1); err != nil {
+		if err := r.limit.spend(perEntry); err != nil {
 			return err
 		}
-		return visit(name, d)
+		switch {
+		case l.folders == 0:
+			if !d.IsDir() {
+				names = append(names, name)
+			}
+			return nil
+		case !d.IsDir() || name == ".":
+			return nil
+		case strings.HasPrefix(d.Name(), ".") && !r.world.HiddenFolders:
+			return fs.SkipDir
+		}
+		names = append(names, name)
+		if strings.Count(name, "/")+1 >= l.folders {
+			return fs.SkipDir
+		}
+		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	r.listed[l] = names
+	return names, nil
 }

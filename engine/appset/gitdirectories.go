@@ -16,29 +16,22 @@ func (r *run) gitDirectories(g generator, tree fs.FS) ([]params, error) {
 		}
 		depth = max(depth, strings.Count(item.Path, "/")+1)
 	}
-	var sets []params
-	err := r.under(tree, ".", func(name string, d fs.DirEntry) error {
-		switch {
-		case !d.IsDir() || name == ".":
-			return nil
-		case strings.HasPrefix(d.Name(), ".") && !r.world.HiddenFolders:
-			return fs.SkipDir
-		}
-		if r.wanted(g, name) {
-			set := params{}
-			place{dir: name}.into(set, g.Git.PathParamPrefix, r.set.Spec.GoTemplate)
-			if err := r.addValues(set, g.Git.Values, field); err != nil {
-				return err
-			}
-			sets = append(sets, set)
-		}
-		if strings.Count(name, "/")+1 >= depth {
-			return fs.SkipDir // a pattern matches as many segments as it has
-		}
-		return nil
-	})
+	// A pattern matches as many segments as it has, so that nothing deeper needs to be listed.
+	names, err := r.entries(listing{g.Git.RepoURL, g.Git.Revision, ".", depth}, tree)
 	if err != nil {
 		return nil, within(field+".directories", err)
+	}
+	var sets []params
+	for _, name := range names {
+		if !r.wanted(g, name) {
+			continue
+		}
+		set := params{}
+		place{dir: name}.into(set, g.Git.PathParamPrefix, r.set.Spec.GoTemplate)
+		if err := r.addValues(set, g.Git.Values, field); err != nil {
+			return nil, err
+		}
+		sets = append(sets, set)
 	}
 	return sets, nil
 }

@@ -58,18 +58,21 @@ func (r *run) matching(g generator, tree fs.FS) ([]string, error) {
 			if err != nil {
 				return nil, within(field, err)
 			}
-			err = r.under(tree, pattern.root, func(name string, d fs.DirEntry) error {
+			names, err := r.entries(listing{g.Git.RepoURL, g.Git.Revision, pattern.root, 0}, tree)
+			if err == nil {
+				err = r.limit.spend(len(names) * pattern.cost)
+			}
+			if err != nil {
+				return nil, within(field, err)
+			}
+			for _, name := range names {
 				switch {
-				case d.IsDir() || !pattern.match(name):
+				case !pattern.match(name):
 				case exclude:
 					delete(found, name)
 				default:
 					found[name] = true
 				}
-				return nil
-			})
-			if err != nil {
-				return nil, within(field, err)
 			}
 		}
 	}

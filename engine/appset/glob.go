@@ -7,12 +7,13 @@ import (
 )
 
 // maxPattern is the length of a pattern in bytes.
-const maxPattern = 4 << 10
+const maxPattern = 512
 
 // pattern says which files are meant.
 type pattern struct {
 	root  string // the folder below which all of them are; "." is the whole tree
 	match func(name string) bool
+	cost  int // of one match, in units of work: long patterns may look at a name many times over
 }
 
 // newPattern reads a path of git files. As a pathspec it names a file, a folder with all in it, or is a glob whose * crosses folders;
@@ -32,7 +33,7 @@ func newPattern(text string, doublestar bool) (pattern, error) {
 	if err != nil {
 		return pattern{}, err
 	}
-	p := pattern{root: literalRoot(clean), match: expression.MatchString}
+	p := pattern{root: literalRoot(clean), match: expression.MatchString, cost: 1 + len(clean)*len(clean)/256}
 	if !doublestar {
 		p.match = func(name string) bool {
 			return clean == "." || name == clean || strings.HasPrefix(name, clean+"/") || expression.MatchString(name)
