@@ -35,17 +35,16 @@ func table(apps []change.Application) string {
 }
 
 func row(a change.Application) string {
-	drift := "–"
+	health, sync, drift := state(a.Health, healthIcons), state(a.Sync, syncIcons), "–"
 	switch {
 	case a.Live != "":
 		drift = "unknown"
 	case a.Undeployed:
-		drift = "not deployed yet"
+		health, sync = "not deployed yet", "–"
 	case len(a.Drift) > 0:
 		drift = count(len(a.Drift), "resource")
 	}
-	return fmt.Sprintf("| %s%s | %s | %s | %s | %s | %s | %s |\n", cell(a.Name), badge(a), plain(a.Environment), cell(a.Cluster), changes(a),
-		state(a.Health, healthIcons), state(a.Sync, syncIcons), drift)
+	return fmt.Sprintf("| %s%s | %s | %s | %s | %s | %s | %s |\n", cell(a.Name), badge(a), plain(a.Environment), cell(a.Cluster), changes(a), health, sync, drift)
 }
 
 func badge(a change.Application) string {
