@@ -23,6 +23,7 @@ func (r *run) application(template *argo.ApplicationSetTemplate, set params) (*a
 		Spec: template.Spec,
 	}
 	app = app.DeepCopy()
+	set, _ = clone(map[string]any(set)).(map[string]any) // templates may change what they are given
 	// Without any parameter Argo CD takes the template as it is, and adds no finalizer either. To add one here would let the deletion
 	// of the application delete what it deployed, where it did not before.
 	if len(set) > 0 {

@@ -154,3 +154,21 @@ func TestFaultsAreShort(t *testing.T) {
 		t.Errorf("the fault is %d bytes long", len(err.Error()))
 	}
 }
+
+func TestTemplatesChangeNoParametersOfOthers(t *testing.T) {
+	set := list(true, `{{ $_ := set .shared "seen" (add 1 (default 0 .shared.seen)) }}{{ .shared.seen }}`)
+	set.Spec.Template.Name = "{{ .name }}"
+	set.Spec.Generators = []argo.ApplicationSetGenerator{{Matrix: &argo.MatrixGenerator{Generators: []argo.ApplicationSetNestedGenerator{
+		{List: list(true, "", `{"shared": {"a": 1}}`).Spec.Generators[0].List},
+		{List: list(true, "", `{"name": "a"}`, `{"name": "b"}`).Spec.Generators[0].List},
+	}}}}
+	apps, err := appset.Generate(set, appset.World{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, app := range apps {
+		if got := app.Annotations["text"]; got != "1" {
+			t.Errorf("%s sees what another application's template has done: %s", app.Name, got)
+		}
+	}
+}

@@ -51,3 +51,22 @@ func untyped(m map[string]string) map[string]any {
 	}
 	return out
 }
+
+// clone is a copy that shares nothing that a template could change.
+func clone(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, item := range v {
+			out[k] = clone(item)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = clone(item)
+		}
+		return out
+	}
+	return v // other maps and slices cannot be changed: Sprig's functions take those of JSON alone
+}

@@ -101,6 +101,7 @@ func (r *run) fill(g generator, given params) (generator, error) {
 	if err != nil {
 		return g, fmt.Errorf("filling %s: %w", g.field, err)
 	}
+	given, _ = clone(map[string]any(given)).(map[string]any)
 	filled, err := r.fillTree(tree, given, g.field)
 	if err != nil {
 		return g, err
