@@ -53,7 +53,7 @@ func TestManualSync(t *testing.T) {
 	w.start(options(), -1, false)
 	w.application("shop", "shop")
 	app := w.until("the first comparison", "shop", func(app *argo.Application) bool { return app.Status.Sync.Status == argo.SyncStatusCodeOutOfSync })
-	if app.Status.Sync.Revision != sha || app.Status.ReconciledAt == nil {
+	if app.Status.Sync.Revision != sha || app.Status.ReconciledAt == nil || app.Status.SourceType != argo.ApplicationSourceTypeDirectory {
 		t.Error(told(app))
 	}
 	w.sync("shop", argo.SyncOperation{})
@@ -318,7 +318,7 @@ func TestSyncWindowsHoldSyncsUp(t *testing.T) {
 	must(t, w.client.Create(w.ctx, proj))
 	team := func(app *argo.Application) { app.Spec.Project = "team" }
 	w.application("asked", "shop", team)
-	w.application("automated", "shop", team, automated(argo.SyncPolicyAutomated{}), func(app *argo.Application) { app.Spec.Source.Path = "shop/../shop" })
+	w.application("automated", "shop", team, automated(argo.SyncPolicyAutomated{}))
 	w.sync("asked", argo.SyncOperation{})
 	w.until("the request to be held up", "asked", func(app *argo.Application) bool {
 		s := app.Status.OperationState
