@@ -39,7 +39,7 @@ func (v *visit) launch(ctx context.Context, o order, in intent) error {
 			return err
 		}
 		if !taken { // somebody was faster; the gates say who
-			return v.again1(ctx, o)
+			return v.reconsider(ctx, o)
 		}
 	}
 	if err := v.deployments(ctx, o, in); err != nil {
@@ -53,8 +53,8 @@ func (v *visit) launch(ctx context.Context, o order, in intent) error {
 	return v.advance(ctx, o)
 }
 
-// again1 puts a command that lost a race back to where everything is decided anew.
-func (v *visit) again1(ctx context.Context, o order) error {
+// reconsider puts a command that lost a race back to where everything is decided anew.
+func (v *visit) reconsider(ctx context.Context, o order) error {
 	o.Phase, o.StartedAt = slipway.CommandPending, nil
 	if err := v.save(ctx); err != nil {
 		return err
