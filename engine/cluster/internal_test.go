@@ -148,7 +148,8 @@ func TestFingerprintsTellCredentialsApart(t *testing.T) {
 		}
 		return f
 	}
-	if of("a") == of("b") || of("a") != of("a") {
+	first, again := of("a"), of("a")
+	if first == of("b") || first != again {
 		t.Error("a new token makes no new connection, or an old one does")
 	}
 }

@@ -74,7 +74,7 @@ func own(live *unstructured.Unstructured, fields *fieldpath.Set) error {
 	})
 	if i < 0 {
 		entries = append(entries, metav1.ManagedFieldsEntry{Manager: Manager, Operation: metav1.ManagedFieldsOperationApply,
-			APIVersion: live.GetAPIVersion(), FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: []byte("{}")}})
+			APIVersion: live.GetAPIVersion(), FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1("{}")})
 		i = len(entries) - 1
 	}
 	if entries[i].APIVersion != live.GetAPIVersion() {
@@ -88,7 +88,7 @@ func own(live *unstructured.Unstructured, fields *fieldpath.Set) error {
 	if err != nil {
 		return fmt.Errorf("writing the fields of %s: %w", Manager, err)
 	}
-	entries[i].FieldsV1 = &metav1.FieldsV1{Raw: raw}
+	entries[i].FieldsV1 = metav1.NewFieldsV1(string(raw))
 	live.SetManagedFields(entries)
 	return nil
 }
