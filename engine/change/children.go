@@ -2,6 +2,7 @@ package change
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"reflect"
@@ -17,7 +18,7 @@ import (
 
 // children are the applications that an application declares, before and after the merge, as far as the merge may matter to them.
 // Only what a known application renders is looked at; an Application manifest elsewhere in the tree is a stray file.
-func (w *walk) children(o outcome) []unit {
+func (w *walk) children(ctx context.Context, o outcome) []unit {
 	if !inCluster(o.app().Spec.Destination) {
 		return nil // they live in another control plane
 	}
@@ -34,7 +35,7 @@ func (w *walk) children(o outcome) []unit {
 	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name)) })
 	var units []unit
 	for _, k := range keys {
-		u := w.child(o, k, before[k], after[k])
+		u := w.child(ctx, o, k, before[k], after[k])
 		if u.respecified || w.moves(u.before) || w.moves(u.after) {
 			units = append(units, u)
 		}
@@ -44,7 +45,7 @@ func (w *walk) children(o outcome) []unit {
 
 // child pairs the two specifications of one declared application. What the base means is taken from the cluster where the
 // application is there already: it may have been changed on the way.
-func (w *walk) child(parent outcome, k key, before, after *argo.Application) unit {
+func (w *walk) child(ctx context.Context, parent outcome, k key, before, after *argo.Application) unit {
 	u := unit{parent: parent.app().Name, depth: parent.depth + 1, live: w.live[k]}
 	u.before = before
 	if u.live != nil {
@@ -57,7 +58,7 @@ func (w *walk) child(parent outcome, k key, before, after *argo.Application) uni
 		u.after = u.before
 	default:
 		u.respecified = true
-		w.judge(&u, parent.app(), after)
+		w.judge(ctx, &u, parent.app(), after)
 	}
 	return u
 }

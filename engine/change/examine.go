@@ -102,7 +102,7 @@ func permits(in Input, app *argo.Application, dest Cluster) func(object.ID) bool
 	}
 	proj, ok := in.Project(app.Spec.ProjectName())
 	return func(id object.ID) bool {
-		return ok && project.PermitsObject(proj, app.Spec.Destination, id, namespaced(dest, id.GroupKind())) == nil
+		return ok && project.PermitsObject(proj, known(app.Spec.Destination, dest), id, namespaced(dest, id.GroupKind())) == nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 // judge fills in the head's specification of u. It stands only in a pull request, so it decides nothing about itself: project,
 // environment and Slipway's own keys stay those of the cluster or the base (a new application has its parent's), its destination
 // must be permitted there, and it may name no other repository than the base does.
-func (w *walk) judge(u *unit, parent, head *argo.Application) {
+func (w *walk) judge(ctx context.Context, u *unit, parent, head *argo.Application) {
 	after := head.DeepCopy()
 	authority := u.before
 	if authority == nil {
@@ -28,7 +29,7 @@ func (w *walk) judge(u *unit, parent, head *argo.Application) {
 	if w.in.Project == nil {
 		return
 	}
-	if message := w.forbidden(after); message != "" {
+	if message := w.forbidden(ctx, after); message != "" {
 		u.fault = &object.Fault{Message: message, Hint: "an administrator can permit it in the AppProject " + after.Spec.ProjectName()}
 		return
 	}
@@ -36,14 +37,19 @@ func (w *walk) judge(u *unit, parent, head *argo.Application) {
 }
 
 // forbidden says in words what the project does not permit of the head's specification, or "".
-func (w *walk) forbidden(after *argo.Application) string {
+func (w *walk) forbidden(ctx context.Context, after *argo.Application) string {
 	name := after.Spec.ProjectName()
 	proj, ok := w.in.Project(name)
 	if !ok {
 		return fmt.Sprintf("the AppProject %s does not exist", name)
 	}
+	dest, err := w.p.cluster(ctx, after.Spec.Destination)
+	if err != nil {
+		return err.Error()
+	}
+	d := known(after.Spec.Destination, dest)
 	var reasons []string
-	for _, v := range project.Check(after, proj) {
+	for _, v := range project.New(proj, project.Scope{}).CheckIn(after, project.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace}) {
 		reasons = append(reasons, v.Message)
 	}
 	return strings.Join(reasons, "; ")

@@ -59,7 +59,7 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 		return Comparison{}, fmt.Errorf("failed to load live state: %w", err)
 	}
 	permitted := func(id object.ID) bool {
-		return project.PermitsObject(proj, app.Spec.Destination, id, namespaced(dest, id.GroupKind())) == nil
+		return project.PermitsObject(proj, known(app.Spec.Destination, dest), id, namespaced(dest, id.GroupKind())) == nil
 	}
 	c := Comparison{Shared: map[object.ID]string{}}
 	if c.Resources, err = p.compareAll(ctx, v, t.Objects); err != nil {

@@ -104,6 +104,14 @@ func (p *Pipeline) cluster(ctx context.Context, d argo.ApplicationDestination) (
 	return p.deps.Clusters(ctx, d)
 }
 
+// known is a destination with name and server both, as projects judge it: an application says one of them.
+func known(d argo.ApplicationDestination, dest Cluster) argo.ApplicationDestination {
+	if dest == nil {
+		return d
+	}
+	return argo.ApplicationDestination{Server: dest.Server(), Name: dest.Name(), Namespace: d.Namespace}
+}
+
 // tracking is how a destination marks objects; on a laptop as Argo CD does by default.
 func tracking(dest Cluster) compare.Tracking {
 	if dest == nil {

@@ -48,7 +48,7 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	start := time.Now()
 	c := Change{Base: string(in.BaseTree.Commit()), Head: in.Head, Merged: string(in.MergedTree.Commit()), Files: in.Files}
 	w := newWalk(p, in)
-	for units := w.first(); len(units) > 0; units = w.next() {
+	for units := w.first(); len(units) > 0; units = w.next(ctx) {
 		if err := w.render(ctx, units); err != nil {
 			return c, err
 		}

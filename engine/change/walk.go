@@ -124,13 +124,13 @@ func byKey(apps []*argo.Application) map[key]*argo.Application {
 }
 
 // next are the applications that the last level declares; when it declares none, the candidates that nobody turned out to declare.
-func (w *walk) next() []unit {
+func (w *walk) next(ctx context.Context) []unit {
 	var units []unit
 	for _, o := range w.level {
 		if o.depth >= maxDepth {
 			continue
 		}
-		for _, child := range w.children(o) {
+		for _, child := range w.children(ctx, o) {
 			// One that was rendered before its parent was known to change it is rendered again, as changed.
 			k := keyOf(child.app())
 			if !w.visited[k] || child.respecified && !w.respecify[k] {
