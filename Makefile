@@ -20,7 +20,7 @@ demo: tools build sandbox ## a cluster, a forge and Slipway on this machine; DEM
 	$(GO) run ./fixtures/demo $(if $(filter auto,$(DEMO)),--auto)
 
 build: ## the slipway binary, in bin/
-	$(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
+	$(GO) build -ldflags '-s -w -X main.version=$(VERSION)' -o bin/slipway ./cmd/slipway
 
 sandbox: ## build the sandbox cluster (some minutes the first time)
 	@$(GO) run ./fixtures/sandbox/build

@@ -43,10 +43,10 @@ func (v *visit) own() bool {
 	return v.pull.State == forge.Merged || s.Trusted && !strings.HasPrefix(s.TrustedBy, vouched)
 }
 
-// authored says whether the head's author has write permission. The head of a fork is for the fork's owner to change, whoever opened the
-// pull request; as nobody can tell here who that is, it is vouched for commit by commit.
+// authored says whether the head's author has write permission. A head in a fork is the word of whoever owns the fork: it counts as its
+// author's only if they are the same account. Other forks, an organisation's for one, are vouched for commit by commit.
 func (v *visit) authored(ctx context.Context) (bool, error) {
-	if v.pull.Fork() {
+	if v.pull.Fork() && (v.pull.HeadOwner == "" || v.pull.HeadOwner != v.pull.Author.Login) {
 		return false, nil
 	}
 	permission, err := v.forge.Permission(ctx, v.repo, v.pull.Author)

@@ -78,6 +78,8 @@ type PullRequest struct {
 	Head       Ref
 	// HeadRepository is the ID of the repository the head lives in; 0 when it has been deleted.
 	HeadRepository int64
+	// HeadOwner is the login of the account that owns the head's repository; "" where the forge does not say, or it is gone.
+	HeadOwner string
 	// TestMerge is the commit the forge made to try the merge, or "" while it computes or when there is a conflict. Whether its
 	// parents are (Base, Head) is for the reader to check.
 	TestMerge string

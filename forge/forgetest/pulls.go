@@ -65,6 +65,9 @@ func fork(t *testing.T, w World) {
 	if p.HeadRepository == 0 || p.HeadRepository == w.Repository.ID {
 		t.Errorf("head repository is %d", p.HeadRepository)
 	}
+	if p.HeadOwner != "mallory" && p.HeadOwner != "" { // not every forge says
+		t.Errorf("the head's owner is %q", p.HeadOwner)
+	}
 }
 
 func deletedFork(t *testing.T, w World) {

@@ -79,7 +79,7 @@ func pullRequest(r forge.Repository, pr *github.PullRequest) forge.PullRequest {
 		MergedBy:   user(pr.MergedBy),
 		UpdatedAt:  at(pr.UpdatedAt),
 		// A deleted fork leaves no repository.
-		HeadRepository: pr.GetHead().GetRepo().GetID(),
+		HeadRepository: pr.GetHead().GetRepo().GetID(), HeadOwner: pr.GetHead().GetRepo().GetOwner().GetLogin(),
 	}
 	for _, l := range pr.Labels {
 		p.Labels = append(p.Labels, l.GetName())
