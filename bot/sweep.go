@@ -50,6 +50,9 @@ func (s sweeper) sweep(ctx context.Context) {
 	if err := s.sweepLocks(ctx); err != nil {
 		s.Log.Warn("locks could not be swept", "error", err)
 	}
+	if err := s.forget(ctx); err != nil {
+		s.Log.Warn("old pull requests could not be forgotten", "error", err)
+	}
 }
 
 // sweepRepository asks for a look at every open pull request, and at those that we think open and that are not. A look at one that is in

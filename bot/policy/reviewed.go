@@ -3,6 +3,8 @@ package policy
 import (
 	"fmt"
 	"strings"
+
+	"github.com/slipway-cd/slipway/forge"
 )
 
 // reviewed asks for a report that stood there before the command, about the head as it is.
@@ -28,10 +30,13 @@ func unchanged(in Input) (Gate, bool) {
 	if len(in.Report.Moved) == 0 {
 		return Gate{Name: "as reviewed", Passed: true, Value: "what would be applied is what the report showed"}, true
 	}
-	return Gate{
-		Name: "as reviewed", Value: "changed since the report: " + strings.Join(in.Report.Moved, ", "),
-		Satisfy: "wait for the new report, read it, and give the command again",
-	}, true
+	g := Gate{Name: "as reviewed", Value: "changed since the report: " + strings.Join(in.Report.Moved, ", "),
+		Satisfy: "wait for the new report, read it, and give the command again"}
+	if in.PullRequest.State == forge.Merged {
+		// What is merged is reported no more: whoever changed these applications since has the report of what would be applied now.
+		g.Satisfy = "give the command on the newest merged pull request that changes them"
+	}
+	return g, true
 }
 
 // renders asks that there is something whole to apply.

@@ -151,7 +151,7 @@ func Annotations(c change.Change) []forge.Annotation {
 			return
 		}
 		seen[k] = true
-		out = append(out, forge.Annotation{Path: p.File, Line: max(1, p.Line), Level: level, Title: title, Message: visible(message)})
+		out = append(out, forge.Annotation{Path: p.File, Line: max(1, p.Line), Level: level, Title: visible(title), Message: visible(message)})
 	}
 	for _, a := range c.Applications {
 		if f := a.After.Fault; f != nil {
