@@ -47,6 +47,9 @@ func (w *walk) children(ctx context.Context, o outcome) []unit {
 // application is there already: it may have been changed on the way.
 func (w *walk) child(ctx context.Context, parent outcome, k key, before, after *argo.Application) unit {
 	u := unit{parent: parent.app().Name, depth: parent.depth + 1, live: w.live[k]}
+	if u.live != nil && !w.claims(parent.app(), before, u.live) {
+		return w.taken(u, parent.app(), before, after)
+	}
 	u.before = before
 	if u.live != nil {
 		u.before = u.live
@@ -60,6 +63,45 @@ func (w *walk) child(ctx context.Context, parent outcome, k key, before, after *
 		u.respecified = true
 		w.judge(ctx, &u, parent.app(), after)
 	}
+	return u
+}
+
+// claims says whether a live application is one that the parent may speak of: it rendered it, or the application has a source in
+// this repository, or the base declares it with the project and the sources that it has. Anybody can write down a name; what stands
+// behind one that is somebody else's, another repository and what is live of it, is not for this pull request to show.
+func (w *walk) claims(parent, base, live *argo.Application) bool {
+	if owner, tracked := parentOf(live); tracked {
+		return owner == w.p.Instance(parent) || w.moves(live)
+	}
+	if w.moves(live) || live.Labels[compare.InstanceLabel] == w.p.Instance(parent) {
+		return true
+	}
+	return base != nil && base.Spec.ProjectName() == live.Spec.ProjectName() && names(base, live)
+}
+
+// names says whether all sources of b are of repositories and charts that a has a source of.
+func names(a, b *argo.Application) bool {
+	known := map[string]bool{}
+	for _, src := range a.Spec.SourceList() {
+		known[sourceKey(src)] = true
+	}
+	return !slices.ContainsFunc(b.Spec.SourceList(), func(src argo.ApplicationSource) bool { return !known[sourceKey(src)] })
+}
+
+// taken is a declared application whose name is somebody else's. Where the head is what declares it, that is said; nothing of it is
+// rendered or read.
+func (w *walk) taken(u unit, parent, before, after *argo.Application) unit {
+	u.live = nil
+	if after == nil || before != nil && reflect.DeepEqual(before.Spec, after.Spec) {
+		return u // neither side: it is left out
+	}
+	u.respecified = true
+	u.after = after.DeepCopy()
+	u.after.Spec.Project = parent.Spec.Project
+	u.after.Spec.Destination = parent.Spec.Destination
+	keep(u.after, parent)
+	u.fault = &object.Fault{Message: "an Application of this name exists, and is not one that " + parent.Name + " declares",
+		Hint: "give it another name, or have those whose it is hand it over first"}
 	return u
 }
 

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
@@ -181,6 +183,10 @@ func (w *walk) render(ctx context.Context, units []unit) error {
 			group.Go(func() error {
 				// What stands in the base was merged by someone who may write; only the merged tree carries the head's words.
 				target, err := w.p.Target(gctx, TargetRequest{App: side.app, Tree: w.tree(side.tree), Trusted: s == 0 || w.in.Trusted, Seed: w.in.Seed})
+				var nowhere *cluster.DestinationError
+				if errors.As(err, &nowhere) { // a cluster that does not exist is for its author to mend, and no reason to hide the others
+					target, err = Target{Fault: &object.Fault{Field: "spec.destination", Message: nowhere.Message}, Objects: object.NewSet()}, nil
+				}
 				mu.Lock()
 				defer mu.Unlock()
 				*side.target = target
