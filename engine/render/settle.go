@@ -8,8 +8,10 @@ import (
 	"os"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
+	goyaml "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/yaml"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -65,15 +67,40 @@ func override(tree *git.Traced, source argo.ApplicationSource, dir, app string) 
 			continue
 		}
 		if err == nil {
+			err = plain(text)
+		}
+		if err == nil {
 			merged, err = patch(merged, text)
 		}
 		if err != nil {
-			return source, &object.Fault{Place: object.Place{File: file}, Message: err.Error()}
+			return source, &object.Fault{Place: object.Place{File: file}, Message: discreet(err.Error())}
 		}
 	}
 	merged.RepoURL, merged.Path, merged.Chart, merged.TargetRevision = source.RepoURL, source.Path, source.Chart, source.TargetRevision
 	merged.Ref = source.Ref
 	return merged, nil
+}
+
+// maxOverride bounds a file of overrides, in bytes.
+const maxOverride = 64 << 10
+
+// plain refuses overrides that are large, or that grow by aliases: they are read in this process, not in a worker that may die of them.
+func plain(text []byte) error {
+	if len(text) > maxOverride {
+		return fmt.Errorf("overrides may have %d KiB", maxOverride>>10)
+	}
+	var root goyaml.Node
+	if err := goyaml.Unmarshal(text, &root); err != nil {
+		return err
+	}
+	if aliased(&root) {
+		return errors.New("overrides may have no aliases")
+	}
+	return nil
+}
+
+func aliased(n *goyaml.Node) bool {
+	return n.Kind == goyaml.AliasNode || slices.ContainsFunc(n.Content, aliased)
 }
 
 // patch is a JSON merge patch (RFC 7386), written as YAML.

@@ -90,7 +90,7 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	var blob [][]byte
 	if fault, ok := object.AsFault(err); ok {
 		short := *fault
-		short.Message = strings.ToValidUTF8(short.Message[:min(len(short.Message), maxMessage)], "")
+		short.Message = discreet(strings.ToValidUTF8(short.Message[:min(len(short.Message), maxMessage)], ""))
 		o.Fault = &short
 	} else if err != nil {
 		o.Error = err.Error()
