@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -271,6 +272,11 @@ func (v *visit) after(ctx context.Context) *report.After {
 			v.log.Warn("an application cannot be read", "application", f.Namespace+"/"+f.Name, "error", err)
 		}
 		environment := v.environment(app)
+		if f.Phase == phaseManual && v.landed(ctx, app) {
+			a.Followed = append(a.Followed, report.Followed{Application: f.Name, Environment: environment,
+				Phase: string(app.Status.Health.Status), Message: "what was merged is deployed already"})
+			continue
+		}
 		if f.Phase == phaseManual {
 			target := environment
 			if target == "" {
@@ -286,6 +292,12 @@ func (v *visit) after(ctx context.Context) *report.After {
 		a.Followed = append(a.Followed, shown)
 	}
 	return a
+}
+
+// landed says whether an application that waits for a person is as the merge wants it, because it was synced before.
+func (v *visit) landed(ctx context.Context, app *argo.Application) bool {
+	s := app.Status.Sync
+	return s.Status == argo.SyncStatusCodeSynced && slices.ContainsFunc(nonEmpty(s.Revision, s.Revisions), func(r string) bool { return v.contains(ctx, app, r) })
 }
 
 // deliver notes what a sync after the merge did for the applications that waited for a person, and tells it.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -70,6 +71,10 @@ func (v *visit) ask(ctx context.Context, o order, in intent, a aim) error {
 		return client.IgnoreNotFound(err) // it went away; the answer says so
 	}
 	if carries(app, o.OperationID) || busy(app) {
+		return nil
+	}
+	if !equality.Semantic.DeepEqual(app.Spec, a.app.Spec) {
+		v.again(soon / 10) // it is not what was decided about: decide again
 		return nil
 	}
 	keys := append([]string{o.OperationID}, commandKeys(app)...)

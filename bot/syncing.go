@@ -14,6 +14,7 @@ import (
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/forge"
 )
 
@@ -35,6 +36,7 @@ type aim struct {
 	revisions []string // one a source
 	broken    string   // why it cannot be rendered
 	moved     bool     // it is not what the report showed
+	governs   bool     // it holds Applications, or what governs them
 }
 
 // sync carries out a /sync, or goes on with it. Everything is decided again as long as an application has not been asked: the word given
@@ -113,11 +115,23 @@ func (v *visit) aim(ctx context.Context, g *ground, r reach) (aim, error) {
 	if err != nil {
 		return aim{}, fmt.Errorf("rendering %s: %w", r.name(), err)
 	}
-	a := aim{reach: r, revisions: t.Revisions, moved: t.Digest != r.reported.Digest}
+	a := aim{reach: r, revisions: t.Revisions, moved: t.Digest != r.reported.Digest, governs: slices.ContainsFunc(t.Objects.All(), governing)}
 	if t.Fault != nil {
 		a.broken = t.Fault.Error()
 	}
 	return a, nil
+}
+
+// governing says whether an object decides about applications, or is one of ours.
+func governing(o object.Object) bool {
+	id := o.ID()
+	switch id.Group {
+	case "argoproj.io":
+		return id.Kind == "Application" || id.Kind == "ApplicationSet" || id.Kind == "AppProject"
+	case "slipway.dev":
+		return true
+	}
+	return false
 }
 
 // weigh asks the policy, once for each environment concerned.
@@ -168,6 +182,9 @@ func (in *intent) reviewed(o order, environment string) policy.Reviewed {
 		r.Posted, r.Head = true, o.bound.Head
 	}
 	for _, a := range in.apps {
+		if a.environment == environment && a.governs {
+			r.Declaring = append(r.Declaring, a.app.Name)
+		}
 		switch {
 		case a.environment != environment:
 		case a.broken != "":

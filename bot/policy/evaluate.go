@@ -38,6 +38,8 @@ type Reviewed struct {
 	Moved []string
 	// Broken are applications that cannot be rendered, or that a check refuses.
 	Broken []string
+	// Declaring are applications that would write what governs others: Applications, ApplicationSets, projects, or things of ours.
+	Declaring []string
 	// Conflicts is whether the head cannot be merged.
 	Conflicts bool
 }
@@ -84,7 +86,7 @@ type gate func(Input) (g Gate, ok bool)
 func gatesOf(v command.Verb) []gate {
 	switch v {
 	case command.Sync:
-		return []gate{permission, people, file, state, trust, approval, reviewed, unchanged, renders, locks}
+		return []gate{permission, people, file, state, trust, approval, reviewed, unchanged, renders, governs, locks}
 	case command.Unlock:
 		return []gate{permission, people, file}
 	case command.OKToTest:

@@ -49,3 +49,13 @@ func renders(in Input) (Gate, bool) {
 	}
 	return Gate{}, false
 }
+
+// governs asks for the merge where a sync would write Applications and what governs them: a specification that stands only in the head
+// decides nothing, and what it declares comes and goes with the base.
+func governs(in Input) (Gate, bool) {
+	if !before(in) || len(in.Report.Declaring) == 0 {
+		return Gate{}, false
+	}
+	return Gate{Name: "declares", Value: "declares Applications, or what governs them: " + strings.Join(in.Report.Declaring, ", "),
+		Satisfy: "the pull request is merged"}, true
+}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/bot/policy"
+	"github.com/slipway-cd/slipway/forge"
 )
 
 func TestReport(t *testing.T) {
@@ -28,5 +29,15 @@ func TestRenders(t *testing.T) {
 	})
 	tryGate(t, "mergeable", map[string]outcome{
 		"conflict": {change: func(in *policy.Input) { in.Report.Conflicts = true }, value: "conflicts", satisfy: "resolved"},
+	})
+}
+
+func TestDeclares(t *testing.T) {
+	tryGate(t, "declares", map[string]outcome{
+		"nothing":          {change: func(in *policy.Input) {}, allowed: true},
+		"before the merge": {change: func(in *policy.Input) { in.Report.Declaring = []string{"root"} }, value: "root", satisfy: "merged"},
+		"after the merge": {change: func(in *policy.Input) {
+			in.PullRequest.State, in.Report.Declaring = forge.Merged, []string{"root"}
+		}, allowed: true},
 	})
 }

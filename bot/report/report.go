@@ -85,7 +85,7 @@ func Comment(in Input) Page {
 	b.must(conflicts(in.Change))
 	b.must(after(in.After))
 	b.must(attention(in.Change.Applications))
-	b.must(table(in.Change.Applications))
+	b.must(table(in.Change.Applications, in.After != nil))
 	b.reserve(footer(in))
 	b.reserve(next(in))
 	for _, section := range details(in.Change.Applications) {
@@ -97,7 +97,7 @@ func Comment(in Input) Page {
 		Body: b.close(next(in) + footer(in)),
 		Check: forge.Check{
 			Name: CheckName, Status: forge.Completed, Conclusion: Conclude(in.Change), Title: headline,
-			Summary:     conflicts(in.Change) + attention(in.Change.Applications) + table(in.Change.Applications) + footer(in),
+			Summary:     conflicts(in.Change) + attention(in.Change.Applications) + table(in.Change.Applications, in.After != nil) + footer(in),
 			Annotations: Annotations(in.Change),
 		},
 	}

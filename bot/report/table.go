@@ -11,20 +11,25 @@ import (
 // maxRows bounds the table; the rest is counted. Six hundred rows alone would fill a comment.
 const maxRows = 60
 
-// table has a row an application. Those that render the same are left to the end of the report.
-func table(apps []change.Application) string {
+// table has a row an application. Those that render the same are left to the end of the report. Once merged, how applications were
+// before is no news.
+func table(apps []change.Application, merged bool) string {
 	var rows []string
 	for _, a := range apps {
 		if a.Kind == change.Unchanged && !a.Failed() {
 			continue
 		}
-		rows = append(rows, row(a))
+		rows = append(rows, row(a, merged))
 	}
 	if len(rows) == 0 {
 		return ""
 	}
 	var b strings.Builder
-	b.WriteString("| Application | Environment | Cluster | Changes | Health now | Sync now | Drift |\n|---|---|---|---|---|---|---|\n")
+	head := "| Application | Environment | Cluster | Changes | Health now | Sync now | Drift |\n|---|---|---|---|---|---|---|\n"
+	if merged {
+		head = "| Application | Environment | Cluster | Changes |\n|---|---|---|---|\n"
+	}
+	b.WriteString(head)
 	for _, r := range rows[:min(len(rows), maxRows)] {
 		b.WriteString(r)
 	}
@@ -34,7 +39,11 @@ func table(apps []change.Application) string {
 	return b.String() + "\n"
 }
 
-func row(a change.Application) string {
+func row(a change.Application, merged bool) string {
+	change := fmt.Sprintf("| %s%s | %s | %s | %s |", cell(a.Name), badge(a), plain(a.Environment), cell(a.Cluster), changes(a))
+	if merged {
+		return change + "\n"
+	}
 	health, sync, drift := state(a.Health, healthIcons), state(a.Sync, syncIcons), "–"
 	switch {
 	case a.Live != "":
@@ -44,7 +53,7 @@ func row(a change.Application) string {
 	case len(a.Drift) > 0:
 		drift = count(len(a.Drift), "resource")
 	}
-	return fmt.Sprintf("| %s%s | %s | %s | %s | %s | %s | %s |\n", cell(a.Name), badge(a), plain(a.Environment), cell(a.Cluster), changes(a), health, sync, drift)
+	return fmt.Sprintf("%s %s | %s | %s |\n", change, health, sync, drift)
 }
 
 func badge(a change.Application) string {
