@@ -84,6 +84,14 @@ func (m *Mirror) Fetch(ctx context.Context, auth Auth) error {
 	return f.err
 }
 
+// FetchAlone is Fetch in a conversation of the caller's own: that it succeeds says that the remote took this credential.
+func (m *Mirror) FetchAlone(ctx context.Context, auth Auth) error {
+	if m.err != nil {
+		return m.err
+	}
+	return m.fetchBranches(ctx, auth, nil)
+}
+
 // join yields a fetch that has not begun, and whether the caller is the one to carry it out.
 func (m *Mirror) join() (f *fetching, mine bool) {
 	m.mu.Lock()

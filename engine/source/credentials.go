@@ -24,7 +24,7 @@ func Credentials(s settings.Settings, repoURL, project string) git.Auth {
 		return authOf(own)
 	}
 	template, found := pick(s.Credentials, project, func(r settings.Repository) int {
-		if prefix := NormalizeURL(r.URL); strings.HasPrefix(name, prefix) {
+		if prefix := NormalizeURL(r.URL); strings.HasPrefix(name, prefix) && site(name) == site(prefix) {
 			return len(prefix)
 		}
 		return 0
@@ -33,6 +33,14 @@ func Credentials(s settings.Settings, repoURL, project string) git.Auth {
 		return nil
 	}
 	return authOf(template)
+}
+
+// site is the scheme and host of a normalised URL. A template never reaches beyond its own: "https://git.example.com" is a prefix of
+// "https://git.example.com.evil.example" too.
+func site(normalized string) string {
+	scheme, rest, _ := strings.Cut(normalized, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
 }
 
 // pick is the candidate with the highest score above 0; of equals, the one that belongs to the project. Those of other projects are

@@ -32,6 +32,12 @@ func TestCredentials(t *testing.T) {
 		{"without credentials of its own it inherits", "https://git.example.com/acme/bare.git", "team", "long"},
 		{"the longest prefix", "https://git.example.com/acme/new.git", "team", "long"},
 		{"a shorter prefix", "https://git.example.com/else/new.git", "team", "short"},
+		{"a host that begins alike", "https://git.example.com.evil.example/x.git", "team", ""},
+		{"a host that ends in a port", "https://git.example.com:8443/x.git", "team", ""},
+		{"a user that looks like the host", "https://git.example.com@evil.example/x.git", "team", ""},
+		{"another scheme", "http://git.example.com/acme/shop.git", "team", ""},
+		{"ssh", "git@git.example.com:acme/shop.git", "team", ""},
+		{"a query", "https://evil.example/?https://git.example.com/acme", "team", ""},
 		{"nothing registered", "https://elsewhere.example.com/x.git", "team", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,8 @@ const (
 	maxAge     = 3 * time.Minute  // how old branches and tags may be
 	missAge    = 10 * time.Second // how old they may be when a revision is not among them
 	failureAge = 10 * time.Second // how long a failure is not tried again, except by those who ask for fresh
+	admitAge   = time.Hour        // how long a project that has fetched a repository with its own credential may read what others fetch
+	outageAge  = 24 * time.Hour   // and how long it may when the remote cannot be asked
 )
 
 // Deps are what sources need.
@@ -48,6 +51,16 @@ type state struct {
 	fetched time.Time
 	failed  time.Time
 	err     error
+	doors   map[string]*door // by project
+}
+
+// door is how a project comes to a repository: a mirror is shared, a credential is not. What one project may read is no other's before
+// the remote has let that one in too.
+type door struct {
+	turn     chan struct{} // holds one while somebody knocks
+	admitted time.Time
+	failed   time.Time
+	err      error
 }
 
 // New makes sources.
@@ -97,6 +110,9 @@ func (s *Sources) Resolve(ctx context.Context, q Query) (git.Hash, error) {
 	if err := check(q); err != nil {
 		return "", err
 	}
+	if err := s.admit(ctx, q); err != nil {
+		return "", err
+	}
 	repo := s.deps.Store.Mirror(q.RepoURL).Repository()
 	if h := git.Hash(q.Revision); h.IsFull() && !q.Fresh && repo.Has(ctx, h) {
 		return h, nil // a commit never changes
@@ -136,6 +152,51 @@ func check(q Query) error {
 	return nil
 }
 
+// admit has the remote let the project in by its own credential, once in a while.
+func (s *Sources) admit(ctx context.Context, q Query) error {
+	mirror := s.deps.Store.Mirror(q.RepoURL)
+	st := s.state(mirror)
+	d := st.door(q.Project)
+	select {
+	case d.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { <-d.turn }()
+	now := s.deps.Now()
+	if !d.admitted.IsZero() && now.Sub(d.admitted) < admitAge {
+		return nil
+	}
+	if d.err != nil && !q.Fresh && now.Sub(d.failed) < failureAge {
+		return d.err
+	}
+	if d.err == nil && !d.failed.IsZero() && now.Sub(d.failed) < maxAge {
+		return nil // let in for an outage
+	}
+	err := s.converse(ctx, q, mirror.FetchAlone)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return err
+	case !d.admitted.IsZero() && now.Sub(d.admitted) < outageAge && !denied(err):
+		d.err, d.failed = nil, s.deps.Now() // an outage takes nothing away from those who were let in
+		return nil
+	default:
+		d.err, d.failed = err, s.deps.Now()
+		return err
+	}
+	d.err, d.failed, d.admitted = nil, time.Time{}, now
+	st.note(now, s.deps.Now(), nil)
+	return nil
+}
+
+// denied says whether a remote turned a credential away, by the words of git, which has no others for it.
+func denied(err error) bool {
+	text := err.Error()
+	return slices.ContainsFunc([]string{"Authentication failed", "could not read Username", "could not read Password", "error: 401", "error: 403",
+		"error: 404", "not found", "Permission denied", "access rights"}, func(words string) bool { return strings.Contains(text, words) })
+}
+
 // fetch fetches unless what is at hand is younger than age.
 func (s *Sources) fetch(ctx context.Context, q Query, age time.Duration) error {
 	mirror := s.deps.Store.Mirror(q.RepoURL)
@@ -144,6 +205,16 @@ func (s *Sources) fetch(ctx context.Context, q Query, age time.Duration) error {
 	if done, err := st.recent(now, age); done {
 		return err
 	}
+	err := s.converse(ctx, q, mirror.Fetch)
+	if _, isFault := object.AsFault(err); isFault || err != nil && ctx.Err() != nil {
+		return err // the caller's patience says nothing about the repository
+	}
+	st.note(now, s.deps.Now(), err)
+	return err
+}
+
+// converse fetches with the project's credential.
+func (s *Sources) converse(ctx context.Context, q Query, fetch func(context.Context, git.Auth) error) error {
 	var auth git.Auth
 	if s.deps.Credentials != nil {
 		var err error
@@ -151,15 +222,11 @@ func (s *Sources) fetch(ctx context.Context, q Query, age time.Duration) error {
 			return fmt.Errorf("credentials of %s: %w", NormalizeURL(q.RepoURL), err)
 		}
 	}
-	err := mirror.Fetch(ctx, auth)
+	err := fetch(ctx, auth)
 	if errors.Is(err, git.ErrRefused) {
 		return &object.Fault{Field: "spec.source.repoURL", Message: err.Error()}
 	}
-	if err != nil && ctx.Err() != nil {
-		return err // the caller's patience, which says nothing about the repository
-	}
-	st.note(now, s.deps.Now(), err)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		s.deps.Log.Warn("fetching a repository", "repo", NormalizeURL(q.RepoURL), "error", err.Error())
 	}
 	return err
@@ -174,6 +241,20 @@ func (s *Sources) state(m *git.Mirror) *state {
 		s.repos[m] = st
 	}
 	return st
+}
+
+func (st *state) door(project string) *door {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	d := st.doors[project]
+	if d == nil {
+		d = &door{turn: make(chan struct{}, 1)}
+		if st.doors == nil {
+			st.doors = map[string]*door{}
+		}
+		st.doors[project] = d
+	}
+	return d
 }
 
 // recent says whether there is an answer already: a fetch young enough, or a failure too young to try again.

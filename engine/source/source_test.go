@@ -30,6 +30,7 @@ type forge struct {
 	sources *source.Sources
 	clock   atomic.Int64 // seconds
 	shown   atomic.Value // the project whose credential was asked for
+	private atomic.Bool  // only the project "team" has a credential that is taken
 }
 
 func newForge(t *testing.T) *forge {
@@ -44,6 +45,11 @@ func newForge(t *testing.T) *forge {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/info/refs") {
 			f.asked.Add(1)
+		}
+		if _, password, _ := r.BasicAuth(); f.private.Load() && password != "team's own" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="shop"`)
+			http.Error(w, "who are you", http.StatusUnauthorized)
+			return
 		}
 		if f.down.Load() {
 			http.Error(w, "out to lunch", http.StatusBadGateway)
@@ -65,6 +71,11 @@ func newForge(t *testing.T) *forge {
 	f.sources, err = source.New(source.Deps{Store: store, Now: func() time.Time { return time.Unix(f.clock.Load(), 0) },
 		Credentials: func(_ context.Context, _, project string) (git.Auth, error) {
 			f.shown.Store(project)
+			if project == "team" {
+				return func(context.Context) (git.Credential, error) {
+					return git.Credential{Username: "x", Password: "team's own"}, nil
+				}, nil
+			}
 			return nil, nil
 		}})
 	if err != nil {
@@ -151,6 +162,47 @@ func TestUnknownRevisionIsLookedForOnceMore(t *testing.T) {
 	}
 	if n := f.asked.Load(); n != 2 {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// A mirror is shared between projects; what the credential of one has brought must not be another's to read.
+func TestAProjectReadsOnlyWhatItsOwnCredentialOpens(t *testing.T) {
+	f := newForge(t)
+	f.private.Store(true)
+	one := f.push("one")
+	ask := func(project, revision string, fresh bool) (git.Hash, error) {
+		return f.sources.Resolve(t.Context(), source.Query{RepoURL: f.url, Revision: revision, Project: project, Fresh: fresh})
+	}
+	if h, err := ask("team", "main", false); err != nil || h != one {
+		t.Fatalf("the team itself: %s, %v", h, err)
+	}
+	for _, project := range []string{"others", ""} {
+		for _, revision := range []string{"main", "", string(one), string(one)[:10]} {
+			for _, fresh := range []bool{false, true} {
+				if h, err := ask(project, revision, fresh); err == nil {
+					t.Errorf("project %q reads %q (fresh %v): %s", project, revision, fresh, h)
+				}
+			}
+		}
+	}
+	if h, err := ask("team", "main", true); err != nil || h != one {
+		t.Errorf("the team, after others were turned away: %s, %v", h, err)
+	}
+	f.private.Store(false)
+	f.clock.Add(11)
+	if h, err := ask("others", "main", false); err != nil || h != one {
+		t.Errorf("others, once the repository is public: %s, %v", h, err)
+	}
+	f.down.Store(true)
+	f.clock.Add(3600)
+	if h, err := ask("others", string(one), false); err != nil || h != one {
+		t.Errorf("others, in an outage: %s, %v", h, err)
+	}
+	f.down.Store(false)
+	f.private.Store(true)
+	f.clock.Add(181)
+	if h, err := ask("others", string(one), false); err == nil {
+		t.Errorf("others, long after it was made private again: %s", h)
 	}
 }
 
