@@ -11,7 +11,7 @@ func quote(s string) string {
 		if unicode.IsSpace(r) {
 			return ' '
 		}
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+		if hiddenMark(r) {
 			return unicode.ReplacementChar
 		}
 		return r
@@ -35,10 +35,15 @@ func quote(s string) string {
 	return ticks + s + ticks
 }
 
-// escape leaves plain words as they are, and quotes text that could be read as more than that.
+// escape leaves plain words as they are, and quotes text that could be read as more than that: markup, a mention, a reference of a forge's
+// own ("#1", "!1", "$1", "%1", "GH-1"), a link, or marks that do not show.
 func escape(s string) string {
-	if strings.ContainsAny(s, "@<>[]*_#&\\`~!\n|") {
+	lower := strings.ToLower(s)
+	if strings.ContainsAny(s, "@<>[]*_#&\\`~!\n|$%^") || strings.ContainsFunc(s, hiddenMark) || strings.Contains(lower, "gh-") ||
+		strings.Contains(lower, "://") || strings.Contains(lower, "www.") || strings.Contains(lower, "mailto:") {
 		return quote(s)
 	}
 	return s
 }
+
+func hiddenMark(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
