@@ -25,16 +25,51 @@ func (g gate) check(address string) error {
 	if err != nil {
 		return fmt.Errorf("dialling %q: not an address", address)
 	}
-	ip = ip.Unmap()
+	if ip.Zone() != "" {
+		return fmt.Errorf("dialling %s: an address with a zone is of one link only", ip)
+	}
+	ip = embedded(ip)
 	for _, p := range g.allowed {
 		if p.Contains(ip) {
 			return nil
 		}
 	}
-	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsInterfaceLocalMulticast() {
+	if metadata[ip] || thisNetwork.Contains(ip) || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsInterfaceLocalMulticast() {
 		return fmt.Errorf("dialling %s is not allowed (--allow-address permits it)", ip)
 	}
 	return nil
+}
+
+// metadata are the addresses beyond the link-local ones at which clouds tell a machine its secrets.
+var metadata = map[netip.Addr]bool{
+	netip.MustParseAddr("fd00:ec2::254"):   true, // AWS
+	netip.MustParseAddr("fd20:ce::254"):    true, // Google
+	netip.MustParseAddr("100.100.100.200"): true, // Alibaba
+	netip.MustParseAddr("168.63.129.16"):   true, // Azure
+	netip.MustParseAddr("192.0.0.192"):     true, // Oracle
+}
+
+// thisNetwork is what some systems take for the machine itself.
+var thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
+
+// translated are prefixes whose addresses hold one of IPv4: NAT64, 6to4 and what is compatible with IPv4, with the place at which it begins.
+var translated = map[netip.Prefix]int{
+	netip.MustParsePrefix("64:ff9b::/96"): 12, netip.MustParsePrefix("2002::/16"): 2, netip.MustParsePrefix("::/96"): 12,
+}
+
+// embedded is the IPv4 address that an address stands for, or the address itself.
+func embedded(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap()
+	if ip == netip.IPv6Loopback() || ip == netip.IPv6Unspecified() {
+		return ip
+	}
+	for p, at := range translated {
+		if p.Contains(ip) {
+			b := ip.As16()
+			return netip.AddrFrom4([4]byte(b[at : at+4]))
+		}
+	}
+	return ip
 }
 
 // client is for forges: every dial of it passes the gate.
