@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // sync windows name time zones, and a minimal image has none
 
 	"github.com/spf13/cobra"
 )

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -37,6 +38,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
@@ -73,6 +75,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
+	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // what client-go has to say
 	forges, err := openForges(o, log)
 	if err != nil {
 		return err
@@ -147,6 +150,7 @@ type engine struct {
 	renderer *render.Renderer
 	clusters *cluster.Clusters
 	pipeline *change.Pipeline
+	scope    func(string) project.Scope
 }
 
 func (e engine) close() {
@@ -186,19 +190,19 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	pipeline := change.New(change.Deps{Render: renderer, Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+	pipeline := change.New(change.Deps{Render: renderer, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
 		Ignore: func() []argo.ResourceIgnoreDifferences { return known.read(ctx).IgnoreDifferences },
 		Clusters: func(ctx context.Context, dest argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, dest)
 		}})
-	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline}, nil
+	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx)}, nil
 }
 
 // setup has the manager run the controller and the bot.
 func setup(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
 	destinations, changes := controller.From(e.clusters)
 	err := controller.Setup(mgr, controller.Deps{
-		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes,
+		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
 	})
 	if err != nil {

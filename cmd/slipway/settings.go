@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/settings"
 )
 
@@ -55,4 +56,23 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 	}
 	s.key, s.last = key, decoded
 	return decoded
+}
+
+// scope is what the secrets register for one project alone.
+func (s *settled) scope(ctx context.Context) func(name string) project.Scope {
+	return func(name string) project.Scope {
+		now := s.read(ctx)
+		var scope project.Scope
+		for _, r := range now.Repositories {
+			if name != "" && r.Project == name {
+				scope.Repositories = append(scope.Repositories, r.URL)
+			}
+		}
+		for _, c := range now.Clusters {
+			if name != "" && c.Project == name {
+				scope.Clusters = append(scope.Clusters, project.ScopedCluster{Server: c.Server, Name: c.Name, Namespaces: c.Namespaces})
+			}
+		}
+		return scope
+	}
 }

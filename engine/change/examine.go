@@ -12,7 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
-	"github.com/slipway-cd/slipway/engine/project"
 )
 
 // examine makes an Application of an outcome: the difference of its renders, what is live, and what the guards say.
@@ -65,7 +64,7 @@ func (p *Pipeline) examineLive(ctx context.Context, in Input, o outcome, dest Cl
 	if v.unreadable != nil {
 		a.Live = v.unreadable.Error()
 	}
-	instance, permitted := p.Instance(app), permits(in, app, dest)
+	instance, permitted := p.Instance(app), p.permits(in, app, dest)
 	ours := func(id object.ID, u *unstructured.Unstructured) bool {
 		owner, tracked := dest.Tracking().TrackedBy(u)
 		return o.live != nil && tracked && owner == instance && permitted(id)
@@ -96,14 +95,16 @@ func undeployed(base *object.Set, live map[object.ID]*unstructured.Unstructured)
 }
 
 // permits says whether the application's project lets it have an object.
-func permits(in Input, app *argo.Application, dest Cluster) func(object.ID) bool {
+func (p *Pipeline) permits(in Input, app *argo.Application, dest Cluster) func(object.ID) bool {
 	if in.Project == nil {
 		return func(object.ID) bool { return true }
 	}
 	proj, ok := in.Project(app.Spec.ProjectName())
-	return func(id object.ID) bool {
-		return ok && project.PermitsObject(proj, known(app.Spec.Destination, dest), id, namespaced(dest, id.GroupKind())) == nil
+	if !ok {
+		return func(object.ID) bool { return false }
 	}
+	rules, where := p.rules(proj), known(app.Spec.Destination, dest)
+	return func(id object.ID) bool { return rules.Object(id, namespaced(dest, id.GroupKind()), where) == "" }
 }
 
 // kind says what the change does to the application as a whole.

@@ -8,7 +8,6 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
-	"github.com/slipway-cd/slipway/engine/project"
 )
 
 // judge fills in the head's specification of u. It stands only in a pull request, so it decides nothing about itself: project,
@@ -47,9 +46,8 @@ func (w *walk) forbidden(ctx context.Context, after *argo.Application) string {
 	if err != nil {
 		return err.Error()
 	}
-	d := known(after.Spec.Destination, dest)
 	var reasons []string
-	for _, v := range project.New(proj, project.Scope{}).CheckIn(after, project.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace}) {
+	for _, v := range w.p.rules(proj).CheckIn(after, known(after.Spec.Destination, dest)) {
 		reasons = append(reasons, v.Message)
 	}
 	return strings.Join(reasons, "; ")

@@ -14,7 +14,6 @@ import (
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
-	"github.com/slipway-cd/slipway/engine/project"
 )
 
 // Comparison is an application's target held against its cluster, as status.sync and status.health tell it.
@@ -58,8 +57,9 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 	if err != nil {
 		return Comparison{}, fmt.Errorf("failed to load live state: %w", err)
 	}
+	rules, where := p.rules(proj), known(app.Spec.Destination, dest)
 	permitted := func(id object.ID) bool {
-		return project.PermitsObject(proj, known(app.Spec.Destination, dest), id, namespaced(dest, id.GroupKind())) == nil
+		return rules.Object(id, namespaced(dest, id.GroupKind()), where) == ""
 	}
 	c := Comparison{Shared: map[object.ID]string{}}
 	if c.Resources, err = p.compareAll(ctx, v, t.Objects); err != nil {

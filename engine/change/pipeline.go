@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/source"
 )
@@ -62,6 +63,8 @@ type Deps struct {
 	Clusters Clusters
 	// Ignore are the differences that no application minds, as the installation's settings have them now; nil for none.
 	Ignore func() []argo.ResourceIgnoreDifferences
+	// Scope is what is registered for one project alone; nil means nothing is.
+	Scope func(project string) project.Scope
 	// ControlNamespace is where Applications have plain names; elsewhere an instance is called "<namespace>_<name>".
 	ControlNamespace string
 	// Parallel is how many renders and comparisons run at once; the renderer and the clusters have limits of their own. 0 means 8.
@@ -81,6 +84,9 @@ func New(d Deps) *Pipeline {
 	}
 	if d.Ignore == nil {
 		d.Ignore = func() []argo.ResourceIgnoreDifferences { return nil }
+	}
+	if d.Scope == nil {
+		d.Scope = func(string) project.Scope { return project.Scope{} }
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -105,11 +111,16 @@ func (p *Pipeline) cluster(ctx context.Context, d argo.ApplicationDestination) (
 }
 
 // known is a destination with name and server both, as projects judge it: an application says one of them.
-func known(d argo.ApplicationDestination, dest Cluster) argo.ApplicationDestination {
+func known(d argo.ApplicationDestination, dest Cluster) project.Destination {
 	if dest == nil {
-		return d
+		return project.Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace}
 	}
-	return argo.ApplicationDestination{Server: dest.Server(), Name: dest.Name(), Namespace: d.Namespace}
+	return project.Destination{Server: dest.Server(), Name: dest.Name(), Namespace: d.Namespace}
+}
+
+// rules are what a project permits, with what is registered for it alone.
+func (p *Pipeline) rules(proj *argo.AppProject) project.Permits {
+	return project.New(proj, p.deps.Scope(proj.Name))
 }
 
 // tracking is how a destination marks objects; on a laptop as Argo CD does by default.
