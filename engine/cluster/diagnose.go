@@ -223,19 +223,24 @@ func (d *diagnosis) pod(u *unstructured.Unstructured) {
 	if p.Status.Phase == corev1.PodFailed && p.Status.Reason != "" {
 		d.states = append(d.states, finding(id, p.Status.Reason, p.Status.Message, time.Time{}))
 	}
+	logs := map[string]bool{}
+	for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+		logs[c.Name] = c.TerminationMessagePolicy == corev1.TerminationMessageFallbackToLogsOnError
+	}
 	for _, s := range slices.Concat(p.Status.InitContainerStatuses, p.Status.ContainerStatuses) {
-		d.container(id, s)
+		d.container(id, s, logs[s.Name])
 	}
 }
 
-func (d *diagnosis) container(pod object.ID, s corev1.ContainerStatus) {
+// container notes one. Where its last message may be the end of its log, that is left out: logs are for those who may read them.
+func (d *diagnosis) container(pod object.ID, s corev1.ContainerStatus, logs bool) {
 	if w := s.State.Waiting; w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing" {
 		d.states = append(d.states, finding(pod, w.Reason, fmt.Sprintf("container %s: %s", s.Name, cmp.Or(w.Message, w.Reason)), time.Time{}))
 	}
 	for _, t := range []*corev1.ContainerStateTerminated{s.State.Terminated, s.LastTerminationState.Terminated} {
 		if t != nil && (t.ExitCode != 0 || t.Reason == "OOMKilled") {
 			message := fmt.Sprintf("container %s ended with exit code %d", s.Name, t.ExitCode)
-			if t.Message != "" {
+			if t.Message != "" && !logs {
 				message += ": " + t.Message
 			}
 			d.states = append(d.states, finding(pod, cmp.Or(t.Reason, "Error"), message, t.FinishedAt.Time))

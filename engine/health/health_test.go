@@ -70,6 +70,8 @@ func TestOf(t *testing.T) {
 		"pod restarted, not ready":    {aPod + always + "status: {phase: Running, containerStatuses: [{name: a, lastState: {terminated: {exitCode: 1}}}]}}", "Degraded "},
 		"pod once, running":           {aPod + "spec: {restartPolicy: Never}, status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}}", "Progressing "},
 		"pod ignoring its policy":     {"{apiVersion: v1, kind: Pod, metadata: {name: p, annotations: {argocd.argoproj.io/ignore-restart-policy: 'true'}}, spec: {restartPolicy: Never}, status: {phase: Running, conditions: [{type: Ready, status: 'True'}]}}", "Healthy "},
+		"pod failed, a word":          {aPod + "spec: {restartPolicy: Never, containers: [{name: b}]}, status: {phase: Failed, containerStatuses: [{name: b, state: {terminated: {exitCode: 3, message: no disk}}}]}}", "Degraded no disk"},
+		"pod failed, its log":         {aPod + "spec: {restartPolicy: Never, containers: [{name: b, terminationMessagePolicy: FallbackToLogsOnError}]}, status: {phase: Failed, containerStatuses: [{name: b, state: {terminated: {exitCode: 3, message: password is hunter2}}}]}}", `Degraded container "b" failed with exit code 3`},
 		"pod failed":                  {aPod + "spec: {restartPolicy: Never}, status: {phase: Failed, containerStatuses: [{name: a, state: {terminated: {exitCode: 0}}}, {name: b, state: {terminated: {exitCode: 3}}}]}}", `Degraded container "b" failed with exit code 3`},
 		"pod out of memory":           {aPod + "spec: {restartPolicy: Never}, status: {phase: Failed, containerStatuses: [{name: b, state: {terminated: {exitCode: 137, reason: OOMKilled}}}]}}", "Degraded OOMKilled"},
 		"pod succeeded":               {aPod + "status: {phase: Succeeded}}", "Healthy "},

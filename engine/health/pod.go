@@ -65,7 +65,7 @@ func failure(p *corev1.Pod) string {
 		switch {
 		case t == nil:
 			continue
-		case t.Message != "":
+		case t.Message != "" && !endsWithLog(p, c.Name):
 			return t.Message
 		case t.Reason == "OOMKilled":
 			return t.Reason
@@ -74,6 +74,16 @@ func failure(p *corev1.Pod) string {
 		}
 	}
 	return ""
+}
+
+// endsWithLog says whether a container's last message may be the end of its log, which is not for everybody who may see its health.
+func endsWithLog(p *corev1.Pod, container string) bool {
+	for _, c := range append(append([]corev1.Container{}, p.Spec.InitContainers...), p.Spec.Containers...) {
+		if c.Name == container {
+			return c.TerminationMessagePolicy == corev1.TerminationMessageFallbackToLogsOnError
+		}
+	}
+	return false
 }
 
 func runningService(p *corev1.Pod) *Health {
