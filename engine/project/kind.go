@@ -1,7 +1,6 @@
 package project
 
 import (
-	"errors"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,14 +53,4 @@ func (p Permits) Object(id object.ID, namespaced bool, cluster Destination) stri
 		return fmt.Sprintf("namespace %s is not permitted in project '%s'", id.Namespace, p.name)
 	}
 	return ""
-}
-
-// PermitsObject is Object for a project without anything registered for it alone, as an error. The destination should name
-// the cluster by URL and by name, as it is registered.
-func PermitsObject(proj *argo.AppProject, d argo.ApplicationDestination, id object.ID, namespaced bool) error {
-	reason := New(proj, Scope{}).Object(id, namespaced, Destination{Server: d.Server, Name: d.Name, Namespace: d.Namespace})
-	if reason == "" {
-		return nil
-	}
-	return errors.New(reason)
 }
