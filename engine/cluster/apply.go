@@ -173,7 +173,7 @@ func (a *application) takeOver(ctx context.Context) error {
 		a.loadSchemas(ctx, map[schema.GroupVersion]bool{a.resource.GroupVersion(): true})
 		changed, err := compare.TakeOver(live, a.Schema(), a.TakeOver...)
 		if err != nil {
-			a.warnings = append(a.warnings, err.Error())
+			a.warnings = append(a.warnings, discreet(a.id(), err).Error())
 			return nil
 		}
 		if !changed {
