@@ -20,6 +20,8 @@ type Tree struct {
 	objects objects
 	commit  Hash
 	root    Hash
+
+	revision string // what people call it, if not the commit
 }
 
 var (
