@@ -35,6 +35,10 @@ type memo struct {
 	followed time.Time
 	recent   recents
 	op       *progress
+	// owed is a comparison that is to be made up for, not before after. It is apart from what is asked: to write down that a comparison
+	// failed brings an event of its own, which must not bring the next try.
+	owed  level
+	after time.Time
 }
 
 // ask raises the level of the next comparison.
@@ -47,8 +51,32 @@ func (m *memo) ask(l level) {
 	}
 }
 
-// take is what was asked for since the last call.
-func (m *memo) take() level { return level(m.asked.Swap(0)) }
+// take is what was asked for since the last call, and what is owed by now.
+func (m *memo) take(now time.Time) level {
+	asked := level(m.asked.Swap(0))
+	if now.Before(m.after) {
+		return asked
+	}
+	return max(asked, m.owed)
+}
+
+// owe puts a comparison off until a moment.
+func (m *memo) owe(l level, until time.Time) { m.owed, m.after = max(m.owed, l), until }
+
+// made settles what is owed, if a comparison of level l does.
+func (m *memo) made(l level) {
+	if l >= m.owed {
+		m.owed = levelNone
+	}
+}
+
+// wait is the time until what is owed; 0 when nothing is.
+func (m *memo) wait(now time.Time) time.Duration {
+	if m.owed == levelNone {
+		return 0
+	}
+	return max(m.after.Sub(now), time.Millisecond)
+}
 
 // progress is what is remembered of a running operation's attempt.
 type progress struct {

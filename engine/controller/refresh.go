@@ -44,11 +44,11 @@ type finding struct {
 
 // refresh compares if that is due, and writes what was found. It says after how long the next is due.
 func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
-	sources, asked := p.sources(), p.memo.take()
+	sources, asked := p.sources(), p.memo.take(p.now())
 	digest := p.digest(sources)
 	level := max(asked, p.due(sources, digest))
 	if level == levelNone {
-		return p.untilDue(), nil
+		return soonest(p.untilDue(), p.memo.wait(p.now())), nil
 	}
 	found := p.look(ctx, level, sources)
 	if ctx.Err() != nil {
@@ -57,12 +57,15 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 	}
 	if found.err != nil && p.tolerates(found) {
 		p.log.Warn("cannot compare, keeping the last status for now", "error", found.err)
-		p.memo.ask(level)
+		p.memo.owe(level, p.now().Add(retryAfter))
 		return retryAfter, nil
 	}
 	if found.comparison != nil && len(p.memo.recent.behind(liveOf(found.comparison), p.now())) > 0 {
 		p.memo.ask(level)
 		return settleAfter, nil
+	}
+	if found.err == nil {
+		p.memo.made(level)
 	}
 	old := p.app.DeepCopy()
 	auto := p.settle(found)
@@ -76,10 +79,9 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 	}
 	p.announce(old, auto)
 	if found.err != nil {
-		p.memo.ask(level)
-		return soonest(retryAfter, p.untilDue()), nil
+		p.memo.owe(level, p.now().Add(retryAfter))
 	}
-	return soonest(auto.Wait, p.untilDue()), nil
+	return soonest(auto.Wait, soonest(p.memo.wait(p.now()), p.untilDue())), nil
 }
 
 // due is the level that the application itself asks for.
@@ -290,7 +292,7 @@ func (p *pass) automate(found finding) engine.Automatic {
 	auto := engine.Automate(p.app, seen)
 	if auto.Operation != nil {
 		if reason := p.permits().Blocked(project.Attempt{App: p.app, Now: p.now()}); reason != "" {
-			p.memo.ask(levelLive) // when the window opens, what it held up is found
+			p.memo.owe(levelLive, p.now().Add(windowAfter)) // when the window opens, what it held up is found
 			auto = engine.Automatic{Reason: reason, Wait: windowAfter}
 		}
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/sync"
 )
 
-// Cluster is where steps are carried out; On makes one of a connected cluster. Errors keep the API server's in their chain.
+// Cluster is where steps are carried out; Connected is one of a connected cluster. Errors keep the API server's in their chain.
 type Cluster interface {
 	// Apply brings an object to the cluster and gives it back as it is then, with a message such as "deployment.apps/web
 	// serverside-applied".
