@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -159,14 +160,23 @@ func appHealth(resources []Resource) (argo.HealthStatusCode, string) {
 	return argo.HealthStatusCode(h.Status), h.Message
 }
 
-// Diagnose explains the resources of an application that are not well, worst first. Without any it is empty.
+// Diagnose explains the resources of an application that are not well, worst first. Without any it is empty. What the application does
+// not track is somebody else's, and not explained.
 func (p *Pipeline) Diagnose(ctx context.Context, app *argo.Application, resources []object.ID) ([]cluster.Finding, error) {
 	dest, err := p.cluster(ctx, app.Spec.Destination)
 	if err != nil {
 		return nil, fmt.Errorf("destination of %s: %w", app.Name, err)
 	}
+	live, err := dest.Live(ctx, p.Instance(app), resources, nil)
+	var unreadable *cluster.UnreadableError
+	if err != nil && !errors.As(err, &unreadable) {
+		return nil, fmt.Errorf("reading what is live of %s: %w", app.Name, err)
+	}
 	var all []cluster.Finding
 	for _, id := range resources {
+		if u := live[id]; u == nil || !p.tracks(app, dest, u) {
+			continue
+		}
 		found, err := dest.Diagnose(ctx, id)
 		if err != nil {
 			return all, fmt.Errorf("diagnosing %s: %w", id, err)
@@ -174,6 +184,11 @@ func (p *Pipeline) Diagnose(ctx context.Context, app *argo.Application, resource
 		all = append(all, found...)
 	}
 	return all, nil
+}
+
+func (p *Pipeline) tracks(app *argo.Application, dest Cluster, u *unstructured.Unstructured) bool {
+	owner, tracked := dest.Tracking().TrackedBy(u)
+	return tracked && owner == p.Instance(app)
 }
 
 // wave is the sync wave of an object: Argo CD's annotation, else Helm's hook weight, else 0.

@@ -3,6 +3,7 @@ package change
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -65,6 +66,7 @@ type walk struct {
 	respecify  map[key]bool // visited under a specification that the merge changes
 	level      []outcome    // the level rendered last
 	all        map[key]outcome
+	added      int // applications that only the head has
 	renders    int
 	reused     int
 }
@@ -137,6 +139,7 @@ func (w *walk) next(ctx context.Context) []unit {
 			k := keyOf(child.app())
 			if !w.visited[k] || child.respecified && !w.respecify[k] {
 				w.visited[k], w.respecify[k] = true, child.respecified
+				w.bound(&child)
 				units = append(units, child)
 			}
 		}
@@ -145,6 +148,21 @@ func (w *walk) next(ctx context.Context) []unit {
 		return units
 	}
 	return w.take(func(plan.Candidate) bool { return true })
+}
+
+// maxNew bounds the applications of one change that are neither in the cluster nor declared by the base. A chart that declares itself
+// under ever new names would have no end.
+const maxNew = 300
+
+// bound refuses to render what a head declares beyond the bound.
+func (w *walk) bound(u *unit) {
+	if u.before != nil || u.live != nil || u.fault != nil {
+		return
+	}
+	if w.added++; w.added > maxNew {
+		u.fault = &object.Fault{Message: fmt.Sprintf("a change may bring at most %d new applications; this one is not looked at", maxNew),
+			Hint: "bring them in several pull requests"}
+	}
 }
 
 // take makes units of the candidates that were not visited yet; their specification does not change.
