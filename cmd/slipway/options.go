@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -16,6 +17,9 @@ const envPrefix = "SLIPWAY_"
 // fill gives each option that was not named on the command line its value from the environment or, failing that, from the file
 // that --config names. A key in the file that is no option is refused: it is a typing mistake.
 func fill(cmd *cobra.Command, path string) error {
+	if path == "" {
+		path = os.Getenv(variable("config"))
+	}
 	file, err := readOptions(cmd.Flags(), path)
 	if err != nil {
 		return err
@@ -26,7 +30,7 @@ func fill(cmd *cobra.Command, path string) error {
 			return
 		}
 		values, source := file[f.Name], path
-		if v, ok := os.LookupEnv(envPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))); ok {
+		if v, ok := os.LookupEnv(variable(f.Name)); ok {
 			values, source = []string{v}, "the environment"
 		}
 		for _, v := range values {
@@ -36,6 +40,11 @@ func fill(cmd *cobra.Command, path string) error {
 		}
 	})
 	return failed
+}
+
+// variable is the name of an option in the environment.
+func variable(option string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(option, "-", "_"))
 }
 
 // readOptions reads a YAML file whose keys are option names; lists stand for options given several times.
@@ -48,7 +57,9 @@ func readOptions(flags *pflag.FlagSet, path string) (map[string][]string, error)
 		return nil, fmt.Errorf("reading options: %w", err)
 	}
 	var raw map[string]any
-	if err := yaml.Unmarshal(data, &raw); err != nil {
+	// Numbers stay as they are written: as floats, large ones would come out in a form that no option takes.
+	asWritten := func(d *json.Decoder) *json.Decoder { d.UseNumber(); return d }
+	if err := yaml.Unmarshal(data, &raw, asWritten); err != nil {
 		return nil, fmt.Errorf("reading options from %s: %w", path, err)
 	}
 	options := map[string][]string{}
@@ -61,6 +72,9 @@ func readOptions(flags *pflag.FlagSet, path string) (map[string][]string, error)
 			list = []any{value}
 		}
 		for _, v := range list {
+			if v == nil {
+				continue // a key without a value sets nothing
+			}
 			options[name] = append(options[name], fmt.Sprint(v))
 		}
 	}

@@ -124,7 +124,7 @@ func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
 			return nil, err
 		}
 	}
-	isSetting, err := labels.NewRequirement(secretType, selection.Exists, nil)
+	isSetting, err := labels.NewRequirement(settings.SecretTypeLabel, selection.Exists, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +183,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log}
+	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log, last: settings.Defaults()}
 	clusters := cluster.NewClusters(cluster.Deps{InCluster: d.mgr.GetConfig(), Log: d.log,
 		Settings: func() settings.Settings { return known.read(ctx) }})
 	sources, err := source.New(source.Deps{Store: store, Log: d.log, Credentials: credentials{known: known, forges: d.forges}.auth})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,9 +14,6 @@ import (
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/settings"
 )
-
-// secretType is the label of repository and cluster secrets.
-const secretType = "argocd.argoproj.io/secret-type"
 
 // settled decodes the control namespace's ConfigMaps and Secrets. It reads through the manager's cache, which follows them, and
 // decodes again only when one has changed.
@@ -35,18 +34,12 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 	var maps corev1.ConfigMapList
 	var secrets corev1.SecretList
 	err := errors.Join(s.client.List(ctx, &maps, client.InNamespace(s.namespace)),
-		s.client.List(ctx, &secrets, client.InNamespace(s.namespace), client.HasLabels{secretType}))
+		s.client.List(ctx, &secrets, client.InNamespace(s.namespace), client.HasLabels{settings.SecretTypeLabel}))
 	if err != nil {
 		s.log.Warn("settings could not be read", "error", err)
 		return s.last
 	}
-	key := ""
-	for _, m := range maps.Items {
-		key += m.Name + "=" + m.ResourceVersion + " "
-	}
-	for _, m := range secrets.Items {
-		key += m.Name + "=" + m.ResourceVersion + " "
-	}
+	key := versions(maps.Items, secrets.Items)
 	if key == s.key {
 		return s.last
 	}
@@ -75,4 +68,17 @@ func (s *settled) scope(ctx context.Context) func(name string) project.Scope {
 		}
 		return scope
 	}
+}
+
+// versions is the same for the same objects, in whichever order a cache gives them.
+func versions(maps []corev1.ConfigMap, secrets []corev1.Secret) string {
+	var all []string
+	for _, m := range maps {
+		all = append(all, "map/"+m.Name+"="+m.ResourceVersion)
+	}
+	for _, m := range secrets {
+		all = append(all, "secret/"+m.Name+"="+m.ResourceVersion)
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
