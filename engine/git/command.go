@@ -3,7 +3,6 @@ package git
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -39,6 +38,7 @@ var settings = []setting{
 // command is one run of git.
 type command struct {
 	dir     string // the git directory; empty for none
+	cwd     string // where it runs; empty for the folder of temporary files
 	args    []string
 	config  []setting
 	env     []string
@@ -69,7 +69,7 @@ func environment(c command) []string {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.DevNull, "XDG_CONFIG_HOME=" + os.DevNull, "LC_ALL=C", "TZ=UTC",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_ATTR_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0",
 		"GIT_ALLOW_PROTOCOL=" + c.allow, "GIT_OPTIONAL_LOCKS=0", "GIT_NO_REPLACE_OBJECTS=1", "GIT_LITERAL_PATHSPECS=1",
-		"GIT_ASKPASS=", "SSH_ASKPASS=", "GIT_SSH_COMMAND=ssh -F " + os.DevNull + " -o BatchMode=yes -o StrictHostKeyChecking=yes",
+		"GIT_ASKPASS=", "SSH_ASKPASS=", "GIT_SSH_COMMAND=" + noSSH,
 	}
 	if c.dir != "" {
 		env = append(env, "GIT_DIR="+c.dir)
@@ -91,7 +91,7 @@ func (s *Store) output(ctx context.Context, c command) ([]byte, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, s.opt.Program, c.args...)
 	cmd.Env = environment(c)
-	cmd.Dir = os.TempDir()
+	cmd.Dir = orDefault(c.cwd, os.TempDir())
 	if c.stdin != nil {
 		cmd.Stdin = bytes.NewReader(c.stdin)
 	}
@@ -145,10 +145,4 @@ func redact(s string, secrets []string) string {
 		}
 	}
 	return redactURL(s)
-}
-
-// basic is the header that carries a credential, and the strings by which it could be known again.
-func basic(c Credential) (header string, secrets []string) {
-	token := base64.StdEncoding.EncodeToString([]byte(c.Username + ":" + c.Password))
-	return "Authorization: Basic " + token, []string{token, c.Password}
 }

@@ -9,5 +9,7 @@
 // nothing that a pull request pushes can take a name's place.
 //
 // What git is given is distrusted: only https and ssh are spoken, redirects are not followed, no configuration but ours is
-// read, credentials travel in the environment of one process and are cut out of its messages.
+// read, credentials travel in the environment of one process, or in files that only it is told of and that go with it, and are
+// cut out of its messages. ssh uses no agent, key, host or configuration of the machine. Before anything is dialled, its
+// addresses are asked about.
 package git

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -198,52 +197,6 @@ func (m *Mirror) FetchPulls(ctx context.Context, auth Auth, refs ...string) erro
 	}
 	m.tidy(ctx, m.pullsDir())
 	return nil
-}
-
-// talk is one conversation with the remote.
-func (m *Mirror) talk(ctx context.Context, auth Auth, dir string, prune bool, specs []string) error {
-	c := command{dir: dir, allow: "https:ssh", timeout: m.store.opt.FetchTimeout,
-		args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-			"--no-show-forced-updates"}}
-	if prune {
-		c.args = append(c.args, "--prune")
-	}
-	c.args = append(append(c.args, "--", m.remote.url()), specs...)
-	if m.store.opt.CAFile != "" {
-		bundle, err := caBundle(m.store.opt)
-		if err != nil {
-			return err
-		}
-		c.config = append(c.config, setting{"http.sslCAInfo", bundle})
-	}
-	if allow := m.store.opt.AllowedHosts; allow != nil {
-		ips, err := m.remote.addresses(ctx, allow)
-		if err != nil {
-			return err
-		}
-		if len(ips) > 0 && m.remote.scheme == "https" {
-			pin := net.JoinHostPort(m.remote.host, m.remote.port) + ":" + strings.Join(ips, ",")
-			c.config = append(c.config, setting{"http.curloptResolve", pin})
-		}
-		if len(ips) > 0 && m.remote.scheme == "ssh" {
-			c.env = append(c.env, "GIT_SSH_COMMAND=ssh -F "+os.DevNull+" -o BatchMode=yes -o StrictHostKeyChecking=yes -o HostKeyAlias="+
-				m.remote.host+" -o HostName="+ips[0])
-		}
-	}
-	login := m.remote.login
-	if auth != nil {
-		var err error
-		if login, err = auth(ctx); err != nil {
-			return fmt.Errorf("credential for %s: %w", m.remote.host, err)
-		}
-	}
-	if login != (Credential{}) && m.remote.scheme == "https" {
-		header, secrets := basic(login)
-		c.config = append(c.config, setting{"http." + m.remote.url() + ".extraHeader", header})
-		c.secrets = secrets
-	}
-	_, err := m.store.output(ctx, c)
-	return err
 }
 
 // suspected notes that an object which must be there is not. The next conversation looks closer.

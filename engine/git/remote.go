@@ -21,6 +21,12 @@ type remote struct {
 	login  Credential
 }
 
+// Hosts and users have no character that git, ssh, its configuration or a shell reads as anything but itself.
+var (
+	hostForm = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9.-]*|[0-9a-f:.]*:[0-9a-f:.]*)$`)
+	userForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.@+-]*$`)
+)
+
 var scpForm = regexp.MustCompile(`^(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)@)?([A-Za-z0-9][A-Za-z0-9.-]*):([^/:].*)$`)
 
 // parseRemote reads the URL of a remote. Whatever is neither https nor ssh is refused, and so is what git or ssh could take for
@@ -55,8 +61,8 @@ func parseRemote(raw string) (remote, error) {
 	default:
 		return remote{}, fmt.Errorf("remote %q: %w: only https and ssh URLs are used", redactURL(raw), ErrRefused)
 	}
-	if r.host == "" || r.path == "" || u.RawQuery != "" || u.Fragment != "" || strings.HasPrefix(r.host, "-") ||
-		strings.HasPrefix(r.user, "-") || strings.ContainsAny(r.path, "\n\r\x00") || strings.ContainsAny(r.host, "%_ \t\n") {
+	if !hostForm.MatchString(r.host) || r.path == "" || u.RawQuery != "" || u.Fragment != "" ||
+		(r.scheme == "ssh" && !userForm.MatchString(r.user)) || strings.ContainsAny(r.path, "\n\r\x00") {
 		return remote{}, fmt.Errorf("remote %q: %w: not the URL of a repository", redactURL(raw), ErrRefused)
 	}
 	clean := strings.TrimSuffix(strings.TrimRight(r.path, "/"), ".git")

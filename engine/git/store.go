@@ -22,12 +22,6 @@ func (h Hash) Short() string { return string(h[:min(7, len(h))]) }
 // IsFull says whether h has the form of a full object id. It says nothing about whether the object exists.
 func (h Hash) IsFull() bool { return (len(h) == 40 || len(h) == 64) && isHex(string(h)) }
 
-// Credential is what a remote is shown. It is sent as HTTP basic authentication; the zero value is anonymous.
-type Credential struct{ Username, Password string }
-
-// Auth yields the credential for one conversation with a remote; a nil Auth is anonymous.
-type Auth func(ctx context.Context) (Credential, error)
-
 var (
 	// ErrUnknownRevision says that no commit goes by a revision, or none that may be named by it.
 	ErrUnknownRevision = errors.New("unknown revision")
@@ -55,6 +49,8 @@ type Options struct {
 	// AllowedHosts is asked about every address that a remote's name resolves to, before it is dialled; the dial is pinned to the
 	// addresses that passed. Nil allows all.
 	AllowedHosts func(address string) error
+	// Trust says what is known of a host. Nil knows no SSH host, and verifies TLS by the system's certificates.
+	Trust        func(ctx context.Context, host string) (Trust, error)
 	FetchTimeout time.Duration // 10 minutes: the longest that one fetch may take
 	LocalTimeout time.Duration // 1 minute: the longest that one command without network may take
 	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors
@@ -107,6 +103,7 @@ func NewStore(opt Options) (*Store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("git store: %w", err)
 	}
+	forget(dir)
 	s := newStore(opt)
 	s.mirrors = map[string]*Mirror{}
 	return s, nil
