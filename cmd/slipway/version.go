@@ -10,9 +10,10 @@ import (
 
 // engines are the libraries whose version decides what a render looks like.
 var engines = map[string]string{
-	"helm.sh/helm/v3":           "helm",
-	"sigs.k8s.io/kustomize/api": "kustomize api",
-	"k8s.io/apimachinery":       "kubernetes libraries",
+	"helm.sh/helm/v3":              "helm",
+	"sigs.k8s.io/kustomize/api":    "kustomize api",
+	"github.com/google/go-jsonnet": "jsonnet",
+	"k8s.io/apimachinery":          "kubernetes libraries",
 }
 
 func versionCommand() *cobra.Command {

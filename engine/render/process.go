@@ -170,7 +170,7 @@ func (p *process) verdict(ctx context.Context, j job, at string) *object.Fault {
 	case ctx.Err() != nil:
 		f.Message = "rendering took too long and was ended"
 	case strings.Contains(said, "stack exceeds") || strings.Contains(said, "stack overflow"):
-		f.Message = "rendering ended the renderer: template recursion without end"
+		f.Message = "rendering ended the renderer: recursion without end"
 	case strings.Contains(said, "out of memory") || strings.Contains(said, "cannot allocate memory") || killed(p.err):
 		f.Message = "rendering ended the renderer: it took more memory than it may"
 	default:

@@ -199,7 +199,7 @@ func TestSameRequestsAreRenderedOnce(t *testing.T) {
 
 func TestRefusedSources(t *testing.T) {
 	r := renderer(t, render.Options{})
-	_, tree := newRepo(t, map[string]string{"app/a.yaml": cm("a"), "file": "x", "out": "-> ../..", "app/j.jsonnet": "{}"})
+	_, tree := newRepo(t, map[string]string{"app/a.yaml": cm("a"), "file": "x", "out": "-> ../.."})
 	for name, c := range map[string]struct {
 		source argo.ApplicationSource
 		want   string
@@ -213,7 +213,6 @@ func TestRefusedSources(t *testing.T) {
 		"a plugin":       {argo.ApplicationSource{Path: "app", Plugin: &argo.ApplicationSourcePlugin{}}, "plugins"},
 		"two tools": {argo.ApplicationSource{Path: "app", Helm: &argo.ApplicationSourceHelm{ReleaseName: "x"},
 			Kustomize: &argo.ApplicationSourceKustomize{NamePrefix: "y"}}, "multiple application sources"},
-		"jsonnet":  {argo.ApplicationSource{Path: "app"}, "Jsonnet"},
 		"bad glob": {argo.ApplicationSource{Path: "app", Directory: &argo.ApplicationSourceDirectory{Recurse: true, Include: "[a"}}, "glob"},
 	} {
 		if f := fails(t, r, request(tree, c.source)); !strings.Contains(f.Error(), c.want) {

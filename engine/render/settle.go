@@ -179,6 +179,13 @@ func substitute(source argo.ApplicationSource, req Request) argo.ApplicationSour
 			h.FileParameters[i].Path = fillFile(h.FileParameters[i].Path, vars, fill)
 		}
 	}
+	if d := source.Directory; d != nil {
+		for _, vars := range [][]argo.JsonnetVar{d.Jsonnet.ExtVars, d.Jsonnet.TLAs} {
+			for i := range vars {
+				vars[i].Value = fill(vars[i].Value)
+			}
+		}
+	}
 	if k := source.Kustomize; k != nil {
 		for i, image := range k.Images {
 			k.Images[i] = argo.KustomizeImage(fill(string(image)))

@@ -127,7 +127,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 	}()
 	switch j.Tool {
 	case Directory:
-		req := directory.Request{Path: j.Path}
+		req := directory.Request{Path: j.Path, At: at}
 		if j.Source.Directory != nil {
 			req.Options = *j.Source.Directory
 		}

@@ -1,4 +1,4 @@
-// Package directory renders a folder of plain manifests, which is what a source is when it is nothing else.
+// Package directory renders a folder of plain manifests and Jsonnet programs, which is what a source is when it is nothing else.
 package directory
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render/jsonnet"
 	"github.com/slipway-cd/slipway/engine/render/manifest"
 )
 
@@ -35,6 +36,7 @@ const skipMarker = "+argocd:skip-file-rendering"
 type Request struct {
 	Path    string // of the folder, from the repository's root
 	Options argo.ApplicationSourceDirectory
+	At      func(file string) // told which program runs; may be nil
 }
 
 // Result is what was found.
@@ -64,6 +66,7 @@ type renderer struct {
 	req              Request
 	include, exclude *glob.Pattern // nil: none
 	size             int
+	jsonnet          *jsonnet.Interpreter // nil until a program is met
 	result           Result
 }
 
@@ -135,10 +138,6 @@ func (r *renderer) file(name string, link bool) error {
 			return nil
 		}
 	}
-	if path.Ext(name) == ".jsonnet" {
-		return &object.Fault{Place: object.Place{File: name}, Message: "Jsonnet is not rendered by this version",
-			Hint: "leave the file out with directory.exclude"}
-	}
 	text, err := r.files.ReadFile(name)
 	if err != nil {
 		return fault(err, name)
@@ -150,11 +149,34 @@ func (r *renderer) file(name string, link bool) error {
 	if strings.Contains(string(text), skipMarker) {
 		return nil
 	}
+	if path.Ext(name) == ".jsonnet" {
+		return r.program(name, text)
+	}
 	objects, err := decode(text, name)
 	if err != nil {
 		if len(objects) == 0 && !looksLikeManifest(text) {
 			return nil // some other YAML that happens to lie here
 		}
+		return err
+	}
+	r.result.Objects = append(r.result.Objects, objects...)
+	return nil
+}
+
+// program runs a Jsonnet file.
+func (r *renderer) program(name string, text []byte) error {
+	if r.req.At != nil {
+		r.req.At(name)
+	}
+	if r.jsonnet == nil {
+		i, err := jsonnet.New(r.files, jsonnet.Request{Path: r.req.Path, Options: r.req.Options.Jsonnet})
+		if err != nil {
+			return err
+		}
+		r.jsonnet = i
+	}
+	objects, err := r.jsonnet.Render(name, text)
+	if err != nil {
 		return err
 	}
 	r.result.Objects = append(r.result.Objects, objects...)
