@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/bot/policy"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/forge"
 )
 
@@ -32,6 +33,11 @@ func (v *visit) hold(ctx context.Context, o order, in intent) (bool, error) {
 		}
 		if !mine {
 			v.log.Info("a lock is held by another", "application", a.name(), "owner", lock.Spec.Owner.URL)
+			if held := git.Hash(lock.Spec.Revision); held.IsFull() { // the name is the lock's: what its holder keeps there must stay
+				if err := in.ground.mirror.Keep(ctx, name, held); err != nil {
+					v.log.Warn("what another holds could not be kept", "application", a.name(), "revision", held, "error", err)
+				}
+			}
 			for _, l := range taken {
 				if err := v.drop(ctx, l); err != nil {
 					return false, err
