@@ -346,3 +346,26 @@ func TestOnlyOursIsExplained(t *testing.T) {
 		t.Errorf("%v %v", found, err)
 	}
 }
+
+// TestLiveObjectsOfOthersAreNotShown: an object that is there and not this application's is named, and nothing of it is shown, whatever its
+// marks say of other objects.
+func TestLiveObjectsOfOthersAreNotShown(t *testing.T) {
+	for name, mark := range map[string]string{
+		"nobody's": "", "another's": "api:/ConfigMap:argocd/a", "a copy of ours": "web:/ConfigMap:argocd/b", "nonsense": "web:",
+		"one of our name elsewhere": "team_web:/ConfigMap:argocd/a",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.live = []string{"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: argocd, annotations: {argocd.argoproj.io/tracking-id: '" + mark + "'}}\ndata: {plan: theirs}\n"}
+			w.holds["web"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {plan: ours}\n"
+			w.holds["head:web"] = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {plan: new}\n"
+			web := find(w.change(app("web", shop, "web", nil)), "web")
+			if web == nil || len(web.Foreign) != 1 || len(web.Drift) != 0 {
+				t.Fatalf("%+v", web)
+			}
+			if strings.Contains(fmt.Sprintf("%+v", web), "theirs") {
+				t.Errorf("it shows what is live: %+v", web)
+			}
+		})
+	}
+}
