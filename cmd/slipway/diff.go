@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -50,6 +51,10 @@ ApplicationSet that cannot be generated, a failing check) and 2 when it could no
 			if len(args) == 2 {
 				head = args[1]
 			}
+			if !slices.Contains([]string{"auto", "markdown", "plain", "color"}, o.output) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "slipway: --output %q: auto, markdown, plain or color\n", o.output)
+				return exitCode(2)
+			}
 			o.sets = &sets{notes: cmd.ErrOrStderr()}
 			in, err := o.compare(cmd.Context(), args[0], head)
 			if err != nil {
@@ -65,7 +70,7 @@ ApplicationSet that cannot be generated, a failing check) and 2 when it could no
 	}
 	cmd.Flags().StringVarP(&o.dir, "directory", "C", ".", "the checkout")
 	cmd.Flags().StringArrayVar(&o.repos, "repo", nil, "a URL by which applications name this repository, beside its remotes (repeatable)")
-	cmd.Flags().StringVar(&o.branch, "branch", "", "the branch that applications follow and HEAD is merged into (default: BASE's own name)")
+	cmd.Flags().StringVar(&o.branch, "branch", "", "the branch that applications follow and HEAD is merged into (default: BASE's own name, without that of a remote)")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "auto", "markdown, plain, color, or auto: color on a terminal, else markdown")
 	return cmd
 }
@@ -88,7 +93,7 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 	}
 	c := change.Change{Base: string(sides.base), Head: string(sides.head), Conflicts: sides.merge.Conflicts}
 	if len(c.Conflicts) > 0 {
-		return o.input(c, nil), nil
+		return o.input(c), nil
 	}
 	scope, err := o.scope(ctx, base)
 	if err != nil {
@@ -108,7 +113,7 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 	}
 	defer renderer.Close()
 	c, err = change.New(change.Deps{Render: renderer, ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
-	return o.input(c, in.BaseTree), err
+	return o.input(c), err
 }
 
 // commits are the ends of a comparison.
@@ -132,22 +137,33 @@ func resolve(ctx context.Context, r *git.Repository, base, head string) (commits
 
 // scope names this repository: a source is in it when its URL is a remote's, or one that --repo gives.
 func (o diffOptions) scope(ctx context.Context, base string) (plan.Scope, error) {
-	urls, err := git.Remotes(ctx, o.dir)
+	remotes, err := git.Remotes(ctx, o.dir)
 	if err != nil {
 		return plan.Scope{}, err
 	}
 	names := map[string]bool{}
-	for _, u := range append(urls, o.repos...) {
+	for _, r := range remotes {
+		names[source.NormalizeURL(r.URL)] = true
+	}
+	for _, u := range o.repos {
 		names[source.NormalizeURL(u)] = true
 	}
-	branch := o.branch
-	if branch == "" {
-		branch = filepath.Base(base)
-	}
+	branch := cmp.Or(o.branch, branchOf(base, remotes))
 	return plan.Scope{
 		Same:       func(u string) bool { return names[source.NormalizeURL(u)] },
 		BaseBranch: branch, DefaultBranch: branch, // a laptop does not know the forge's default; HEAD is taken to be the base
 	}, nil
+}
+
+// branchOf is the branch that a revision names. That of a remote is named after the remote; the slashes that are left are its own.
+func branchOf(revision string, remotes []git.Remote) string {
+	name := strings.TrimPrefix(strings.TrimPrefix(revision, "refs/heads/"), "refs/remotes/")
+	for _, r := range remotes {
+		if branch, ok := strings.CutPrefix(name, r.Name+"/"); ok {
+			return branch
+		}
+	}
+	return name
 }
 
 func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope, generators *sets) (change.Input, error) {
@@ -180,6 +196,9 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope,
 	in.Applications, in.Proposed = generators.generate(scope, before, after, in.BaseTree, in.MergedTree)
 	if in.Proposed == nil {
 		in.Proposed = []*argo.Application{}
+	}
+	if moving, still := plan.Select(slices.Concat(in.Applications, in.Proposed), scope); len(moving) == 0 && len(still) > 0 {
+		fmt.Fprintf(generators.notes, "slipway: note: no application follows %s; --branch names the branch that they follow\n", scope.BaseBranch)
 	}
 	if p, fault := policyOf(in.BaseTree); fault == nil {
 		in.Environment = environment(p)
@@ -223,7 +242,7 @@ func controlNamespace(apps []*argo.Application) string {
 // maxOutput is no limit that a terminal has; it keeps a runaway diff from filling a disk.
 const maxOutput = 64 << 20
 
-func (o diffOptions) input(c change.Change, _ *git.Tree) report.Input {
+func (o diffOptions) input(c change.Change) report.Input {
 	return report.Input{Change: c, Limit: maxOutput, Version: version}
 }
 

@@ -113,10 +113,21 @@ func (w *walk) proposed() []unit {
 			continue
 		}
 		w.visited[k] = true
-		units = append(units, u)
+		if u.respecified || w.follows(u.before) { // else it is a miss, pinned to what does not move
+			units = append(units, u)
+		}
 	}
 	w.candidates = nil // all of them are here
+	w.misses = slices.DeleteFunc(w.misses, func(m plan.Miss) bool {
+		return slices.ContainsFunc(units, func(u unit) bool { return keyOf(u.app()) == key{m.Namespace, m.Name} })
+	})
 	return units
+}
+
+// follows says whether a source of the application moves with the branch.
+func (w *walk) follows(app *argo.Application) bool {
+	moved, _ := plan.Moved(&app.Spec, w.in.Scope)
+	return len(moved) > 0
 }
 
 func byKey(apps []*argo.Application) map[key]*argo.Application {

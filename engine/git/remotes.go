@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,11 @@ import (
 	"strings"
 )
 
-// Remotes are the URLs of a local checkout's remotes, sorted, each once; a checkout without any has none.
-func Remotes(ctx context.Context, dir string) ([]string, error) {
+// Remote is a repository that a checkout has a name for.
+type Remote struct{ Name, URL string }
+
+// Remotes are a local checkout's, by name and URL; a checkout without any has none.
+func Remotes(ctx context.Context, dir string) ([]Remote, error) {
 	s := newStore(Options{Dir: dir})
 	gitDir, _, err := s.locate(ctx, dir)
 	if err != nil {
@@ -23,12 +27,13 @@ func Remotes(ctx context.Context, dir string) ([]string, error) {
 		}
 		return nil, fmt.Errorf("reading the remotes of %s: %w", dir, err)
 	}
-	var urls []string
+	var remotes []Remote
 	for entry := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
-		if _, url, ok := strings.Cut(entry, "\n"); ok {
-			urls = append(urls, url)
+		if key, url, ok := strings.Cut(entry, "\n"); ok {
+			name := strings.TrimSuffix(strings.TrimPrefix(key, "remote."), ".url")
+			remotes = append(remotes, Remote{name, url})
 		}
 	}
-	slices.Sort(urls)
-	return slices.Compact(urls), nil
+	slices.SortFunc(remotes, func(a, b Remote) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.URL, b.URL)) })
+	return slices.Compact(remotes), nil
 }
