@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
+	"github.com/slipway-cd/slipway/engine/sync"
 )
 
 // examine makes an Application of an outcome: the difference of its renders, what is live, and what the guards say.
@@ -172,7 +173,7 @@ func drift(ctx context.Context, v view, base *object.Set, ours func(object.ID, *
 	for _, o := range base.All() {
 		id := o.ID()
 		u := v.live[id]
-		if isHook(o.Unstructured) || u != nil && !ours(id, u) {
+		if sync.IsHook(o.Unstructured) || u != nil && !ours(id, u) {
 			continue
 		}
 		s := v.settle(ctx, o.Unstructured, u)
@@ -183,7 +184,7 @@ func drift(ctx context.Context, v view, base *object.Set, ours func(object.ID, *
 		out = append(out, s.Difference)
 	}
 	for id, u := range v.live {
-		if _, wanted := base.Find(id); !wanted && ours(id, u) && !isHook(u) && u.GetDeletionTimestamp() == nil {
+		if _, wanted := base.Find(id); !wanted && ours(id, u) && !sync.IsHook(u) && u.GetDeletionTimestamp() == nil {
 			out = append(out, compare.Resource(id, u, nil))
 		}
 	}

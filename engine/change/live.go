@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -15,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/sync"
 )
 
 // Comparison is an application's target held against its cluster, as status.sync and status.health tell it.
@@ -110,7 +110,7 @@ func wanted(ctx context.Context, v view, o object.Object) Resource {
 	id := o.ID()
 	live := v.live[id]
 	r := Resource{ID: id, Version: o.GroupVersionKind().Version, Desired: o.Unstructured, Live: live, Place: o.Place,
-		Hook: isHook(o.Unstructured), Wave: wave(o.Unstructured)}
+		Hook: sync.IsHook(o.Unstructured), Wave: sync.Wave(o.Unstructured)}
 	if live != nil {
 		r.Health = health.Of(live)
 	}
@@ -125,7 +125,7 @@ func wanted(ctx context.Context, v view, o object.Object) Resource {
 
 // extra is a tracked live object that the target does not want.
 func extra(id object.ID, u *unstructured.Unstructured) Resource {
-	r := Resource{ID: id, Version: u.GroupVersionKind().Version, Live: u, Health: health.Of(u), Hook: isHook(u), Wave: wave(u),
+	r := Resource{ID: id, Version: u.GroupVersionKind().Version, Live: u, Health: health.Of(u), Hook: sync.IsHook(u), Wave: sync.Wave(u),
 		Status: argo.SyncStatusCodeSynced}
 	if !r.Hook {
 		r.Status, r.RequiresPruning, r.Reason = argo.SyncStatusCodeOutOfSync, true, "requires pruning"
@@ -189,18 +189,6 @@ func (p *Pipeline) Diagnose(ctx context.Context, app *argo.Application, resource
 func (p *Pipeline) tracks(app *argo.Application, dest Cluster, u *unstructured.Unstructured) bool {
 	owner, tracked := dest.Tracking().TrackedBy(u)
 	return tracked && owner == p.Instance(app)
-}
-
-// wave is the sync wave of an object: Argo CD's annotation, else Helm's hook weight, else 0.
-func wave(u *unstructured.Unstructured) int64 {
-	for _, k := range []string{"argocd.argoproj.io/sync-wave", "helm.sh/hook-weight"} {
-		if v, ok := u.GetAnnotations()[k]; ok {
-			if n, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
-				return n
-			}
-		}
-	}
-	return 0
 }
 
 func hasOption(u *unstructured.Unstructured, annotation, option string) bool {

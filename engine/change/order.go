@@ -3,9 +3,6 @@ package change
 import (
 	"cmp"
 	"slices"
-	"strings"
-
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/git"
@@ -60,14 +57,4 @@ func accesses(trace git.Trace) []plan.Touch {
 		touches = append(touches, t)
 	}
 	return touches
-}
-
-// isHook says whether an object is run in a phase of a sync rather than kept: by Argo CD's annotation or by Helm's.
-func isHook(u *unstructured.Unstructured) bool {
-	annotations := u.GetAnnotations()
-	if annotations["argocd.argoproj.io/hook"] != "" {
-		return true
-	}
-	helm := annotations["helm.sh/hook"]
-	return helm != "" && strings.TrimSpace(helm) != "crd-install"
 }
