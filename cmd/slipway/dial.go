@@ -72,10 +72,15 @@ func embedded(ip netip.Addr) netip.Addr {
 	return ip
 }
 
+// dialer makes connections that pass the gate.
+func (g gate) dialer() *net.Dialer {
+	return &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second,
+		Control: func(_, address string, _ syscall.RawConn) error { return g.check(address) }}
+}
+
 // client is for forges: every dial of it passes the gate.
 func (g gate) client(roots *x509.CertPool) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second,
-		Control: func(_, address string, _ syscall.RawConn) error { return g.check(address) }}
+	dialer := g.dialer()
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck // the standard library's own type
 	transport.DialContext = dialer.DialContext
 	transport.MaxIdleConnsPerHost = 32

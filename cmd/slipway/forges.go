@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -163,19 +164,33 @@ func (f *forges) find(ctx context.Context, repoURL string) (served, bool, error)
 // credentials finds how to read a repository: by a secret of the control namespace, as Argo CD does, else as the App that serves it.
 type credentials struct {
 	known  *settled
+	keys   *source.Keyring
 	forges *forges
 }
 
 func (c credentials) auth(ctx context.Context, repoURL, project string) (git.Auth, error) {
-	if auth := source.Credentials(c.known.read(ctx), repoURL, project); auth != nil {
-		return auth, nil
-	}
-	r, ok, err := c.forges.find(ctx, repoURL)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return func(ctx context.Context) (git.Credential, error) {
+	return c.keys.Auth(c.known.read(ctx), repoURL, project, func(ctx context.Context) (git.Credential, error) {
+		r, ok, err := c.forges.find(ctx, repoURL)
+		if err != nil || !ok {
+			return git.Credential{}, err
+		}
 		got, err := r.forge.Credentials(ctx, r.repository)
 		return git.Credential{Username: got.Username, Password: got.Password}, err
-	}, nil
+	}), nil
+}
+
+// keyring makes tokens of the GitHub Apps of repositories' secrets, at addresses that pass the gate.
+func keyring(o *serveOptions, g gate) (*source.Keyring, error) {
+	deps := source.KeyringDeps{Dial: g.dialer().DialContext}
+	if o.caFile == "" {
+		return source.NewKeyring(deps), nil
+	}
+	var err error
+	if deps.Roots, err = roots(o.caFile); err != nil {
+		return nil, err
+	}
+	if deps.Extra, err = os.ReadFile(o.caFile); err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	return source.NewKeyring(deps), nil
 }

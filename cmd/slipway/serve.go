@@ -170,7 +170,15 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log, CAFile: o.caFile, AllowedHosts: gate{allowed}.check})
+	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log, last: settings.Defaults()}
+	keys, err := keyring(o, gate{allowed})
+	if err != nil {
+		return engine{}, err
+	}
+	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log, CAFile: o.caFile, AllowedHosts: gate{allowed}.check,
+		Trust: func(ctx context.Context, host string) (git.Trust, error) {
+			return source.Trust(known.read(ctx), host), nil
+		}})
 	if err != nil {
 		return engine{}, err
 	}
@@ -183,10 +191,9 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log, last: settings.Defaults()}
 	clusters := cluster.NewClusters(cluster.Deps{InCluster: d.mgr.GetConfig(), Log: d.log,
 		Settings: func() settings.Settings { return known.read(ctx) }})
-	sources, err := source.New(source.Deps{Store: store, Log: d.log, Credentials: credentials{known: known, forges: d.forges}.auth})
+	sources, err := source.New(source.Deps{Store: store, Log: d.log, Credentials: credentials{known: known, keys: keys, forges: d.forges}.auth})
 	if err != nil {
 		return engine{}, err
 	}
