@@ -36,3 +36,22 @@ func TestWhatIsForgotten(t *testing.T) {
 		})
 	}
 }
+
+func TestASweepComesBackToWhatALookGaveUpOn(t *testing.T) {
+	for _, tc := range []struct {
+		name, state, failed string
+		want                bool
+	}{
+		{"merged and reported", slipway.StateMerged, "", true},
+		{"closed", slipway.StateClosed, "", true},
+		{"merged, and the forge could not be reached", slipway.StateMerged, "fetching the base branch: connection refused", false},
+		{"open", slipway.StateOpen, "", false},
+		{"never looked at", "", "", false},
+	} {
+		p := &slipway.PullRequest{}
+		p.Status.State, p.Status.LastError = tc.state, tc.failed
+		if got := concluded(p); got != tc.want {
+			t.Errorf("%s: concluded is %v", tc.name, got)
+		}
+	}
+}

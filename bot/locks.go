@@ -142,12 +142,29 @@ func (v *visit) drop(ctx context.Context, l slipway.Lock) error {
 
 // locks lists those that this pull request holds.
 func (v *visit) locks(ctx context.Context) ([]slipway.Lock, error) {
+	all, err := v.allLocks(ctx)
+	owner := v.owner()
+	return slices.DeleteFunc(all, func(l slipway.Lock) bool { return !l.Spec.Owner.Same(owner) || l.Spec.Application == nil }), err
+}
+
+// others are the locks that other pull requests hold now, by name.
+func (v *visit) others(ctx context.Context) (map[string]slipway.Lock, error) {
+	all, err := v.allLocks(ctx)
+	owner, held := v.owner(), map[string]slipway.Lock{}
+	for _, l := range all {
+		if !l.Expired(v.Now()) && !l.Spec.Owner.Same(owner) {
+			held[l.Name] = l
+		}
+	}
+	return held, err
+}
+
+func (v *visit) allLocks(ctx context.Context) ([]slipway.Lock, error) {
 	list := &slipway.LockList{}
 	if err := v.Reader.List(ctx, list, client.InNamespace(v.Namespace)); err != nil {
 		return nil, fmt.Errorf("listing locks: %w", err)
 	}
-	owner := v.owner()
-	return slices.DeleteFunc(list.Items, func(l slipway.Lock) bool { return !l.Spec.Owner.Same(owner) || l.Spec.Application == nil }), nil
+	return list.Items, nil
 }
 
 // expire gives back the locks that have ended: by their time, or because the pull request is no longer open. Where that was not asked for,
@@ -285,24 +302,8 @@ func (v *visit) environmentOf(ctx context.Context, g *ground, l slipway.Lock) st
 	return g.policy.Environment(app.Name, app.Labels)
 }
 
-// heldBy is the address of another pull request that holds an application, or "".
-func (v *visit) heldBy(ctx context.Context, namespace, name string) (string, error) {
-	l := &slipway.Lock{}
-	err := v.Reader.Get(ctx, client.ObjectKey{Namespace: v.Namespace, Name: slipway.LockName(slipway.LockApplication, namespace, name)}, l)
-	if apierrors.IsNotFound(err) {
-		return "", nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("reading the lock of %s/%s: %w", namespace, name, err)
-	}
-	if l.Expired(v.Now()) || l.Spec.Owner.Same(v.owner()) {
-		return "", nil
-	}
-	return l.Spec.Owner.URL, nil
-}
-
-// heldByOthers are the locks of other pull requests on an environment's applications among those of a sync, or on the environment.
-func (v *visit) heldByOthers(ctx context.Context, apps []aim, environment string) ([]policy.Held, error) {
+// heldOf are, among the locks of others, those on an environment and on its applications in a sync.
+func heldOf(others map[string]slipway.Lock, apps []aim, environment string) []policy.Held {
 	keys := map[string]string{}
 	for _, a := range apps {
 		if a.environment == environment {
@@ -314,18 +315,12 @@ func (v *visit) heldByOthers(ctx context.Context, apps []aim, environment string
 	}
 	var held []policy.Held
 	for key, what := range keys {
-		l := &slipway.Lock{}
-		err := v.Reader.Get(ctx, client.ObjectKey{Namespace: v.Namespace, Name: key}, l)
-		if apierrors.IsNotFound(err) || err == nil && (l.Expired(v.Now()) || l.Spec.Owner.Same(v.owner())) {
-			continue
+		if l, ok := others[key]; ok {
+			held = append(held, policy.Held{Application: what, Owner: l.Spec.Owner.URL, User: l.Spec.User, Reason: clip(l.Spec.Reason, 200)})
 		}
-		if err != nil {
-			return nil, fmt.Errorf("reading lock %s: %w", key, err)
-		}
-		held = append(held, policy.Held{Application: what, Owner: l.Spec.Owner.URL, User: l.Spec.User, Reason: clip(l.Spec.Reason, 200)})
 	}
 	slices.SortFunc(held, func(a, b policy.Held) int { return strings.Compare(a.Application, b.Application) })
-	return held, nil
+	return held
 }
 
 // until shows the end of a lock to people.

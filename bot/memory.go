@@ -49,7 +49,7 @@ type memory struct {
 	failed  map[types.NamespacedName]int
 }
 
-// remembered bounds each map of a memory. Beyond it everything is forgotten: it is computed again.
+// remembered bounds each map of a memory. Beyond it everything is forgotten: it is computed or counted again.
 const remembered = 256
 
 func newMemory() *memory {
@@ -91,6 +91,9 @@ func (m *memory) mayEdit(comment string, now time.Time, spacing time.Duration) (
 func (m *memory) failure(key types.NamespacedName) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if len(m.failed) >= remembered && m.failed[key] == 0 {
+		clear(m.failed)
+	}
 	m.failed[key]++
 	return m.failed[key]
 }

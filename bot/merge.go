@@ -58,14 +58,7 @@ func (v *visit) follow(ctx context.Context) error {
 // deploy begins following: each touched application that is in the cluster is told to look at its sources. Whether it syncs is the
 // controller's to decide.
 func (v *visit) deploy(ctx context.Context) error {
-	if err := v.upToDate(ctx); err != nil {
-		return err
-	}
-	g, err := v.stand(ctx)
-	if err != nil {
-		return err
-	}
-	c, err := v.merged(ctx, g)
+	c, err := v.merged(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,7 +103,14 @@ func (v *visit) nudge(ctx context.Context, namespace, name string) error {
 }
 
 // merged is the change that the merge made: the one that was reported, else that of the merge commit itself.
-func (v *visit) merged(ctx context.Context, g *ground) (change.Change, error) {
+func (v *visit) merged(ctx context.Context) (change.Change, error) {
+	if err := v.upToDate(ctx); err != nil {
+		return change.Change{}, err
+	}
+	g, err := v.stand(ctx)
+	if err != nil {
+		return change.Change{}, err
+	}
 	r := v.res.Status.Report
 	reported := r != nil && r.Base != "" && r.Head == v.pull.Head.SHA
 	if reported {
@@ -234,14 +234,7 @@ func (v *visit) tell(ctx context.Context) error {
 			return v.retell(ctx, c)
 		}
 	}
-	if err := v.upToDate(ctx); err != nil {
-		return err
-	}
-	g, err := v.stand(ctx)
-	if err != nil {
-		return err
-	}
-	c, err := v.merged(ctx, g)
+	c, err := v.merged(ctx)
 	if err != nil {
 		return err
 	}

@@ -126,6 +126,10 @@ func (v *visit) say(ctx context.Context, marker string, id int64, body string) (
 
 // next says, for each environment that the change touches, how it gets there.
 func (v *visit) next(ctx context.Context, g *ground, c change.Change) ([]report.Environment, error) {
+	others, err := v.others(ctx)
+	if err != nil {
+		return nil, err
+	}
 	byName := map[string]*report.Environment{}
 	var names []string
 	for _, e := range g.policy.Environments {
@@ -146,11 +150,7 @@ func (v *visit) next(ctx context.Context, g *ground, c change.Change) ([]report.
 		}
 		e.Automated = e.Automated && a.Automated
 		if e.Locked == "" {
-			held, err := v.heldBy(ctx, a.Namespace, a.Name)
-			if err != nil {
-				return nil, err
-			}
-			e.Locked = held
+			e.Locked = others[slipway.LockName(slipway.LockApplication, a.Namespace, a.Name)].Spec.Owner.URL
 		}
 	}
 	slices.Sort(names[listed:])

@@ -96,7 +96,8 @@ func whenMoved() predicate.Predicate {
 // whoFollows names the pull requests that wait for something of an application.
 func (b *Bot) whoFollows(ctx context.Context, app client.Object) []ctrl.Request {
 	pulls := &slipway.PullRequestList{}
-	if err := b.Client.List(ctx, pulls, client.InNamespace(b.Namespace)); err != nil {
+	// Each change of any application comes here, and there may be thousands of pull requests: they are read, not copied.
+	if err := b.Client.List(ctx, pulls, client.InNamespace(b.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		b.Log.Warn("pull requests cannot be listed", "error", err)
 		return nil
 	}

@@ -55,8 +55,8 @@ func (s sweeper) sweep(ctx context.Context) {
 	}
 }
 
-// sweepRepository asks for a look at every open pull request, and at those that we think open and that are not. A look at one that is in
-// order costs little: nothing is rendered.
+// sweepRepository asks for a look at every open pull request, at those that we think open and that are not, and at those that the last
+// look gave up on. A look at one that is in order costs little: nothing is rendered.
 func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Repository) error {
 	r.Forge, r.Host = site.Kind, site.Host
 	pulls, err := site.Forge.OpenPullRequests(ctx, r)
@@ -76,7 +76,7 @@ func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Reposit
 	}
 	for _, k := range known.Items {
 		same := strings.EqualFold(k.Spec.Host, r.Host) && k.Spec.Repository.ID == r.ID
-		if !same || open[k.Spec.Number] || k.Status.State != "" && k.Status.State != slipway.StateOpen {
+		if !same || open[k.Spec.Number] || concluded(&k) {
 			continue
 		}
 		if err := s.askFor(ctx, r, k.Spec.Number, reasonSweep); err != nil {
@@ -84,6 +84,13 @@ func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Reposit
 		}
 	}
 	return nil
+}
+
+// concluded says whether a pull request is over and all was done about it. A merge whose look failed until we gave up is not: nobody may
+// ever ask about it again, and what was merged is not followed yet.
+func concluded(p *slipway.PullRequest) bool {
+	over := p.Status.State == slipway.StateClosed || p.Status.State == slipway.StateMerged
+	return over && p.Status.LastError == ""
 }
 
 // sweepLocks asks for a look at the pull requests whose locks have ended.

@@ -149,6 +149,10 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 	if len(environments) == 0 { // nothing can be named before there is a report
 		environments = []string{""}
 	}
+	others, err := v.others(ctx)
+	if err != nil {
+		return err
+	}
 	in.allowed = len(in.apps) > 0
 	for _, name := range environments {
 		rules := in.ground.policy.Named(name)
@@ -156,13 +160,9 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 		if err != nil {
 			return err
 		}
-		held, err := v.heldByOthers(ctx, in.apps, name)
-		if err != nil {
-			return err
-		}
 		d := policy.Evaluate(policy.Input{
 			Command: o.cmd, User: o.user, Permission: o.permission, Teams: teams, PullRequest: v.pull, Reviews: reviews, Reviewers: reviewers,
-			Trusted: v.res.Status.Trusted, Environment: rules, Fault: in.ground.fault, Report: in.reviewed(o, name), Locks: held,
+			Trusted: v.res.Status.Trusted, Environment: rules, Fault: in.ground.fault, Report: in.reviewed(o, name), Locks: heldOf(others, in.apps, name),
 		})
 		in.allowed = in.allowed && d.Allowed
 		for _, gate := range d.Gates {
