@@ -3,36 +3,16 @@ package bot
 import (
 	"strings"
 	"unicode"
+
+	"github.com/slipway-cd/slipway/bot/report"
 )
 
-// quote puts text that others had a part in into a code span, where a forge reads no Markdown, HTML, mention or reference.
+// quote puts text that others had a part in into a code span. Nothing stays nothing.
 func quote(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if hiddenMark(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 	if strings.TrimSpace(s) == "" {
 		return ""
 	}
-	longest, run := 0, 0
-	for _, r := range s {
-		if r == '`' {
-			run++
-			longest = max(longest, run)
-		} else {
-			run = 0
-		}
-	}
-	ticks := strings.Repeat("`", longest+1)
-	if longest > 0 {
-		s = " " + s + " "
-	}
-	return ticks + s + ticks
+	return report.Code(s)
 }
 
 // escape leaves plain words as they are, and quotes text that could be read as more than that: markup, a mention, a reference of a forge's

@@ -66,10 +66,10 @@ func grounds(reasons []plan.Reason) string {
 	var parts []string
 	for _, r := range reasons[:min(len(reasons), 3)] {
 		if r.File == "" {
-			parts = append(parts, code(r.Text))
+			parts = append(parts, Code(r.Text))
 			continue
 		}
-		parts = append(parts, strings.TrimSuffix(r.Text, r.File)+code(r.File))
+		parts = append(parts, strings.TrimSuffix(r.Text, r.File)+Code(r.File))
 	}
 	if rest := len(reasons) - len(parts); rest > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", rest))
@@ -83,9 +83,9 @@ var verbs = map[compare.Kind]string{compare.Added: "added", compare.Changed: "ch
 func resource(d compare.Difference, diffs bool) string {
 	hook := ""
 	if d.Hook != "" {
-		hook = " · " + code(d.Hook) + " hook"
+		hook = " · " + Code(d.Hook) + " hook"
 	}
-	title := fmt.Sprintf("%s %s%s", code(d.ID.String()), verbs[d.Kind], hook)
+	title := fmt.Sprintf("%s %s%s", Code(d.ID.String()), verbs[d.Kind], hook)
 	if !diffs {
 		return fmt.Sprintf("- %s (+%d −%d lines)\n", title, d.Added, d.Removed)
 	}
@@ -124,11 +124,11 @@ func missed(c change.Change) string {
 	var lines []string
 	for _, a := range c.Applications {
 		if a.Kind == change.Unchanged && !a.Failed() {
-			lines = append(lines, fmt.Sprintf("- %s renders the same, although %s", code(a.Name), grounds(a.Why)))
+			lines = append(lines, fmt.Sprintf("- %s renders the same, although %s", Code(a.Name), grounds(a.Why)))
 		}
 	}
 	for _, m := range c.Misses {
-		lines = append(lines, fmt.Sprintf("- %s: %s", code(m.Name), code(m.Reason)))
+		lines = append(lines, fmt.Sprintf("- %s: %s", Code(m.Name), Code(m.Reason)))
 	}
 	if len(lines) == 0 {
 		return ""

@@ -16,11 +16,11 @@ func next(in Input) string {
 	var b strings.Builder
 	b.WriteString("**Next**\n")
 	for _, e := range in.Next {
-		sync := code(in.Command + "sync " + e.Name)
+		sync := Code(in.Command + "sync " + e.Name)
 		var how string
 		switch {
 		case e.Locked != "":
-			how = "locked by " + code(e.Locked)
+			how = "locked by " + Code(e.Locked)
 		case e.BeforeMerge && e.Automated:
 			how = sync + " deploys it now, once someone else has approved; merging deploys it too"
 		case e.BeforeMerge:
@@ -30,7 +30,7 @@ func next(in Input) string {
 		default:
 			how = sync + " deploys it, after the merge"
 		}
-		fmt.Fprintf(&b, "- %s: %s\n", code(e.Name), how)
+		fmt.Fprintf(&b, "- %s: %s\n", Code(e.Name), how)
 	}
 	return b.String() + "\n"
 }
@@ -63,21 +63,21 @@ func after(a *After) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**Merged** as %s", short(a.Commit))
 	if a.By != "" {
-		b.WriteString(" by " + code(a.By))
+		b.WriteString(" by " + Code(a.By))
 	}
 	b.WriteString("\n\n")
 	for _, f := range a.Followed {
-		fmt.Fprintf(&b, "- %s %s%s: **%s**", phaseIcon(f.Phase), code(f.Application), in(f.Environment), f.Phase)
+		fmt.Fprintf(&b, "- %s %s%s: **%s**", phaseIcon(f.Phase), Code(f.Application), in(f.Environment), f.Phase)
 		if f.Message != "" {
-			b.WriteString(" – " + code(clip(f.Message, 300)))
+			b.WriteString(" – " + Code(clip(f.Message, 300)))
 		}
 		b.WriteString("\n")
 		for _, finding := range f.Findings[:min(len(f.Findings), 8)] {
-			b.WriteString("  - " + code(clip(finding, 400)) + "\n")
+			b.WriteString("  - " + Code(clip(finding, 400)) + "\n")
 		}
 	}
 	for _, w := range a.Waiting {
-		fmt.Fprintf(&b, "- ✋ %s%s waits for %s\n", code(w.Application), in(w.Environment), code(w.Command))
+		fmt.Fprintf(&b, "- ✋ %s%s waits for %s\n", Code(w.Application), in(w.Environment), Code(w.Command))
 	}
 	if len(a.Followed)+len(a.Waiting) == 0 {
 		b.WriteString("No application changes with it.\n")
@@ -89,7 +89,7 @@ func in(environment string) string {
 	if environment == "" {
 		return ""
 	}
-	return " in " + code(environment)
+	return " in " + Code(environment)
 }
 
 func phaseIcon(phase string) string {

@@ -10,8 +10,9 @@ import (
 // What a pull request supplies (names, messages, diffs) is shown only inside code, where forges neither link mentions and issues
 // nor interpret Markdown or HTML. The functions here make sure that it stays inside.
 
-// code is an inline code span. Line breaks become spaces.
-func code(s string) string {
+// Code is an inline code span, in which a forge reads no Markdown, HTML, mention or reference. Line breaks become spaces, and marks
+// that do not show are written out.
+func Code(s string) string {
 	s = strings.Join(strings.Fields(visible(s)), " ")
 	if s == "" {
 		return "` `"
@@ -24,7 +25,7 @@ func code(s string) string {
 }
 
 // cell is an inline code span for a table, in which a bar would end the cell even inside code.
-func cell(s string) string { return strings.ReplaceAll(code(s), "|", `\|`) }
+func cell(s string) string { return strings.ReplaceAll(Code(s), "|", `\|`) }
 
 // htmlCode is for places where Markdown is not read, such as a summary element.
 func htmlCode(s string) string {

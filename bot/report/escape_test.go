@@ -39,11 +39,11 @@ func text(t *testing.T, markdown string) (outside, page string) {
 // TestNothingLeavesItsPlace frames each text as the report does and looks whether the page has the same shape as with a plain word.
 func TestNothingLeavesItsPlace(t *testing.T) {
 	frames := map[string]func(string) string{
-		"a line":    func(s string) string { return "- before " + code(s) + " after\n- next\n" },
-		"a warning": func(s string) string { return "> [!WARNING]\n" + quote(code("web")+": "+code(s)+"\n") + ">\n\nnext\n" },
+		"a line":    func(s string) string { return "- before " + Code(s) + " after\n- next\n" },
+		"a warning": func(s string) string { return "> [!WARNING]\n" + quote(Code("web")+": "+Code(s)+"\n") + ">\n\nnext\n" },
 		"a fence":   func(s string) string { return fence("diff", s) + "\nnext\n" },
 		"an alert": func(s string) string {
-			return "> [!CAUTION]\n" + quote(code("web")+" fails\n"+fence("text", s)) + ">\n\nnext\n"
+			return "> [!CAUTION]\n" + quote(Code("web")+" fails\n"+fence("text", s)) + ">\n\nnext\n"
 		},
 		"a table": func(s string) string {
 			return "| A | B | C |\n|---|---|---|\n| " + cell(s) + " | " + plain(s+"x") + " | c |\n\nnext\n"
@@ -51,7 +51,7 @@ func TestNothingLeavesItsPlace(t *testing.T) {
 		"a summary": func(s string) string {
 			return "<details><summary>" + htmlCode(s) + "</summary>\n\nx\n\n</details>\n\nnext\n"
 		},
-		"a headline": func(s string) string { return "### ✋ " + code(s) + " was not carried out\n\nnext\n" },
+		"a headline": func(s string) string { return "### ✋ " + Code(s) + " was not carried out\n\nnext\n" },
 	}
 	for name, frame := range frames {
 		want, _ := text(t, frame("word"))

@@ -13,11 +13,11 @@ func Pending(sha string) forge.Check {
 
 // Untrusted is the page of a head whose author may not write to the repository: nothing of it was rendered.
 func Untrusted(author, head, command string) Page {
-	how := fmt.Sprintf("Someone with write permission can read the change and comment %s to have it rendered.", code(command+"ok-to-test"))
+	how := fmt.Sprintf("Someone with write permission can read the change and comment %s to have it rendered.", Code(command+"ok-to-test"))
 	title := "Waiting for someone with write permission"
 	return Page{
 		Body: fmt.Sprintf("### ✋ %s\n\n%s may not write to this repository, so Slipway has not rendered %s. %s The approval is for this commit only.\n",
-			title, code(author), short(head), how),
+			title, Code(author), short(head), how),
 		Check: forge.Check{Name: CheckName, Status: forge.Completed, Conclusion: forge.Neutral, Title: title, Summary: how},
 	}
 }

@@ -10,7 +10,7 @@ import (
 // Refusal answers a command that is not carried out, with every gate.
 func Refusal(command, reason string, gates []policy.Gate) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### ✋ %s was not carried out\n\n%s\n", code(command), reason)
+	fmt.Fprintf(&b, "### ✋ %s was not carried out\n\n%s\n", Code(command), reason)
 	if len(gates) > 0 {
 		b.WriteString("\n| | Gate | Now | What would satisfy it |\n|---|---|---|---|\n")
 	}
@@ -60,12 +60,12 @@ type Resource struct {
 // Sync is the reply to a sync, edited as it goes on.
 func Sync(p Progress) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### %s %s\n\n", syncIcon(p), code(p.Command))
+	fmt.Fprintf(&b, "### %s %s\n\n", syncIcon(p), Code(p.Command))
 	what := "Deploys"
 	if p.DryRun {
 		what = "Tries (dry run)"
 	}
-	fmt.Fprintf(&b, "%s %s for %s, asked for by %s.\n\n", what, short(p.Revision), count(len(p.Steps), "application"), code(p.By))
+	fmt.Fprintf(&b, "%s %s for %s, asked for by %s.\n\n", what, short(p.Revision), count(len(p.Steps), "application"), Code(p.By))
 	for _, s := range p.Steps {
 		step(&b, s)
 	}
@@ -91,13 +91,13 @@ func step(b *strings.Builder, s Step) {
 	} else if s.Phase == "Succeeded" {
 		icon = "✅"
 	}
-	fmt.Fprintf(b, "%s %s%s: **%s**", icon, code(s.Application), in(s.Environment), s.Phase)
+	fmt.Fprintf(b, "%s %s%s: **%s**", icon, Code(s.Application), in(s.Environment), s.Phase)
 	if s.Message != "" {
-		b.WriteString(" – " + code(clip(s.Message, 500)))
+		b.WriteString(" – " + Code(clip(s.Message, 500)))
 	}
 	b.WriteString("\n")
 	for _, f := range s.Findings[:min(len(s.Findings), 8)] {
-		b.WriteString("- " + code(clip(f, 400)) + "\n")
+		b.WriteString("- " + Code(clip(f, 400)) + "\n")
 	}
 	if len(s.Resources) > 0 {
 		fmt.Fprintf(b, "\n<details><summary>%s</summary>\n\n| Resource | Result | |\n|---|---|---|\n", count(len(s.Resources), "resource"))

@@ -193,7 +193,7 @@ func conflicts(c change.Change) string {
 	}
 	files := make([]string, 0, len(c.Conflicts))
 	for _, f := range c.Conflicts[:min(len(c.Conflicts), 20)] {
-		files = append(files, "- "+code(f))
+		files = append(files, "- "+Code(f))
 	}
 	if rest := len(c.Conflicts) - len(files); rest > 0 {
 		files = append(files, fmt.Sprintf("- and %d more", rest))
@@ -231,10 +231,10 @@ func attention(apps []change.Application) string {
 	var failures, warnings []string
 	for _, a := range apps {
 		if f := a.After.Fault; f != nil {
-			failures = append(failures, fmt.Sprintf("%s cannot be rendered%s\n%s", code(a.Name), at(f.Place), fence("text", clip(message(f), 1200))))
+			failures = append(failures, fmt.Sprintf("%s cannot be rendered%s\n%s", Code(a.Name), at(f.Place), fence("text", clip(message(f), 1200))))
 		}
 		for _, f := range a.Findings {
-			line := fmt.Sprintf("%s: %s%s", code(a.Name), code(f.Message), at(f.Place))
+			line := fmt.Sprintf("%s: %s%s", Code(a.Name), Code(f.Message), at(f.Place))
 			if f.Hint != "" {
 				line += " – " + f.Hint
 			}
@@ -245,10 +245,10 @@ func attention(apps []change.Application) string {
 			}
 		}
 		for _, id := range a.Foreign {
-			warnings = append(warnings, fmt.Sprintf("%s would write %s, which exists in the cluster and is not this application's\n", code(a.Name), code(id.String())))
+			warnings = append(warnings, fmt.Sprintf("%s would write %s, which exists in the cluster and is not this application's\n", Code(a.Name), Code(id.String())))
 		}
 		if a.Live != "" {
-			warnings = append(warnings, fmt.Sprintf("%s: the cluster could not be read: %s\n", code(a.Name), code(clip(a.Live, 300))))
+			warnings = append(warnings, fmt.Sprintf("%s: the cluster could not be read: %s\n", Code(a.Name), Code(clip(a.Live, 300))))
 		}
 	}
 	var b strings.Builder
@@ -286,9 +286,9 @@ func at(p object.Place) string {
 	case p.File == "":
 		return ""
 	case p.Line == 0:
-		return " (" + code(p.File) + ")"
+		return " (" + Code(p.File) + ")"
 	}
-	return fmt.Sprintf(" (%s)", code(fmt.Sprintf("%s:%d", p.File, p.Line)))
+	return fmt.Sprintf(" (%s)", Code(fmt.Sprintf("%s:%d", p.File, p.Line)))
 }
 
 func quote(s string) string {
