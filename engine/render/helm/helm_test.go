@@ -94,10 +94,10 @@ func oracle(t testing.TB, dir string, values map[string]any) []string {
 		docs = append(docs, strings.Split("\n"+string(crd.File.Data), "\n---\n")...)
 	}
 	for _, m := range manifests {
-		docs = append(docs, m.Content)
+		docs = append(docs, m.Content+"\n")
 	}
 	for _, h := range hooks {
-		docs = append(docs, h.Manifest)
+		docs = append(docs, h.Manifest+"\n")
 	}
 	return docs
 }

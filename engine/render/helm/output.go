@@ -72,9 +72,10 @@ func collect(c *loaded, rendered map[string]string, o argo.ApplicationSourceHelm
 	return all, nil
 }
 
-// decode reads one rendered document. A line of it is no line of the template, so the message says which it is.
+// decode reads one rendered document. A line of it is no line of the template, so the message says which it is. Helm cuts the last
+// line's end off and prints one again, which a block of text at the end of the document holds.
 func decode(text, file string) (document, error) {
-	value, err := manifest.Value([]byte(text), file)
+	value, err := manifest.Value([]byte(text+"\n"), file)
 	var d document
 	if err == nil {
 		if m, ok := value.(map[string]any); ok {

@@ -15,7 +15,9 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/provenance"
 	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 
@@ -105,11 +107,36 @@ func build(repo repository, dir string) (m resmap.ResMap, err error) {
 			err = fmt.Errorf("kustomize failed: %v", p)
 		}
 	}()
-	return krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(repo, path.Join(root, dir))
+	options := krusty.MakeDefaultOptions()
+	options.Reorder = krusty.ReorderOptionUnspecified // as the command line has it: by kind, unless the kustomization has sortOptions
+	return krusty.MakeKustomizer(options).Run(repo, path.Join(root, dir))
+}
+
+// version is that of the kustomize command line which has our kustomize libraries in it.
+const version = "v5.8.2"
+
+// signed writes kustomize's version into the label that a kustomization may ask for, in which kustomize puts that of the program that
+// it is linked into: that would change with each of our releases, and may be no valid label.
+func signed(built resmap.ResMap) error {
+	ours := "kustomize-" + provenance.GetProvenance().Semver()
+	for _, r := range built.Resources() {
+		labels := r.GetLabels()
+		if labels[konfig.ManagedbyLabelKey] != ours {
+			continue
+		}
+		labels[konfig.ManagedbyLabelKey] = "kustomize-" + version
+		if err := r.SetLabels(labels); err != nil {
+			return fmt.Errorf("labelling what kustomize built: %w", err)
+		}
+	}
+	return nil
 }
 
 // collect takes the objects out.
 func collect(built resmap.ResMap, from *origins) ([]object.Object, error) {
+	if err := signed(built); err != nil {
+		return nil, err
+	}
 	var all []object.Object
 	for _, r := range built.Resources() {
 		text, err := r.MarshalJSON()
