@@ -2,27 +2,19 @@ package bot_test
 
 import (
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/slipway-cd/slipway/fixtures/forge"
 	"github.com/slipway-cd/slipway/fixtures/forge/store"
+	"github.com/slipway-cd/slipway/fixtures/soak"
 	"github.com/slipway-cd/slipway/fixtures/stage"
 )
 
-// soak is the share of the full count, in percent, that laws are tried at.
-func soak() int {
-	if n, err := strconv.Atoi(os.Getenv("SLIPWAY_SOAK")); err == nil && n > 0 {
-		return n
-	}
-	return 10
-}
-
 // moments are calls to the forge after which the server is killed: all of the first at full soak, a spread of them else.
-func moments(most int) []int {
-	step := max(1, 40/soak())
+func moments(t *testing.T, most int) []int {
+	t.Helper()
+	step := max(1, 40/soak.Percent(t))
 	var all []int
 	for k := 1; k <= most; k += step {
 		all = append(all, k)
@@ -59,10 +51,10 @@ func (p *play) after(k int, do func()) {
 // TestCrash kills the server at each of its calls: what it was about is finished after a restart, and done once.
 func TestCrash(t *testing.T) {
 	p := perform(t)
-	for _, k := range moments(16) {
+	for _, k := range moments(t, 16) {
 		t.Run(fmt.Sprintf("report, call %d", k), func(t *testing.T) { crashInReport(p.by(t), k) })
 	}
-	for _, k := range moments(16) {
+	for _, k := range moments(t, 16) {
 		t.Run(fmt.Sprintf("sync, call %d", k), func(t *testing.T) { crashInSync(p.by(t), k) })
 	}
 }
@@ -70,7 +62,7 @@ func TestCrash(t *testing.T) {
 // TestNewerPush pushes again while the report of the first head is being made, after each of its calls.
 func TestNewerPush(t *testing.T) {
 	p := perform(t)
-	for _, k := range moments(12) {
+	for _, k := range moments(t, 12) {
 		t.Run(fmt.Sprintf("call %d", k), func(t *testing.T) { pushedAgain(p.by(t), k) })
 	}
 }

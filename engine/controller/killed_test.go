@@ -3,9 +3,7 @@ package controller_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 
@@ -15,6 +13,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/fixtures/soak"
 )
 
 // jobs notes every Job that ever comes to be in a namespace.
@@ -54,10 +53,7 @@ func (j *jobs) count(name string) int {
 // A controller is killed at a random write, before or after it reaches the API server, again and again until the sync has ended. The
 // end is the same, every hook has run once, and there was one operation.
 func TestAKilledControllerGoesOn(t *testing.T) {
-	rounds := 2
-	if percent, err := strconv.Atoi(os.Getenv("SLIPWAY_SOAK")); err == nil && percent > 10 {
-		rounds = max(rounds, percent/10)
-	}
+	rounds := max(2, soak.Times(t, 10))
 	w := newWorld(t)
 	job := func(name, phase, policy string) string {
 		return fmt.Sprintf(`

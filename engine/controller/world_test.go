@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +40,7 @@ import (
 	"github.com/slipway-cd/slipway/fixtures/forge"
 	"github.com/slipway-cd/slipway/fixtures/forge/store"
 	"github.com/slipway-cd/slipway/fixtures/sandbox"
+	"github.com/slipway-cd/slipway/fixtures/soak"
 )
 
 // shared is the sandbox cluster of all tests of this package, which is control plane and destination in one. Each test has namespaces
@@ -126,7 +126,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	patience := deadline
-	if percent, err := strconv.Atoi(os.Getenv("SLIPWAY_SOAK")); err == nil && percent > 10 {
+	if soak.Full(t) {
 		patience *= 10
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

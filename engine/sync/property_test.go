@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -14,6 +13,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/fixtures/soak"
 )
 
 // plot is a random sync: what is wanted, what is there, what may be pruned.
@@ -60,18 +60,11 @@ func randomPlot(r *rand.Rand) plot {
 	return plot{in, live}
 }
 
-// laws is how many cases of a law are tried: a tenth, unless SLIPWAY_SOAK names another percentage.
-func laws(t *testing.T) int {
-	t.Helper()
-	percent, err := strconv.Atoi(os.Getenv("SLIPWAY_SOAK"))
-	if err != nil || percent <= 0 {
-		percent = 10
-	}
-	return 2000 * percent / 100
-}
+// laws is the full count of cases that a law is tried with.
+const laws = 2000
 
 func TestStepsNeverDeleteWhatTheyWereNotAskedTo(t *testing.T) {
-	for seed := range laws(t) {
+	for seed := range soak.Times(t, laws) {
 		p := randomPlot(rand.New(rand.NewPCG(uint64(seed), 1)))
 		w := newWorld(p.live...)
 		w.drive(t, p.in, forever)
@@ -100,7 +93,7 @@ func TestStepsNeverDeleteWhatTheyWereNotAskedTo(t *testing.T) {
 }
 
 func TestEveryOrderRespectsPhasesAndWaves(t *testing.T) {
-	for seed := range laws(t) {
+	for seed := range soak.Times(t, laws) {
 		p := randomPlot(rand.New(rand.NewPCG(uint64(seed), 2)))
 		w := newWorld(p.live...)
 		plan, done := w.drive(t, p.in, forever)
@@ -131,7 +124,7 @@ func TestEveryOrderRespectsPhasesAndWaves(t *testing.T) {
 // A process may die before or after any action, with what it recorded before the step at hand. Whoever goes on from what was
 // persisted and from the cluster reaches the same end by the same remaining steps, and no hook runs twice.
 func TestAnInterruptedSyncGoesOn(t *testing.T) {
-	for seed := range laws(t) / 4 {
+	for seed := range soak.Times(t, laws/4) {
 		p := randomPlot(rand.New(rand.NewPCG(uint64(seed), 3)))
 		whole := newWorld(p.live...)
 		wantPlan, wantDone := whole.drive(t, p.in, forever)
