@@ -42,6 +42,58 @@ func (tr Trace) Holds(t *Tree) bool {
 	return true
 }
 
+// HoldsSince is Holds for a trace that is known to hold in another tree of the repository, whose root is since. What the two trees
+// have in common need not be looked at again, which is nearly all of it when they are a commit apart.
+func (tr Trace) HoldsSince(since Hash, t *Tree) bool {
+	if since == t.root {
+		return true
+	}
+	old := entry{mode: fs.ModeDir, id: since}
+	return tr.holdsBelow(t, "", old, entry{mode: fs.ModeDir, id: t.root})
+}
+
+// holdsBelow checks entries whose paths begin with prefix, which is old in the tree where they held and now in t.
+func (tr Trace) holdsBelow(t *Tree, prefix string, old, now entry) bool {
+	was, err := t.objects.tree(old.id)
+	if err != nil {
+		return tr.Holds(t)
+	}
+	is, err := t.objects.tree(now.id)
+	if err != nil {
+		return false
+	}
+	for i := 0; i < len(tr); {
+		name, _, deeper := strings.Cut(tr[i].Path[len(prefix):], "/")
+		a, hadIt := was.find(name)
+		b, hasIt := is.find(name)
+		same := hadIt == hasIt && a == b && name != "."
+		if !deeper {
+			if !same && !tr[i].holds(t) {
+				return false
+			}
+			i++
+			continue
+		}
+		below := prefix + name + "/"
+		n := i + 1
+		for n < len(tr) && strings.HasPrefix(tr[n].Path, below) {
+			n++
+		}
+		part := tr[i:n]
+		i = n
+		switch {
+		case same:
+		case hadIt && hasIt && a.mode.IsDir() && b.mode.IsDir() && !a.sub && !b.sub:
+			if !part.holdsBelow(t, below, a, b) {
+				return false
+			}
+		case !part.Holds(t):
+			return false
+		}
+	}
+	return true
+}
+
 func (e Entry) holds(t *Tree) bool {
 	dir := entry{mode: fs.ModeDir, id: t.root}
 	if e.Path != "." {

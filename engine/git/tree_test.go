@@ -140,6 +140,9 @@ func TestTraceHoldsUntilWhatWasReadChanges(t *testing.T) {
 		if got := trace.Holds(after); got != c.holds {
 			t.Errorf("%s: holds is %v", c.name, got)
 		}
+		if got := trace.HoldsSince(before.Root(), after); got != c.holds {
+			t.Errorf("%s: since before, holds is %v", c.name, got)
+		}
 		if same := cmp.Equal(trace, read(after)); same != c.holds {
 			t.Errorf("%s: reading again gives the same trace: %v", c.name, same)
 		}
