@@ -3,11 +3,8 @@ package render
 import (
 	"container/list"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sync"
 
@@ -17,7 +14,7 @@ import (
 
 // cache keeps results by what was asked for, each with the trace of what was read: a result is used again when its traces hold
 // in the trees now at hand. Trusted and untrusted requests never meet, for trust is part of what is asked for. Requests that
-// are the same at the same time are rendered once.
+// are the same at the same time are rendered once. Behind the memory there may be a folder for each of the two.
 type cache struct {
 	mu      sync.Mutex
 	limit   int64
@@ -25,12 +22,14 @@ type cache struct {
 	entries map[string][]*list.Element // newest first; of *stored
 	order   *list.List                 // most recently used first
 	flights map[string]*flight
+
+	trusted, untrusted *disk // nil without a folder
 }
 
 // maxVariants is how many results are kept of one question: those of base, head and a few pull requests.
 const maxVariants = 8
 
-// stored is a result that is shared; it is never changed.
+// stored is a result that is shared; it is never changed, but for where it was seen last.
 type stored struct {
 	key      string
 	tool     string
@@ -39,8 +38,15 @@ type stored struct {
 	warnings []string
 	fault    *object.Fault
 	traces   map[string]git.Trace // "" is the application's own tree
+	// revision is the only one for which it is the answer; empty for any.
+	revision string
 	size     int64
 	keep     bool
+	// seen are roots of trees in which the traces hold; the map is replaced, not changed. It is the cache's.
+	seen map[string]git.Hash
+	// list and blob are the objects as the worker wrote them, until it is kept.
+	list []written
+	blob []byte
 }
 
 type flight struct {
@@ -49,38 +55,36 @@ type flight struct {
 	err  error
 }
 
+// open puts folders behind the memory. Untrusted results have a folder of their own, and a quarter of the room.
+func (c *cache) open(opt Options) (err error) {
+	program := programOf(opt.Command[0])
+	if c.trusted, err = openDisk(filepath.Join(opt.CacheDir, "trusted"), program, opt.CacheDirBytes/4*3, opt.Log); err != nil {
+		return err
+	}
+	c.untrusted, err = openDisk(filepath.Join(opt.CacheDir, "untrusted"), program, opt.CacheDirBytes/4, opt.Log)
+	return err
+}
+
+func (c *cache) folder(q question) *disk {
+	if q.trusted {
+		return c.trusted
+	}
+	return c.untrusted
+}
+
 func newCache(limit int64) *cache {
 	return &cache{limit: limit, entries: map[string][]*list.Element{}, order: list.New(), flights: map[string]*flight{}}
 }
 
-// keyOf digests all that a render depends on but the trees.
-func keyOf(j job, trusted bool) (string, error) {
-	text, err := json.Marshal(struct {
-		Version int // of what workers make of a job
-		Trusted bool
-		Job     job
-	}{1, trusted, j})
-	if err != nil {
-		return "", fmt.Errorf("naming a render: %w", err)
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
-}
-
 // through yields a kept result, or has one made.
-func (c *cache) through(ctx context.Context, key string, req Request, make func() (*stored, error)) (Result, error) {
+func (c *cache) through(ctx context.Context, q question, make func() (*stored, error)) (Result, error) {
 	for {
-		if s := c.find(key, req); s != nil {
-			return s.result(true), nil
+		if s := c.find(q); s != nil {
+			return s.result(true, q.shared), nil
 		}
-		f, mine := c.join(key, req)
+		f, mine := c.join(q)
 		if mine {
-			f.got, f.err = make()
-			c.land(key, req, f)
-			if f.err != nil {
-				return Result{}, f.err
-			}
-			return f.got.result(false), nil
+			return c.fly(q, f, make)
 		}
 		select {
 		case <-f.done:
@@ -88,7 +92,7 @@ func (c *cache) through(ctx context.Context, key string, req Request, make func(
 			return Result{}, context.Cause(ctx)
 		}
 		if f.err == nil && f.got.keep {
-			return f.got.result(true), nil
+			return f.got.result(true, q.shared), nil
 		}
 		// What went wrong may be the other caller's own, such as its patience; and what is random is for one caller.
 		if f.err == nil {
@@ -96,80 +100,109 @@ func (c *cache) through(ctx context.Context, key string, req Request, make func(
 			if err != nil {
 				return Result{}, err
 			}
-			return s.result(false), nil
+			return s.result(false, q.shared), nil
 		}
 	}
 }
 
-func (c *cache) find(key string, req Request) *stored {
+// fly gets the result for all who ask for it: from memory, where it may have come in this moment, from the folder, or by having
+// it made.
+func (c *cache) fly(q question, f *flight, make func() (*stored, error)) (Result, error) {
+	if f.got = c.find(q); f.got != nil {
+		c.land(q, f)
+		return f.got.result(true, q.shared), nil
+	}
+	d := c.folder(q)
+	found := d.find(q)
+	if f.got = found; found == nil {
+		f.got, f.err = make()
+	}
+	if f.err == nil && f.got.keep {
+		c.keep(q, f.got)
+	}
+	c.land(q, f)
+	if f.err != nil {
+		return Result{}, f.err
+	}
+	if found == nil {
+		d.keep(q, f.got)
+	}
+	f.got.list, f.got.blob = nil, nil
+	return f.got.result(found != nil, q.shared), nil
+}
+
+// find looks for a kept result whose traces hold.
+func (c *cache) find(q question) *stored {
 	c.mu.Lock()
-	candidates := slices.Clone(c.entries[key])
-	c.mu.Unlock()
-	for _, e := range candidates {
+	defer c.mu.Unlock()
+	for _, e := range c.entries[q.key] {
 		s := e.Value.(*stored)
-		if s.holds(req) {
-			c.mu.Lock()
-			c.order.MoveToFront(e) // no harm if it was just dropped
-			c.mu.Unlock()
-			return s
+		seen := s.seen
+		if s.revision != "" && s.revision != q.revision {
+			continue
 		}
+		c.mu.Unlock() // looking at trees may read them from disk
+		holds := s.holds(q, seen)
+		c.mu.Lock()
+		if !holds {
+			continue
+		}
+		s.seen = q.roots()
+		c.order.MoveToFront(e) // no harm if it was just dropped
+		return s
 	}
 	return nil
 }
 
-func (s *stored) holds(req Request) bool {
+// holds says whether the traces hold in the trees asked about, given trees in which they do.
+func (s *stored) holds(q question, seen map[string]git.Hash) bool {
 	for name, trace := range s.traces {
-		t := req.Tree
-		if name != "" {
-			t = req.Refs[name]
-		}
-		if t == nil || !trace.Holds(t) {
+		t := q.trees[name]
+		switch root, known := seen[name]; {
+		case t == nil:
+			return false
+		case known && !trace.HoldsSince(root, t), !known && !trace.Holds(t):
 			return false
 		}
 	}
 	return true
 }
 
-func flightKey(key string, req Request) string {
-	key += " " + string(req.Tree.Root())
-	for _, name := range slices.Sorted(maps.Keys(req.Refs)) {
-		key += " " + name + "=" + string(req.Refs[name].Root())
-	}
-	return key
-}
-
-func (c *cache) join(key string, req Request) (f *flight, mine bool) {
-	key = flightKey(key, req)
+func (c *cache) join(q question) (f *flight, mine bool) {
+	name := q.flight()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f, ok := c.flights[key]; ok {
+	if f, ok := c.flights[name]; ok {
 		return f, false
 	}
 	f = &flight{done: make(chan struct{})}
-	c.flights[key] = f
+	c.flights[name] = f
 	return f, true
 }
 
-// land keeps what a flight brought and lets the others see it.
-func (c *cache) land(key string, req Request, f *flight) {
+// land lets the others see what a flight brought.
+func (c *cache) land(q question, f *flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.flights, flightKey(key, req))
+	delete(c.flights, q.flight())
 	close(f.done)
-	if f.err != nil || !f.got.keep {
+}
+
+// keep puts a new result in.
+func (c *cache) keep(q question, s *stored) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s.key, s.seen = q.key, q.roots()
+	s.size += 2048
+	for _, t := range s.traces {
+		s.size += int64(len(t)) * 160
+	}
+	if s.size > c.limit/4 {
 		return
 	}
-	f.got.key = key
-	f.got.size += 2048
-	for _, t := range f.got.traces {
-		f.got.size += int64(len(t)) * 160
-	}
-	if f.got.size > c.limit/4 {
-		return
-	}
-	c.entries[key] = append([]*list.Element{c.order.PushFront(f.got)}, c.entries[key]...)
-	c.used += f.got.size
-	if all := c.entries[key]; len(all) > maxVariants {
+	c.entries[q.key] = append([]*list.Element{c.order.PushFront(s)}, c.entries[q.key]...)
+	c.used += s.size
+	if all := c.entries[q.key]; len(all) > maxVariants {
 		c.drop(all[len(all)-1])
 	}
 	for c.used > c.limit {
@@ -180,7 +213,7 @@ func (c *cache) land(key string, req Request, f *flight) {
 func (c *cache) drop(e *list.Element) {
 	s := c.order.Remove(e).(*stored)
 	c.used -= s.size
-	rest := slices.DeleteFunc(c.entries[s.key], func(o *list.Element) bool { return o == e })
+	rest := slices.DeleteFunc(slices.Clone(c.entries[s.key]), func(o *list.Element) bool { return o == e }) // others may be reading it
 	if len(rest) == 0 {
 		delete(c.entries, s.key)
 		return
@@ -188,25 +221,33 @@ func (c *cache) drop(e *list.Element) {
 	c.entries[s.key] = rest
 }
 
-// result copies what is shared for one caller.
-func (s *stored) result(cached bool) Result {
-	r := Result{Digest: s.digest, Tool: s.tool, Trace: s.traces[""], Warnings: slices.Clone(s.warnings), Cached: cached}
+// result is what one caller gets: a copy, unless it only looks.
+func (s *stored) result(cached, shared bool) Result {
+	r := Result{Objects: s.objects, Digest: s.digest, Tool: s.tool, Trace: s.traces[""], Warnings: slices.Clone(s.warnings), Cached: cached,
+		Lasting: s.keep && s.revision == ""}
 	if s.fault != nil {
 		f := *s.fault
 		r.Fault = &f
 	}
-	for name, t := range s.traces {
-		if name == "" {
-			continue
-		}
-		if r.RefTraces == nil {
-			r.RefTraces = map[string]git.Trace{}
-		}
-		r.RefTraces[name] = t
+	if len(s.traces) > 1 {
+		r.RefTraces = maps.Clone(s.traces)
+		delete(r.RefTraces, "")
+	}
+	if shared {
+		return r
 	}
 	r.Objects = make([]object.Object, len(s.objects))
 	for i, o := range s.objects {
 		r.Objects[i] = object.Object{Unstructured: o.DeepCopy(), Place: o.Place}
 	}
 	return r
+}
+
+// traces are what was learned from each tree.
+func (l library) traces() map[string]git.Trace {
+	all := make(map[string]git.Trace, len(l))
+	for name, t := range l {
+		all[name] = t.Trace()
+	}
+	return all
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -26,8 +27,12 @@ type Options struct {
 	Workers     int           // 2: at work at one time, in each of the two pools
 	MemoryLimit int64         // 1 GiB for each worker
 	Timeout     time.Duration // 30 s for one render
-	CacheBytes  int64         // 128 MiB of results
-	Log         *slog.Logger  // discards
+	CacheBytes  int64         // 256 MiB of results in memory
+	// CacheDir is a folder in which results outlive the process, up to CacheDirBytes (1 GiB). Empty keeps them in memory only.
+	// Results with Secrets are never written there.
+	CacheDir      string
+	CacheDirBytes int64
+	Log           *slog.Logger // discards
 }
 
 // Request is what to render.
@@ -47,9 +52,11 @@ type Request struct {
 	Trusted bool
 	// Seed makes random template functions repeatable, for reports. Empty for a sync: then they are random, and nothing is cached.
 	Seed []byte
+	// Shared says that the caller only looks at the objects: then they are not copied for it.
+	Shared bool
 }
 
-// Result is what was rendered. Its objects are the caller's own.
+// Result is what was rendered. Its objects are the caller's own, unless it asked for shared ones.
 type Result struct {
 	Objects   []object.Object
 	Digest    string // of the objects; see object.Set
@@ -60,7 +67,12 @@ type Result struct {
 	Fault     *object.Fault
 	Elapsed   time.Duration
 	Cached    bool
+	// Lasting says that the same request yields the same wherever the traces hold: nothing in it is random, or names the commit.
+	Lasting bool
 }
+
+// decoded is about how much more memory objects take than the JSON that they were decoded from.
+const decoded = 6
 
 // Renderer renders sources in workers. It is safe for concurrent use.
 type Renderer struct {
@@ -86,12 +98,20 @@ func New(opt Options) (*Renderer, error) {
 		opt.Timeout = 30 * time.Second
 	}
 	if opt.CacheBytes <= 0 {
-		opt.CacheBytes = 128 << 20
+		opt.CacheBytes = 256 << 20
+	}
+	if opt.CacheDirBytes <= 0 {
+		opt.CacheDirBytes = 1 << 30
 	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	r := &Renderer{opt: opt, cache: newCache(opt.CacheBytes)}
+	if opt.CacheDir != "" {
+		if err := r.cache.open(opt); err != nil {
+			return nil, err
+		}
+	}
 	r.isolate.Store(canIsolate)
 	r.trusted, r.untrusted = newPool(r, opt.Workers), newPool(r, opt.Workers)
 	r.trusted.spare()
@@ -113,33 +133,52 @@ func (r *Renderer) Render(ctx context.Context, req Request) (Result, error) {
 }
 
 func (r *Renderer) render(ctx context.Context, req Request) (Result, error) {
-	trees := library{"": req.Tree.Traced()}
-	for name, t := range req.Refs {
-		trees[name] = t.Traced()
-	}
 	if rendersNothing(req.Source) {
-		return Result{Digest: object.NewSet().Digest()}, nil
+		return Result{Digest: object.NewSet().Digest(), Lasting: true}, nil
 	}
-	source, dir, tool, err := settle(trees[""], req)
-	if fault, ok := object.AsFault(err); ok {
-		return Result{Tool: tool, Fault: fault, Trace: trees[""].Trace()}, nil
-	}
+	q, err := ask(req)
 	if err != nil {
 		return Result{}, fmt.Errorf("rendering %s: %w", req.Name, err)
 	}
-	j := job{Tool: tool, Path: dir, Source: source, Name: cmp.Or(req.Release, req.Name), Namespace: req.Namespace, KubeVersion: req.KubeVersion,
-		APIVersions: req.APIVersions, Seed: req.Seed, Refs: slices.Sorted(maps.Keys(req.Refs))}
-	key, err := keyOf(j, req.Trusted)
-	if err != nil {
-		return Result{}, fmt.Errorf("rendering %s: %w", req.Name, err)
-	}
-	return r.cache.through(ctx, key, req, func() (*stored, error) {
-		s, err := r.inWorker(ctx, j, req, trees)
+	return r.cache.through(ctx, q, func() (*stored, error) {
+		s, err := r.fresh(ctx, req)
 		if err != nil {
 			return nil, fmt.Errorf("rendering %s: %w", req.Name, err)
 		}
 		return s, nil
 	})
+}
+
+// fresh renders without looking at what is kept.
+func (r *Renderer) fresh(ctx context.Context, req Request) (*stored, error) {
+	trees := library{"": req.Tree.Traced()}
+	for name, t := range req.Refs {
+		trees[name] = t.Traced()
+	}
+	source, dir, tool, err := settle(trees[""], req)
+	if fault, ok := object.AsFault(err); ok {
+		return &stored{tool: tool, fault: fault, traces: trees.traces()}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	j := job{Tool: tool, Path: dir, Source: source, Name: cmp.Or(req.Release, req.Name), Namespace: req.Namespace, KubeVersion: req.KubeVersion,
+		APIVersions: req.APIVersions, Seed: req.Seed, Refs: slices.Sorted(maps.Keys(req.Refs))}
+	s, err := r.inWorker(ctx, j, req, trees)
+	if err != nil {
+		return nil, err
+	}
+	if namesCommit(source, req) {
+		s.revision = req.Revision
+	}
+	return s, nil
+}
+
+// namesCommit says whether a source, as it was settled, has its revision in it: settling it for another would yield another source.
+func namesCommit(settled argo.ApplicationSource, req Request) bool {
+	req.Revision = "another"
+	other, _, _, err := settle(req.Tree.Traced(), req)
+	return err != nil || !reflect.DeepEqual(settled, other)
 }
 
 // rendersNothing says whether a source is only there to be referred to.
@@ -173,10 +212,8 @@ func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees libra
 		return nil, err
 	}
 	trees.note(o.Uses)
-	s := &stored{tool: j.Tool, warnings: o.Warnings, fault: o.Fault, traces: map[string]git.Trace{}, size: int64(len(blob)), keep: !o.Random && o.Uses != nil}
-	for name, t := range trees {
-		s.traces[name] = t.Trace()
-	}
+	s := &stored{tool: j.Tool, warnings: o.Warnings, fault: o.Fault, traces: trees.traces(), size: int64(len(blob)) * decoded,
+		keep: !o.Random && o.Uses != nil, list: o.Objects, blob: blob}
 	if s.objects, err = decode(o.Objects, blob); err != nil {
 		return nil, err
 	}
