@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -122,7 +123,7 @@ func (w *walk) moves(app *argo.Application) bool {
 func declared(s *object.Set) map[key]*argo.Application {
 	apps := map[key]*argo.Application{}
 	for _, o := range s.All() {
-		if id := o.ID(); id.Group != "argoproj.io" || id.Kind != "Application" {
+		if !isApplication(o.ID()) {
 			continue
 		}
 		app := new(argo.Application)
@@ -135,13 +136,12 @@ func declared(s *object.Set) map[key]*argo.Application {
 
 // parentOf is the application that renders this one, by its tracking annotation.
 func parentOf(app *argo.Application) (string, bool) {
-	u, err := runtime.DefaultUnstructuredConverter.ToUnstructured(app)
-	if err != nil {
-		return "", false
-	}
-	o := unstructuredOf(u)
-	o.SetAPIVersion("argoproj.io/v1alpha1")
+	o := new(unstructured.Unstructured)
+	o.SetAPIVersion(argo.SchemeGroupVersion.String())
 	o.SetKind("Application")
+	o.SetNamespace(app.Namespace)
+	o.SetName(app.Name)
+	o.SetAnnotations(app.Annotations)
 	return compare.TrackedBy(o)
 }
 

@@ -16,7 +16,7 @@ import (
 )
 
 // examine makes an Application of an outcome: the difference of its renders, what is live, and what the guards say.
-func (p *Pipeline) examine(ctx context.Context, in Input, o outcome) Application {
+func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) Application {
 	app := o.app()
 	a := Application{
 		Namespace: app.Namespace, Name: app.Name, Project: app.Spec.ProjectName(), Parent: o.parent,
@@ -34,7 +34,7 @@ func (p *Pipeline) examine(ctx context.Context, in Input, o outcome) Application
 		a.Differences = compare.Sets(o.beforeTarget.Objects, o.afterTarget.Objects)
 	}
 	a.Kind = kind(o, a)
-	a.Why = why(in, o, a)
+	a.Why = why(c, o, a)
 	a.Findings = notes(o)
 
 	dest, err := p.cluster(ctx, app.Spec.Destination)
@@ -127,7 +127,7 @@ func faultChanged(a Application) bool {
 }
 
 // why explains what brings the application here: its specification, or the changed files that its renders read.
-func why(in Input, o outcome, a Application) []plan.Reason {
+func why(c changes, o outcome, a Application) []plan.Reason {
 	var reasons []plan.Reason
 	if o.respecified {
 		text := "its specification changes in " + o.parent
@@ -139,15 +139,7 @@ func why(in Input, o outcome, a Application) []plan.Reason {
 		}
 		reasons = append(reasons, plan.Reason{Text: text})
 	}
-	var touches []plan.Touch
-	for _, target := range []Target{o.beforeTarget, o.afterTarget} {
-		for _, st := range target.Trace {
-			if in.Scope.Same(st.RepoURL) {
-				touches = append(touches, accesses(st.Trace)...)
-			}
-		}
-	}
-	reasons = append(reasons, plan.Why(touches, in.Files)...)
+	reasons = append(reasons, c.why(slices.Concat(o.beforeTarget.Trace, o.afterTarget.Trace))...)
 	if len(reasons) == 0 && a.Kind != Unchanged {
 		reasons = append(reasons, plan.Reason{Text: "its render depends on the commit"})
 	}
@@ -207,8 +199,4 @@ func hints(app *argo.Application) []object.ID {
 		out = append(out, object.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
 	}
 	return out
-}
-
-func unstructuredOf(m map[string]any) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: m}
 }

@@ -43,18 +43,14 @@ func compareIDs(a, b object.ID) int {
 	return cmp.Compare(a.Name, b.Name)
 }
 
-// accesses are a trace in the words of plan.
-func accesses(trace git.Trace) []plan.Touch {
-	touches := make([]plan.Touch, 0, len(trace))
-	for _, e := range trace {
-		t := plan.Touch{Path: e.Path, Access: plan.Read}
-		switch e.Op {
-		case git.List:
-			t.Access = plan.Listed
-		case git.Miss:
-			t.Access = plan.Missed
-		}
-		touches = append(touches, t)
+// access is an entry of a trace in the words of plan.
+func access(e git.Entry) plan.Touch {
+	t := plan.Touch{Path: e.Path, Access: plan.Read}
+	switch e.Op {
+	case git.List:
+		t.Access = plan.Listed
+	case git.Miss:
+		t.Access = plan.Missed
 	}
-	return touches
+	return t
 }

@@ -11,6 +11,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
 )
 
@@ -55,14 +56,14 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	}
 	c.Timings.Render = time.Since(start)
 
-	outcomes := w.outcomes()
+	outcomes, quiet := w.outcomes()
 	compared := time.Now()
 	c.Applications = make([]Application, len(outcomes))
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.deps.Parallel)
 	for i, o := range outcomes {
 		group.Go(func() error {
-			c.Applications[i] = p.examine(gctx, in, o)
+			c.Applications[i] = p.examine(gctx, in, w.changes, o)
 			return gctx.Err()
 		})
 	}
@@ -70,7 +71,7 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 		return c, fmt.Errorf("comparing: %w", err)
 	}
 	c.Timings.Compare = time.Since(compared)
-	c.Misses, c.Considered = w.misses, w.considered
+	c.Misses, c.Considered = append(w.misses, quiet...), w.considered
 	c.Timings.Renders, c.Timings.Reused = w.renders, w.reused
 	c.Applications = slices.DeleteFunc(c.Applications, func(a Application) bool { return untouched(&c, a) })
 	slices.SortFunc(c.Applications, func(a, b Application) int {
@@ -101,10 +102,14 @@ func untouched(c *Change, a Application) bool {
 	if a.Kind != Unchanged || len(a.Why) > 0 {
 		return false
 	}
-	reason := "reads none of the changed files"
-	if a.Before.Fault != nil {
-		reason = "cannot be rendered, before and after alike: " + a.Before.Fault.Error()
-	}
-	c.Misses = append(c.Misses, plan.Miss{Namespace: a.Namespace, Name: a.Name, Reason: reason})
+	c.Misses = append(c.Misses, miss(a.Namespace, a.Name, a.Before.Fault))
 	return true
+}
+
+func miss(namespace, name string, fault *object.Fault) plan.Miss {
+	reason := "reads none of the changed files"
+	if fault != nil {
+		reason = "cannot be rendered, before and after alike: " + fault.Error()
+	}
+	return plan.Miss{Namespace: namespace, Name: name, Reason: reason}
 }

@@ -64,26 +64,46 @@ func (p *Pipeline) Target(ctx context.Context, r TargetRequest) (Target, error) 
 }
 
 func (p *Pipeline) target(ctx context.Context, r TargetRequest, dest Cluster) (Target, error) {
-	sources := r.Sources
-	if sources == nil {
-		sources = r.App.Spec.SourceList()
-	}
-	trees, refs, err := p.open(ctx, r, sources)
+	d, err := p.draft(ctx, r, dest)
 	if err != nil {
-		if fault, ok := object.AsFault(err); ok {
-			return Target{Fault: fault, Objects: object.NewSet()}, nil
-		}
 		return Target{}, err
 	}
-	results := make([]render.Result, len(sources))
+	return p.assemble(d), nil
+}
+
+// draft is what an application's sources render to, before it is made ready for the destination. Its objects are the renderer's own.
+type draft struct {
+	app     *argo.Application
+	dest    Cluster
+	sources []argo.ApplicationSource
+	trees   []*git.Tree
+	results []render.Result
+	// fault says why the sources could not be opened; then there is nothing else.
+	fault *object.Fault
+}
+
+func (p *Pipeline) draft(ctx context.Context, r TargetRequest, dest Cluster) (draft, error) {
+	d := draft{app: r.App, dest: dest, sources: r.Sources}
+	if d.sources == nil {
+		d.sources = r.App.Spec.SourceList()
+	}
+	trees, refs, err := p.open(ctx, r, d.sources)
+	if err != nil {
+		if fault, ok := object.AsFault(err); ok {
+			d.fault = fault
+			return d, nil
+		}
+		return draft{}, err
+	}
+	d.trees, d.results = trees, make([]render.Result, len(d.sources))
 	group, gctx := errgroup.WithContext(ctx)
-	for i, src := range sources {
-		if src.Path == "" && src.Chart == "" {
-			continue // a source with only a ref lends its files and renders nothing
+	for i, src := range d.sources {
+		if rendersNothing(src) {
+			continue
 		}
 		group.Go(func() error {
 			res, err := p.deps.Render.Render(gctx, p.request(r, src, trees[i], refs, dest))
-			results[i] = res
+			d.results[i] = res
 			if err != nil {
 				return fmt.Errorf("rendering %s from %s: %w", r.App.Name, src.Path, err)
 			}
@@ -91,15 +111,29 @@ func (p *Pipeline) target(ctx context.Context, r TargetRequest, dest Cluster) (T
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return Target{}, err
+		return draft{}, err
 	}
-	return p.assemble(r.App, sources, trees, results, dest), nil
+	return d, nil
+}
+
+// rendersNothing says whether a source has only a ref: it lends its files.
+func rendersNothing(src argo.ApplicationSource) bool { return src.Path == "" && src.Chart == "" }
+
+// cached says whether nothing had to be rendered.
+func (d draft) cached() bool {
+	for i, res := range d.results {
+		if !res.Cached && !rendersNothing(d.sources[i]) {
+			return false
+		}
+	}
+	return d.fault == nil
 }
 
 func (p *Pipeline) request(r TargetRequest, src argo.ApplicationSource, tree *git.Tree, refs map[string]*git.Tree, dest Cluster) render.Request {
 	req := render.Request{
 		Name: p.Instance(r.App), Release: r.App.Name, Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
 		Source: src, Revision: string(tree.Commit()), Tree: tree, Refs: refs, Trusted: r.Trusted, Seed: r.Seed,
+		Shared: true, // what is made ready is a copy
 	}
 	if dest != nil {
 		req.KubeVersion, req.APIVersions = dest.KubeVersion(), dest.APIVersions()
@@ -148,33 +182,37 @@ func (p *Pipeline) openOne(ctx context.Context, r TargetRequest, i int, src argo
 }
 
 // assemble puts the sources' results together: later sources win, namespaces and tracking are filled in.
-func (p *Pipeline) assemble(app *argo.Application, sources []argo.ApplicationSource, trees []*git.Tree, results []render.Result, dest Cluster) Target {
-	t := Target{Objects: object.NewSet(), Cached: true}
-	for i, res := range results {
-		t.Revisions = append(t.Revisions, string(trees[i].Commit()))
+func (p *Pipeline) assemble(d draft) Target {
+	t := Target{Objects: object.NewSet(), Cached: d.cached()}
+	if d.fault != nil {
+		t.Fault = d.fault
+		return t
+	}
+	for i, res := range d.results {
+		t.Revisions = append(t.Revisions, string(d.trees[i].Commit()))
 		t.SourceTypes = append(t.SourceTypes, res.Tool)
-		t.Trace = append(t.Trace, traces(sources, i, res)...)
+		t.Trace = append(t.Trace, d.traces(i)...)
 		t.Warnings = append(t.Warnings, res.Warnings...)
 		t.Elapsed += res.Elapsed
-		t.Cached = t.Cached && res.Cached
 		if res.Fault != nil && t.Fault == nil {
 			t.Fault = res.Fault
 		}
 		for _, o := range res.Objects {
-			t.Objects.Add(p.place(app, o, dest))
+			t.Objects.Add(p.place(d.app, o, d.dest))
 		}
 	}
 	if t.Fault != nil {
 		t.Objects = object.NewSet()
 	}
-	t.Digest = digest(app, t.Objects)
+	t.Digest = digest(d.app, t.Objects)
 	return t
 }
 
 // traces are what the render of source i read: of its own repository, and of those that it refers to.
-func traces(sources []argo.ApplicationSource, i int, res render.Result) []SourceTrace {
-	all := []SourceTrace{{sources[i].RepoURL, res.Trace}}
-	for _, src := range sources {
+func (d draft) traces(i int) []SourceTrace {
+	res := d.results[i]
+	all := []SourceTrace{{d.sources[i].RepoURL, res.Trace}}
+	for _, src := range d.sources {
 		if trace, ok := res.RefTraces[src.Ref]; ok && src.Ref != "" {
 			all = append(all, SourceTrace{src.RepoURL, trace})
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
@@ -51,6 +50,8 @@ func (u unit) app() *argo.Application {
 type outcome struct {
 	unit
 	beforeTarget, afterTarget Target
+	// same is whether the change cannot reach it; then it is examined no further, and its targets may be left out.
+	same bool
 }
 
 // walk goes through the applications of a change: first those nobody declares, then, level by level, those that their renders
@@ -67,12 +68,15 @@ type walk struct {
 	level      []outcome    // the level rendered last
 	all        map[key]outcome
 	added      int // applications that only the head has
+	changes    changes
+	mu         sync.Mutex
 	renders    int
 	reused     int
 }
 
 func newWalk(p *Pipeline, in Input) *walk {
-	w := &walk{p: p, in: in, live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}}
+	in.Scope.Same = remember(in.Scope.Same)
+	w := &walk{p: p, in: in, changes: changes{in.Scope.Same, in.Files, plan.NewIndex(in.Files)}, live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}}
 	if in.Proposed == nil {
 		for _, app := range in.Applications {
 			w.live[keyOf(app)] = app
@@ -188,44 +192,29 @@ func (w *walk) take(want func(plan.Candidate) bool) []unit {
 	return units
 }
 
-// render renders both sides of each unit, all at once; the renderer's workers are the limit.
+// remember keeps what a function says of a URL; a thousand applications name but a few.
+func remember(same func(string) bool) func(string) bool {
+	var known sync.Map
+	return func(url string) bool {
+		if v, ok := known.Load(url); ok {
+			return v.(bool)
+		}
+		is := same(url)
+		known.Store(url, is)
+		return is
+	}
+}
+
+// render renders the units, all at once; the renderer's workers are the limit.
 func (w *walk) render(ctx context.Context, units []unit) error {
 	w.level = make([]outcome, len(units))
-	var mu sync.Mutex
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(w.p.deps.Parallel)
 	for i, u := range units {
-		w.level[i].unit = u
-		sides := []struct {
-			app    *argo.Application
-			tree   *git.Tree
-			target *Target
-		}{{u.before, w.in.BaseTree, &w.level[i].beforeTarget}, {u.after, w.in.MergedTree, &w.level[i].afterTarget}}
-		for s, side := range sides {
-			if side.app == nil {
-				continue
-			}
-			if s == 1 && (u.fault != nil || u.unseen != "") {
-				*side.target = Target{Fault: u.fault, Objects: object.NewSet()}
-				continue
-			}
-			group.Go(func() error {
-				// What stands in the base was merged by someone who may write; only the merged tree carries the head's words.
-				target, err := w.p.Target(gctx, TargetRequest{App: side.app, Tree: w.tree(side.tree), Trusted: s == 0 || w.in.Trusted, Seed: w.in.Seed})
-				var nowhere *cluster.DestinationError
-				if errors.As(err, &nowhere) { // a cluster that does not exist is for its author to mend, and no reason to hide the others
-					target, err = Target{Fault: &object.Fault{Field: "spec.destination", Message: nowhere.Message}, Objects: object.NewSet()}, nil
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				*side.target = target
-				w.renders++
-				if target.Cached {
-					w.reused++
-				}
-				return err
-			})
-		}
+		group.Go(func() (err error) {
+			w.level[i], err = w.both(gctx, u)
+			return err
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
@@ -234,6 +223,60 @@ func (w *walk) render(ctx context.Context, units []unit) error {
 		w.all[keyOf(o.app())] = o
 	}
 	return nil
+}
+
+// both renders a unit's two sides, the base first: what the merge has in common with it need not be rendered again.
+func (w *walk) both(ctx context.Context, u unit) (outcome, error) {
+	o := outcome{unit: u}
+	if u.before != nil {
+		// What stands in the base was merged by someone who may write; only the merged tree carries the head's words.
+		base, err := w.side(ctx, TargetRequest{App: u.before, Tree: w.tree(w.in.BaseTree), Trusted: true, Seed: w.in.Seed})
+		if err != nil {
+			return o, err
+		}
+		if quiet, ok := w.quiet(u, base); ok {
+			w.count(true)
+			return quiet, nil
+		}
+		o.beforeTarget = w.p.assemble(base)
+	}
+	switch {
+	case u.after == nil:
+	case u.fault != nil || u.unseen != "":
+		o.afterTarget = Target{Fault: u.fault, Objects: object.NewSet()}
+	default:
+		merge, err := w.side(ctx, TargetRequest{App: u.after, Tree: w.tree(w.in.MergedTree), Trusted: w.in.Trusted, Seed: w.in.Seed})
+		if err != nil {
+			return o, err
+		}
+		o.afterTarget = w.p.assemble(merge)
+	}
+	return o, nil
+}
+
+func (w *walk) side(ctx context.Context, r TargetRequest) (draft, error) {
+	var d draft
+	dest, err := w.p.cluster(ctx, r.App.Spec.Destination)
+	if err != nil {
+		err = fmt.Errorf("destination of %s: %w", r.App.Name, err)
+	} else {
+		d, err = w.p.draft(ctx, r, dest)
+	}
+	var nowhere *cluster.DestinationError
+	if errors.As(err, &nowhere) { // a cluster that does not exist is for its author to mend, and no reason to hide the others
+		d, err = draft{app: r.App, fault: &object.Fault{Field: "spec.destination", Message: nowhere.Message}}, nil
+	}
+	w.count(d.cached())
+	return d, err
+}
+
+func (w *walk) count(reused bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.renders++
+	if reused {
+		w.reused++
+	}
 }
 
 // tree gives sources that move with the change their side's tree.
@@ -246,5 +289,14 @@ func (w *walk) tree(side *git.Tree) func(int, argo.ApplicationSource) *git.Tree 
 	}
 }
 
-// outcomes are all of them, in no order.
-func (w *walk) outcomes() []outcome { return slices.Collect(maps.Values(w.all)) }
+// outcomes are those that the change may reach, in no order, and the others as misses.
+func (w *walk) outcomes() (reached []outcome, quiet []plan.Miss) {
+	for _, o := range w.all {
+		if o.same {
+			quiet = append(quiet, miss(o.app().Namespace, o.app().Name, o.beforeTarget.Fault))
+		} else {
+			reached = append(reached, o)
+		}
+	}
+	return reached, quiet
+}

@@ -107,9 +107,31 @@ type Reason struct {
 	Text string
 }
 
+// Index tells quickly which paths of a trace can meet a change: the changed files and the folders they are in.
+type Index map[string]struct{}
+
+// NewIndex indexes changed files.
+func NewIndex(changed []string) Index {
+	x := make(Index, 2*len(changed))
+	for _, file := range changed {
+		x[file] = struct{}{}
+		x[path.Dir(file)] = struct{}{}
+	}
+	return x
+}
+
+// Near says whether a path can meet the change. Of a trace without such paths, Why has nothing to say.
+func (x Index) Near(p string) bool {
+	_, ok := x[p]
+	return ok
+}
+
 // Why names the changed files that a render's trace meets, in the order of the files. With no meeting it is empty: then the render
 // cannot have changed.
 func Why(trace []Touch, changed []string) []Reason {
+	if len(trace) == 0 {
+		return nil
+	}
 	reads, lists, misses := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, t := range trace {
 		switch t.Access {

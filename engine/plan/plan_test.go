@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,6 +87,11 @@ func TestWhy(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, plan.Why(trace, tc.changed)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+			index := plan.NewIndex(tc.changed)
+			near := slices.DeleteFunc(slices.Clone(trace), func(t plan.Touch) bool { return !index.Near(t.Path) })
+			if diff := cmp.Diff(tc.want, plan.Why(near, tc.changed)); diff != "" {
+				t.Errorf("by the index (-want +got):\n%s", diff)
 			}
 		})
 	}
