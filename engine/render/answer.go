@@ -3,7 +3,10 @@ package render
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/engine/git"
 )
@@ -133,4 +136,18 @@ func (l library) note(uses []use) {
 			_, _ = t.Real(u.Path)
 		}
 	}
+}
+
+// absent says what was looked for in submodules and files of LFS, in the order of trees.
+func (l library) absent() []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(l)) {
+		for _, line := range l[name].Absent(maxWarnings) {
+			if name != "" {
+				line = "in $" + strings.TrimPrefix(name, "$") + ": " + line
+			}
+			out = append(out, line)
+		}
+	}
+	return out
 }

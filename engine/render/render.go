@@ -157,7 +157,7 @@ func (r *Renderer) fresh(ctx context.Context, req Request) (*stored, error) {
 	}
 	source, dir, tool, err := settle(trees[""], req)
 	if fault, ok := object.AsFault(err); ok {
-		return &stored{tool: tool, fault: fault, traces: trees.traces()}, nil
+		return &stored{tool: tool, fault: fault, traces: trees.traces(), warnings: trees.absent()}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -212,7 +212,7 @@ func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees libra
 		return nil, err
 	}
 	trees.note(o.Uses)
-	s := &stored{tool: j.Tool, warnings: o.Warnings, fault: o.Fault, traces: trees.traces(), size: int64(len(blob)) * decoded,
+	s := &stored{tool: j.Tool, warnings: append(o.Warnings, trees.absent()...), fault: o.Fault, traces: trees.traces(), size: int64(len(blob)) * decoded,
 		keep: !o.Random && o.Uses != nil, list: o.Objects, blob: blob}
 	if s.objects, err = decode(o.Objects, blob); err != nil {
 		return nil, err
