@@ -187,7 +187,8 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		return engine{}, fmt.Errorf("finding this program, to render with: %w", err)
 	}
 	renderer, err := render.New(render.Options{Command: []string{self, "render-worker"}, Workers: o.workers,
-		MemoryLimit: o.renderMemory, Timeout: o.renderTimeout, Log: d.log})
+		MemoryLimit: o.renderMemory, Timeout: o.renderTimeout, Log: d.log,
+		CacheDir: o.rendersDir(), CacheDirBytes: o.renderCache})
 	if err != nil {
 		return engine{}, err
 	}

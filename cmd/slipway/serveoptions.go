@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ type serveOptions struct {
 	gitlabSigningFile             string
 	gitlabGitFile                 string
 	workers                       int
-	renderMemory                  int64
+	renderMemory, renderCache     int64
 	renderTimeout, follow, sweep  time.Duration
 	reconcileTimeout, shutdown    time.Duration
 	controllerWorkers, botWorkers int
@@ -66,13 +67,14 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.metrics, "metrics", ":8082", "where /metrics answers; 0 for nowhere")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the way to the management cluster (default the pod's own, else the usual kubeconfig)")
 	f.StringVar(&o.namespace, "control-namespace", "", "where Applications, projects and Slipway's own resources are (default the pod's namespace, else argocd)")
-	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors are kept; all of it can be made again (default the user's cache folder)")
+	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors and renders are kept; all of it can be made again (default the user's cache folder)")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile in one replica at a time; every replica takes deliveries in")
 	f.StringVar(&o.caFile, "ca-file", "", "certificates in PEM that are trusted beside the system's, for forges and git")
 	f.StringSliceVar(&o.allowAddresses, "allow-address", nil, "a network, such as 127.0.0.0/8, that may be dialled although it is loopback or link-local (repeatable)")
 
 	f.IntVar(&o.workers, "render-workers", max(2, runtime.GOMAXPROCS(0)), "renderer processes, for trusted and for untrusted heads each")
 	f.Int64Var(&o.renderMemory, "render-memory", 1<<30, "bytes of memory that a renderer may use before it is ended")
+	f.Int64Var(&o.renderCache, "render-cache", 1<<30, "bytes of the cache folder that renders may take, least recently used ones going first; 0 keeps them in memory only. Renders with Secrets are never written")
 	f.DurationVar(&o.renderTimeout, "render-timeout", 30*time.Second, "how long one render may take")
 	f.IntVar(&o.controllerWorkers, "application-workers", 16, "applications that are reconciled at once")
 	f.IntVar(&o.botWorkers, "pull-request-workers", 8, "pull requests that are looked at at once")
@@ -106,6 +108,14 @@ func (o *serveOptions) check() error {
 		o.cacheDir = dir + "/slipway/serve"
 	}
 	return nil
+}
+
+// rendersDir is where renders are kept, or nowhere.
+func (o *serveOptions) rendersDir() string {
+	if o.renderCache <= 0 {
+		return ""
+	}
+	return filepath.Join(o.cacheDir, "renders")
 }
 
 // appID reads the GitHub App's id.
