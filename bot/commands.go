@@ -27,7 +27,7 @@ type order struct {
 
 // open reads a recorded command again. Permission is read now, at the time of the act.
 func (v *visit) open(ctx context.Context, c *slipway.Command) (order, error) {
-	o := order{Command: c, user: forge.User{Login: c.Author}, bound: v.res.Status.ReportBefore(c.CreatedAt.Time)}
+	o := order{Command: c, user: forge.User{ID: c.AuthorID, Login: c.Author}, bound: v.res.Status.ReportBefore(c.CreatedAt.Time)}
 	for _, cmd := range command.Parse(c.Text, command.Options{Mentions: v.Mentions}) {
 		o.cmd = cmd
 		break

@@ -78,7 +78,7 @@ func (v *visit) hear(c forge.Comment, seen time.Time) bool {
 		}
 		key := fmt.Sprintf("%s-%d-%d", v.res.Name, c.ID, cmd.Index)
 		s.Commands = append(s.Commands, slipway.Command{
-			ID: c.ID, Text: cmd.Text, Author: c.Author.Login, Phase: slipway.CommandPending, OperationID: key,
+			ID: c.ID, Text: cmd.Text, Author: c.Author.Login, AuthorID: c.Author.ID, Phase: slipway.CommandPending, OperationID: key,
 			CreatedAt: metav1.NewMicroTime(latest(c.CreatedAt, seen)),
 		})
 		v.fresh[key] = true

@@ -32,6 +32,8 @@ type Command struct {
 	Text string `json:"text"`
 	// Author of the comment.
 	Author string `json:"author"`
+	// AuthorID is the forge's id of the author: a name can change hands.
+	AuthorID int64 `json:"authorID,omitempty"`
 	// CreatedAt is when the comment was made, by the forge's clock.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
