@@ -175,7 +175,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log, CAFile: o.caFile, AllowedHosts: gate{allowed}.check,
+	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log, CAFile: o.caFile, AllowedHosts: gate{allowed}.check, MaxBytes: o.mirrorDisk,
 		Trust: func(ctx context.Context, host string) (git.Trust, error) {
 			return source.Trust(known.read(ctx), host), nil
 		}})

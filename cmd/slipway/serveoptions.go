@@ -34,15 +34,15 @@ type serveOptions struct {
 	githubAppIDFile, githubKeyFile, githubHookFile string
 	githubName                                     string
 
-	gitlabURL                     string
-	gitlabTokenFile, gitlabHook   string
-	gitlabSigningFile             string
-	gitlabGitFile                 string
-	workers                       int
-	renderMemory, renderCache     int64
-	renderTimeout, follow, sweep  time.Duration
-	reconcileTimeout, shutdown    time.Duration
-	controllerWorkers, botWorkers int
+	gitlabURL                             string
+	gitlabTokenFile, gitlabHook           string
+	gitlabSigningFile                     string
+	gitlabGitFile                         string
+	workers                               int
+	renderMemory, renderCache, mirrorDisk int64
+	renderTimeout, follow, sweep          time.Duration
+	reconcileTimeout, shutdown            time.Duration
+	controllerWorkers, botWorkers         int
 }
 
 func (o *serveOptions) flags(f *pflag.FlagSet) {
@@ -68,6 +68,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the way to the management cluster (default the pod's own, else the usual kubeconfig)")
 	f.StringVar(&o.namespace, "control-namespace", "", "where Applications, projects and Slipway's own resources are (default the pod's namespace, else argocd)")
 	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors and renders are kept; all of it can be made again (default the user's cache folder)")
+	f.Int64Var(&o.mirrorDisk, "mirror-disk", 12<<30, "bytes of the cache folder that mirrors may take, least recently used ones going first, to be fetched again when they are asked for; 0 is no limit")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile in one replica at a time; every replica takes deliveries in")
 	f.StringVar(&o.caFile, "ca-file", "", "certificates in PEM that are trusted beside the system's, for forges and git")
 	f.StringSliceVar(&o.allowAddresses, "allow-address", nil, "a network, such as 127.0.0.0/8, that may be dialled although it is loopback or link-local (repeatable)")

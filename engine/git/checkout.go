@@ -27,7 +27,7 @@ func OpenCheckout(ctx context.Context, dir, scratch string) (*Repository, error)
 		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
 	return &Repository{
-		objects: objects{s, write, write}, writable: true, shell: true, commits: newCommits(),
+		objects: objects{store: s, mirror: write, dir: write}, writable: true, shell: true, commits: newCommits(),
 		names: &names{store: s, dir: gitDir, head: "HEAD", keepFor: time.Second},
 	}, nil
 }

@@ -69,7 +69,7 @@ func (s *Store) Imported(ctx context.Context, name string) (*Tree, error) {
 }
 
 func (s *Store) imports(dir string) *Repository {
-	return &Repository{objects: objects{s, importsDir, dir}, commits: newCommits()}
+	return &Repository{objects: objects{store: s, mirror: importsDir, dir: dir}, commits: newCommits()}
 }
 
 // prepareImports makes the store beside its place and moves it there as a whole.

@@ -16,8 +16,12 @@ import (
 // readyFile marks a mirror whose folders were made as a whole.
 const readyFile = "slipway-mirror-1"
 
+// lockFile is what whoever writes to a folder holds.
+const lockFile = "slipway.lock"
+
 // prepare sees to it that both stores are there and sound: a mirror that is half made or damaged is put aside and made anew.
 func (m *Mirror) prepare(ctx context.Context) error {
+	m.usage.note()
 	m.mu.Lock()
 	ready, suspect := m.ready, m.suspect
 	m.mu.Unlock()
@@ -85,11 +89,7 @@ func (m *Mirror) putAside() error {
 		return fmt.Errorf("putting a damaged mirror aside: %w", err)
 	}
 	m.store.opt.Log.Warn("mirror is damaged, made anew", "remote", redactURL(m.remote.url()), "aside", filepath.Base(to))
-	m.store.readers.drop(m.firstDir())
-	m.store.readers.drop(m.pullsDir())
-	m.names.forget()
-	m.first.commits.forget()
-	m.pulls.commits.forget()
+	m.forget()
 	return nil
 }
 
@@ -125,7 +125,7 @@ func (s *Store) initBare(ctx context.Context, dir string) error {
 
 // lock takes the folder for one writer among all processes, and clears away what a killed one left of git's own locks.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(dir, "slipway.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("locking a mirror: %w", err)
 	}

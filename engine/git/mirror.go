@@ -20,6 +20,7 @@ type Mirror struct {
 	key    string
 	dir    string
 
+	usage *usage
 	names *names
 	first *Repository
 	pulls *Repository
@@ -39,9 +40,10 @@ type fetching struct {
 
 func newMirror(s *Store, r remote, err error, key string) *Mirror {
 	m := &Mirror{store: s, remote: r, err: err, key: key, dir: filepath.Join(s.opt.Dir, key)}
+	m.usage = &usage{file: filepath.Join(m.dir, readyFile)}
 	m.names = &names{store: s, dir: m.firstDir(), head: headRef, keepFor: 5 * time.Second}
-	m.first = &Repository{objects: objects{s, key, m.firstDir()}, names: m.names, suspect: m.suspected, commits: newCommits()}
-	m.pulls = &Repository{objects: objects{s, key, m.pullsDir()}, names: m.names, named: m.first, writable: true,
+	m.first = &Repository{objects: objects{s, key, m.firstDir(), m.usage}, names: m.names, suspect: m.suspected, commits: newCommits()}
+	m.pulls = &Repository{objects: objects{s, key, m.pullsDir(), m.usage}, names: m.names, named: m.first, writable: true,
 		suspect: m.suspected, commits: newCommits()}
 	return m
 }
@@ -144,6 +146,7 @@ func (m *Mirror) fetchBranches(ctx context.Context, auth Auth, f *fetching) erro
 		return fmt.Errorf("fetching %s: %w", redactURL(m.remote.url()), err)
 	}
 	m.tidy(ctx, m.firstDir())
+	m.store.sweep(ctx)
 	return nil
 }
 
@@ -196,6 +199,7 @@ func (m *Mirror) FetchPulls(ctx context.Context, auth Auth, refs ...string) erro
 		return fmt.Errorf("fetching %s: %w", strings.Join(refs, ", "), err)
 	}
 	m.tidy(ctx, m.pullsDir())
+	m.store.sweep(ctx)
 	return nil
 }
 

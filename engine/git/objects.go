@@ -16,6 +16,7 @@ type objects struct {
 	store  *Store
 	mirror string // whose cache entries are used
 	dir    string
+	usage  *usage // nil for what is never evicted
 }
 
 // read yields an object that must be there and be of the kind.
@@ -47,6 +48,7 @@ const maxTree = 64 << 20
 
 // tree yields a parsed tree object.
 func (o objects) tree(id Hash) (*listing, error) {
+	o.usage.note()
 	key := cacheKey{o.mirror, id}
 	if v, ok := o.store.cache.find(key); ok {
 		if l, ok := v.(*listing); ok {
@@ -67,6 +69,7 @@ func (o objects) tree(id Hash) (*listing, error) {
 
 // blob yields a file's content, which callers must not change.
 func (o objects) blob(id Hash) ([]byte, error) {
+	o.usage.note()
 	key := cacheKey{o.mirror, id}
 	if v, ok := o.store.cache.find(key); ok {
 		if b, ok := v.([]byte); ok {

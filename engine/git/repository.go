@@ -59,6 +59,7 @@ func (r *Repository) Commit(ctx context.Context, h Hash) (Commit, error) {
 	if err := ctx.Err(); err != nil {
 		return Commit{}, err
 	}
+	r.objects.usage.note()
 	if c, ok := r.commits.find(h); ok {
 		return c, nil
 	}
@@ -110,6 +111,7 @@ func (r *Repository) Tree(ctx context.Context, h Hash) (*Tree, error) {
 		return nil, err
 	}
 	if _, err := r.objects.tree(c.Tree); err != nil {
+		r.commits.forget() // another process may have evicted all of them
 		return nil, fmt.Errorf("commit %s: %w", h, r.damaged(err))
 	}
 	return &Tree{objects: r.objects, commit: h, root: c.Tree}, nil

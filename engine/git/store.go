@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,6 +57,9 @@ type Options struct {
 	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors
 	MaxBlob      int64         // 32 MiB: the largest file that is read
 	Program      string        // "git"
+	// MaxBytes is what all mirrors together may take on disk before those that were not used for longest are evicted; 0 is no limit.
+	MaxBytes   int64
+	EvictAfter time.Duration // 1 hour: a mirror that was used more recently is in use
 }
 
 func (o Options) withDefaults() Options {
@@ -74,6 +78,9 @@ func (o Options) withDefaults() Options {
 	if o.MaxBlob == 0 {
 		o.MaxBlob = 32 << 20
 	}
+	if o.EvictAfter == 0 {
+		o.EvictAfter = time.Hour
+	}
 	if o.Program == "" {
 		o.Program = "git"
 	}
@@ -85,6 +92,7 @@ type Store struct {
 	opt     Options
 	readers *readers
 	cache   *cache
+	swept   atomic.Int64 // when mirrors were last evicted, in nanoseconds
 
 	mu      sync.Mutex
 	mirrors map[string]*Mirror
