@@ -8,7 +8,6 @@ import (
 	"maps"
 	"path"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -31,6 +30,7 @@ func edit(files Files, req Request, file string, text []byte) ([]byte, error) {
 	if k == nil {
 		k = map[string]any{}
 	}
+	modern(k)
 	e := editor{k: k, o: req.Options, files: files, dir: req.Path, file: file}
 	for _, step := range []func() error{e.names, e.images, e.replicas, e.labels, e.annotations, e.patches, e.components} {
 		if err := step(); err != nil {
@@ -65,7 +65,13 @@ func (e editor) names() error {
 	return nil
 }
 
-var tagged = regexp.MustCompile(`^(.+):([A-Za-z0-9_][A-Za-z0-9._-]*)$`)
+// modern gives the images of an old kustomization the field that kustomize reads them from before it edits.
+func modern(k map[string]any) {
+	if old, ok := k["imageTags"]; ok && k["images"] == nil {
+		k["images"] = old
+		delete(k, "imageTags")
+	}
+}
 
 // image reads "[old=]new[:tag][@digest]".
 func image(text string) (map[string]any, bool) {
@@ -76,8 +82,8 @@ func image(text string) (map[string]any, bool) {
 	}
 	value, digest, _ := strings.Cut(value, "@")
 	tag := ""
-	if t := tagged.FindStringSubmatch(value); t != nil {
-		value, tag = t[1], t[2]
+	if i := strings.LastIndexByte(value, ':'); i >= 0 && !strings.Contains(value[i:], "/") {
+		value, tag = value[:i], value[i+1:]
 	}
 	if !renamed {
 		name = value
@@ -94,17 +100,52 @@ func image(text string) (map[string]any, bool) {
 	return m, name != "" && len(m) > 1
 }
 
+// images puts the source's into the kustomization's, sorted by name as kustomize has them, since one may name what another makes.
 func (e editor) images() error {
-	var fresh []map[string]any
+	if len(e.o.Images) == 0 {
+		return nil
+	}
+	byName := map[string]map[string]any{}
 	for i, text := range e.o.Images {
 		m, ok := image(string(text))
 		if !ok {
 			return e.fault(fmt.Sprintf("images[%d]", i), fmt.Sprintf("%q is no image: expected [old=]new[:tag|@digest]", text))
 		}
-		fresh = append(fresh, m)
+		byName[m["name"].(string)] = m
 	}
-	e.replace("images", fresh)
+	list, _ := e.k["images"].([]any)
+	for _, entry := range list {
+		have, _ := entry.(map[string]any)
+		name, ok := have["name"].(string)
+		if !ok {
+			return &object.Fault{Place: object.Place{File: e.file}, Field: "images", Message: "expected a list of images with names"}
+		}
+		if fresh, ok := byName[name]; ok {
+			keep(fresh, have)
+		} else {
+			byName[name] = have
+		}
+	}
+	list = nil
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		keep(byName[name], nil)
+		list = append(list, byName[name])
+	}
+	e.k["images"] = list
 	return nil
+}
+
+// keep puts what an image has already where a star says that it stays.
+func keep(image, have map[string]any) {
+	for _, field := range []string{"newName", "newTag", "digest"} {
+		if image[field] != "*" {
+			continue
+		}
+		delete(image, field)
+		if v, ok := have[field]; ok {
+			image[field] = v
+		}
+	}
 }
 
 // replace puts entries into a list of the kustomization, in the place of those of the same name.

@@ -13,8 +13,10 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
+	goyaml "go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/provenance"
@@ -83,6 +85,9 @@ func Render(ctx context.Context, files Files, req Request) (Result, error) {
 		return result, s.explain(err, file)
 	}
 	result.Objects, err = collect(built, s.origins(file))
+	if _, ok := object.AsFault(err); err != nil && !ok {
+		return result, s.explain(err, file)
+	}
 	return result, err
 }
 
@@ -170,10 +175,33 @@ func (s *survey) explain(err error, file string) error {
 		if _, decodeErr := manifest.Decode(text, name); decodeErr != nil {
 			return decodeErr
 		}
+		if twice := repeated(text, name); twice != nil {
+			return twice
+		}
 	}
 	message := rootedPath.ReplaceAllString(quoted.ReplaceAllString(err.Error(), ""), "")
 	return &object.Fault{Place: object.Place{File: s.mentioned(message, file)}, Message: strings.TrimSpace(message)}
 }
+
+// repeated is the fault of a key that is written twice, which kustomize refuses while Helm and the API server take the last.
+func repeated(text []byte, name string) error {
+	for _, d := range manifest.Split(manifest.Plain(text)) {
+		var value any
+		err := goyaml.Unmarshal(d.Text, &value)
+		if err == nil || !strings.Contains(err.Error(), "already defined") {
+			continue
+		}
+		f := &object.Fault{Place: object.Place{File: name, Line: d.FirstLine()}, Message: strings.TrimPrefix(err.Error(), "yaml: unmarshal errors:\n  ")}
+		if m := twiceLine.FindStringSubmatch(f.Message); m != nil {
+			n, _ := strconv.Atoi(m[1])
+			f.Line, f.Message = d.Line+n-1, m[2]+" is already defined above"
+		}
+		return f
+	}
+	return nil
+}
+
+var twiceLine = regexp.MustCompile(`^line (\d+): (mapping key ".*") already defined`)
 
 // mentioned is the kustomization deepest down the chain that a message speaks of.
 func (s *survey) mentioned(message, fallback string) string {
