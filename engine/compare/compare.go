@@ -79,6 +79,9 @@ func Sets(before, after *object.Set) []Difference {
 	var out []Difference
 	for _, k := range keys {
 		o, n := olds[k], news[k]
+		if o.Unstructured != nil && n.Unstructured != nil && same(o.Unstructured.Object, n.Unstructured.Object) {
+			continue
+		}
 		d := Resource(shownID(k), o.Unstructured, n.Unstructured)
 		if d.Kind == Unchanged {
 			continue
