@@ -39,7 +39,7 @@ lint: ## vet, gofmt, staticcheck
 	$(GO) run $(STATICCHECK) ./...
 
 bench: build ## what users wait for, beside what they would run instead
-	$(GO) test -run '^$$' -bench . -benchmem ./engine/... ./bot/... ./fixtures/cases
+	$(GO) test -run '^$$' -bench . -benchmem ./engine/... ./bot/... ./fixtures/cases ./fixtures/scale
 
 generate: ## deepcopy functions and CustomResourceDefinitions, from the Go types
 	$(GO) generate ./engine/api/... ./deploy/...
