@@ -260,7 +260,11 @@ func (v *visit) unlock(ctx context.Context, o order) error {
 func (v *visit) decideUnlock(ctx context.Context, o order, g *ground, locks []slipway.Lock) policy.Decision {
 	all := v.decide(o, g)
 	for _, l := range locks {
-		rules := g.policy.Named(v.environmentOf(ctx, g, l))
+		environment, err := v.environmentOf(ctx, g, l)
+		if err != nil {
+			return policy.Decision{Gates: []policy.Gate{{Name: "environment", Value: "that of " + l.Spec.Application.Name + " could not be read", Satisfy: "the cluster answers"}}}
+		}
+		rules := g.policy.Named(environment)
 		d := policy.Evaluate(policy.Input{Command: o.cmd, User: o.user, Permission: o.permission, PullRequest: v.pull, Environment: rules, Fault: g.fault})
 		if !d.Allowed {
 			return d
@@ -294,12 +298,16 @@ func (v *visit) named(ctx context.Context, o order, g *ground, locks []slipway.L
 	}), nil
 }
 
-func (v *visit) environmentOf(ctx context.Context, g *ground, l slipway.Lock) string {
+func (v *visit) environmentOf(ctx context.Context, g *ground, l slipway.Lock) (string, error) {
 	app := &argo.Application{}
-	if err := v.Client.Get(ctx, client.ObjectKey{Namespace: l.Spec.Application.Namespace, Name: l.Spec.Application.Name}, app); err != nil {
-		return ""
+	err := v.Client.Get(ctx, client.ObjectKey{Namespace: l.Spec.Application.Namespace, Name: l.Spec.Application.Name}, app)
+	if apierrors.IsNotFound(err) {
+		return "", nil // it is gone, and with it its rules
 	}
-	return g.policy.Environment(app.Name, app.Labels)
+	if err != nil {
+		return "", fmt.Errorf("reading application %s: %w", l.Spec.Application.Name, err)
+	}
+	return g.policy.Environment(app.Name, app.Labels), nil
 }
 
 // heldOf are, among the locks of others, those on an environment and on its applications in a sync.

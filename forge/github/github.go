@@ -81,7 +81,7 @@ func New(o Options) (*Forge, error) {
 		verifier: verifier{secret: o.WebhookSecret, app: o.AppID, web: web, owners: newOwners(o.AllowedOwners)},
 		paces:    map[int64]*wire.Pace{}, found: map[int64]finding{}, ignored: map[int64]bool{},
 		line: wire.Transport{
-			Next: transport(o), Host: api.Host, Limited: limited, Cache: wire.NewCache(16 << 20),
+			Next: transport(o), Host: api.Host, Scheme: api.Scheme, Limited: limited, Cache: wire.NewCache(16 << 20),
 			Timeout: o.Timeout, Backoff: o.Backoff, RequestID: "X-GitHub-Request-Id", Log: o.Log,
 		},
 	}

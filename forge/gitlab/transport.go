@@ -21,7 +21,7 @@ func line(o Options, web *url.URL) *wire.Transport {
 		spacing = 100 * time.Millisecond
 	}
 	return &wire.Transport{
-		Next: transport(o), Host: web.Host, Limited: limited,
+		Next: transport(o), Host: web.Host, Scheme: web.Scheme, Limited: limited,
 		// The notes API takes 300 a minute by default.
 		Pace: wire.NewPace(wire.Limits{Spacing: spacing, PerMinute: 200}), Cache: wire.NewCache(16 << 20),
 		Timeout: o.Timeout, Backoff: o.Backoff, RequestID: "X-Request-Id", Log: o.Log,

@@ -24,8 +24,10 @@ const bodyLimit = 32 << 20
 // Transport is a http.RoundTripper that speaks to one host. The zero value of each optional field is its default.
 type Transport struct {
 	Next http.RoundTripper
-	// Host is the only "host:port" that is spoken to, so that no redirect carries credentials away.
-	Host string
+	// Host is the only "host:port" that is spoken to, by Scheme alone where that is set, so that no redirect carries credentials away
+	// or into the open.
+	Host   string
+	Scheme string
 	// Limited reads from an answer whether it is a rate limit, and how long the forge says to wait (0: it does not say).
 	Limited func(Answer) (after time.Duration, limited bool)
 	// Pace holds writes apart. Nil: no pace.
@@ -77,8 +79,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if req.URL.Host != t.Host {
-		return nil, fmt.Errorf("refusing to call %s: the forge is at %s", req.URL.Host, t.Host)
+	if req.URL.Host != t.Host || t.Scheme != "" && req.URL.Scheme != t.Scheme {
+		return nil, fmt.Errorf("refusing to call %s://%s: the forge is at %s", req.URL.Scheme, req.URL.Host, t.Host)
 	}
 	leave, err := t.Pace.enter(req.Context(), req.Method)
 	if err != nil {

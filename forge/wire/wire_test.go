@@ -140,6 +140,13 @@ func TestNoOtherHostIsCalled(t *testing.T) {
 	}
 }
 
+func TestTheSchemeStays(t *testing.T) {
+	c, address, calls := serve(t, func(int32, http.ResponseWriter, *http.Request) {}, func(line *Transport) { line.Scheme = "https" })
+	if _, _, err := call(t, c, t.Context(), http.MethodGet, address, ""); err == nil || calls.Load() != 0 {
+		t.Errorf("error %v after %d calls in the open", err, calls.Load())
+	}
+}
+
 func TestAnETagSavesTheBody(t *testing.T) {
 	cache := NewCache(1 << 20)
 	version := "one"
