@@ -112,7 +112,7 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 		return none, err
 	}
 	defer renderer.Close()
-	c, err = change.New(change.Deps{Render: renderer, ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
+	c, err = change.New(change.Deps{Render: offline{next: renderer, kubeVersion: libraryVersion()}, ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
 	return o.input(c), err
 }
 
@@ -143,16 +143,25 @@ func (o diffOptions) scope(ctx context.Context, base string) (plan.Scope, error)
 	}
 	names := map[string]bool{}
 	for _, r := range remotes {
-		names[source.NormalizeURL(r.URL)] = true
+		names[spot(r.URL)] = true
 	}
 	for _, u := range o.repos {
-		names[source.NormalizeURL(u)] = true
+		names[spot(u)] = true
 	}
 	branch := cmp.Or(o.branch, branchOf(base, remotes))
 	return plan.Scope{
-		Same:       func(u string) bool { return names[source.NormalizeURL(u)] },
+		Same:       func(u string) bool { return names[spot(u)] },
 		BaseBranch: branch, DefaultBranch: branch, // a laptop does not know the forge's default; HEAD is taken to be the base
 	}, nil
+}
+
+// spot is where a repository lies, however it is reached: people clone by SSH what applications name by HTTPS.
+func spot(repoURL string) string {
+	url := source.NormalizeURL(repoURL)
+	if _, rest, ok := strings.Cut(url, "://"); ok {
+		return rest
+	}
+	return url
 }
 
 // branchOf is the branch that a revision names. That of a remote is named after the remote; the slashes that are left are its own.

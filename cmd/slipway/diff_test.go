@@ -12,15 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/engine/git"
 )
 
-// TestMain makes the test binary a render worker too: diff renders with processes of its own program.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "render-worker" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
 // checkout is a repository on a branch with a slash in its name, and one commit ahead of it. One application follows the branch, one
 // is pinned to a tag.
 func checkout(t *testing.T) string {
