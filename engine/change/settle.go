@@ -3,6 +3,7 @@ package change
 import (
 	"context"
 	"errors"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,7 +31,7 @@ func (p *Pipeline) look(ctx context.Context, dest Cluster, app *argo.Application
 		return v, err
 	}
 	// Live has loaded the schemas of these kinds.
-	v.opts = compare.Options{Schema: dest.Schema(), Ignore: append(p.deps.Ignore(), app.Spec.IgnoreDifferences...)}
+	v.opts = compare.Options{Schema: dest.Schema(), Ignore: slices.Concat(p.deps.Ignore(), app.Spec.IgnoreDifferences)}
 	return v, nil
 }
 

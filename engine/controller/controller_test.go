@@ -97,6 +97,14 @@ func TestAutomatedSyncPrunesHealsAndFollows(t *testing.T) {
 		t.Errorf("colour is %s after healing %d resources, history %d", colour, n, len(app.Status.History))
 	}
 
+	t.Log("drift again, which is healed after a pause")
+	u = w.live("v1", "ConfigMap", "settings")
+	must(t, unstructured.SetNestedField(u.Object, "green", "data", "colour"))
+	must(t, w.client.Update(w.ctx, u))
+	w.until("the drift to be healed again", "shop", func(app *argo.Application) bool {
+		return app.Status.OperationState.Operation.Sync.SelfHealAttemptsCount == 2 && settled(app)
+	})
+
 	t.Log("a commit that removes one and adds one")
 	sha := w.commit(map[string]string{"shop/late.yaml": "", "shop/new.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: new}\n"})
 	w.change("shop", func(app *argo.Application) {

@@ -78,10 +78,13 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 		p.memo.followed = state.FinishedAt.Time
 	}
 	p.announce(old, auto)
-	if found.err != nil {
+	switch {
+	case found.err != nil:
 		p.memo.owe(level, p.now().Add(retryAfter))
+	case auto.Wait > 0: // for the next healing, or for a window to open; what waited is found by another look
+		p.memo.owe(levelLive, p.now().Add(auto.Wait))
 	}
-	return soonest(auto.Wait, soonest(p.memo.wait(p.now()), p.untilDue())), nil
+	return soonest(p.memo.wait(p.now()), p.untilDue()), nil
 }
 
 // due is the level that the application itself asks for.
@@ -292,7 +295,6 @@ func (p *pass) automate(found finding) engine.Automatic {
 	auto := engine.Automate(p.app, seen)
 	if auto.Operation != nil {
 		if reason := p.permits().Blocked(project.Attempt{App: p.app, Now: p.now()}); reason != "" {
-			p.memo.owe(levelLive, p.now().Add(windowAfter)) // when the window opens, what it held up is found
 			auto = engine.Automatic{Reason: reason, Wait: windowAfter}
 		}
 	}

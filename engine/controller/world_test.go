@@ -108,7 +108,7 @@ func installDefinitions(cfg *rest.Config) error {
 }
 
 // deadline is long: it is there so that a test that hangs ends, and is never what is tested.
-const deadline = 50 * time.Second
+const deadline = 2 * time.Minute
 
 // world is a control namespace, a destination namespace, a repository, and the parts around the controller.
 type world struct {
