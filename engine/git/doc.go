@@ -8,6 +8,8 @@
 // other way round. Names and abbreviations resolve only among commits that branches and tags of the first store reach, so
 // nothing that a pull request pushes can take a name's place.
 //
+// The disk is bounded: mirrors that were not used for longest are evicted, and made anew when they are asked for again.
+//
 // What git is given is distrusted: only https and ssh are spoken, redirects are not followed, no configuration but ours is
 // read, credentials travel in the environment of one process, or in files that only it is told of and that go with it, and are
 // cut out of its messages. ssh uses no agent, key, host or configuration of the machine. Before anything is dialled, its

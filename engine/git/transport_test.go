@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -239,6 +240,21 @@ func TestProxies(t *testing.T) {
 	}
 	if len(took) == 0 {
 		t.Error("the proxy was not asked")
+	}
+
+	// Through a proxy by name, which is asked about and pinned.
+	var names []string
+	gated := u.store(git.Options{AllowedHosts: func(address string) error { names = append(names, address); return nil }})
+	login.Proxy = strings.Replace(right, "127.0.0.1", "localhost", 1)
+	if err := gated.Mirror(strings.Replace(url, "example.com", "127.0.0.1", 1)).Fetch(t.Context(), with(login)); err != nil {
+		t.Error(err) // no proxy for loopback addresses
+	}
+	proxy.took()
+	if err := gated.Mirror(url).Fetch(t.Context(), with(login)); err != nil {
+		t.Error(err)
+	}
+	if took := proxy.took(); len(took) == 0 || !slices.Contains(names, "127.0.0.1") {
+		t.Errorf("the proxy was asked %q, the gate about %q", took, names)
 	}
 
 	login.Proxy = wrong
