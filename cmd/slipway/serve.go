@@ -194,7 +194,15 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	}
 	clusters := cluster.NewClusters(cluster.Deps{InCluster: d.mgr.GetConfig(), Log: d.log,
 		Settings: func() settings.Settings { return known.read(ctx) }})
-	sources, err := source.New(source.Deps{Store: store, Log: d.log, Credentials: credentials{known: known, keys: keys, forges: d.forges}.auth})
+	pool, err := roots(o.caFile)
+	if err != nil {
+		return engine{}, err
+	}
+	sources, err := source.New(source.Deps{Store: store, Log: d.log, Credentials: credentials{known: known, keys: keys, forges: d.forges}.auth,
+		Registered: func(ctx context.Context, repoURL, project string) source.Registration {
+			return source.RegisteredCharts(known.read(ctx), repoURL, project)
+		},
+		Network: source.Network{AllowedHosts: gate{allowed}.check, Roots: pool}})
 	if err != nil {
 		return engine{}, err
 	}

@@ -160,5 +160,9 @@ func clusterName(d argo.ApplicationDestination) string {
 	return strings.TrimPrefix(strings.TrimPrefix(d.Server, "https://"), "http://")
 }
 
-// sourceKey names what a source fetches, for telling whether the base names it already.
-func sourceKey(s argo.ApplicationSource) string { return fmt.Sprintf("%s %s", s.RepoURL, s.Chart) }
+// sourceKey names what a source fetches, and whether credentials go to other hosts for it, for telling whether the base names it already.
+func sourceKey(s argo.ApplicationSource) string {
+	return fmt.Sprintf("%q %q %t", s.RepoURL, s.Chart, passesCredentials(s))
+}
+
+func passesCredentials(s argo.ApplicationSource) bool { return s.Helm != nil && s.Helm.PassCredentials }

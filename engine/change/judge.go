@@ -7,7 +7,6 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/object"
-	"github.com/slipway-cd/slipway/engine/plan"
 )
 
 // judge fills in the head's specification of u. It stands only in a pull request, so it decides nothing about itself: project,
@@ -63,8 +62,12 @@ func (w *walk) unknownSource(before, after *argo.Application) string {
 		}
 	}
 	for _, src := range after.Spec.SourceList() {
-		if !plan.Follows(src, w.in.Scope) && !w.in.Scope.Same(src.RepoURL) && !known[sourceKey(src)] {
-			return fmt.Sprintf("its source becomes %s, which the base does not name: what that brings is not shown before the merge", src.RepoURL)
+		if (src.Chart != "" || !w.in.Scope.Same(src.RepoURL)) && !known[sourceKey(src)] {
+			what := src.RepoURL
+			if src.Chart != "" {
+				what = "chart " + src.Chart + " of " + src.RepoURL
+			}
+			return fmt.Sprintf("its source becomes %s, which the base does not name: what that brings is not shown before the merge", what)
 		}
 	}
 	return ""

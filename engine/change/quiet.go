@@ -47,7 +47,7 @@ func (w *walk) merged(d draft) (revisions []string, same bool) {
 		if src.Ref != "" {
 			refs[src.Ref] = i
 		}
-		revisions = append(revisions, string(after[i].Commit()))
+		revisions = append(revisions, after[i].Revision())
 	}
 	for i, res := range d.results {
 		if rendersNothing(d.sources[i]) {

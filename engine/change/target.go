@@ -36,7 +36,7 @@ type TargetRequest struct {
 // Target is what an application wants: its objects as they would be applied, with namespace and tracking.
 type Target struct {
 	Objects     *object.Set
-	Revisions   []string // one a source
+	Revisions   []string // one a source: a commit, the version of a chart, or the digest of an artifact
 	SourceTypes []string // "Helm", "Kustomize", "Directory"; "" for a source that renders nothing
 	Digest      string
 	Trace       []SourceTrace
@@ -132,7 +132,7 @@ func (d draft) cached() bool {
 func (p *Pipeline) request(r TargetRequest, src argo.ApplicationSource, tree *git.Tree, refs map[string]*git.Tree, dest Cluster) render.Request {
 	req := render.Request{
 		Name: p.Instance(r.App), Release: r.App.Name, Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
-		Source: src, Revision: string(tree.Commit()), Tree: tree, Refs: refs, Trusted: r.Trusted, Seed: r.Seed,
+		Source: src, Revision: tree.Revision(), Tree: tree, Refs: refs, Trusted: r.Trusted, Seed: r.Seed,
 		Shared: true, // what is made ready is a copy
 	}
 	if dest != nil {
@@ -150,7 +150,7 @@ func (p *Pipeline) open(ctx context.Context, r TargetRequest, sources []argo.App
 			return nil, nil, err
 		}
 		trees[i] = tree
-		if src.Ref != "" {
+		if src.Ref != "" && src.Chart == "" { // as in Argo CD, a chart lends no files
 			refs[src.Ref] = tree
 		}
 	}
@@ -163,10 +163,6 @@ func (p *Pipeline) openOne(ctx context.Context, r TargetRequest, i int, src argo
 			return tree, nil
 		}
 	}
-	if src.Chart != "" {
-		return nil, &object.Fault{Message: fmt.Sprintf("chart %s comes from a chart repository (%s)", src.Chart, src.RepoURL),
-			Hint: "this version renders charts from Git; name the chart's path in a Git repository"}
-	}
 	if p.deps.Trees == nil {
 		return nil, &object.Fault{Message: "source " + src.RepoURL + " is another repository, which is not read here"}
 	}
@@ -174,7 +170,8 @@ func (p *Pipeline) openOne(ctx context.Context, r TargetRequest, i int, src argo
 	if i < len(r.Revisions) && r.Revisions[i] != "" {
 		revision = r.Revisions[i]
 	}
-	tree, err := p.deps.Trees.At(ctx, source.Query{RepoURL: src.RepoURL, Project: r.App.Spec.ProjectName(), Revision: revision, TagPrefix: src.TagPrefix, Fresh: r.Fresh})
+	tree, err := p.deps.Trees.At(ctx, source.Query{RepoURL: src.RepoURL, Project: r.App.Spec.ProjectName(), Revision: revision, TagPrefix: src.TagPrefix,
+		Fresh: r.Fresh, Chart: src.Chart, PassCredentials: passesCredentials(src)})
 	if err != nil {
 		return nil, fmt.Errorf("source %s at %q: %w", src.RepoURL, revision, err)
 	}
@@ -189,7 +186,7 @@ func (p *Pipeline) assemble(d draft) Target {
 		return t
 	}
 	for i, res := range d.results {
-		t.Revisions = append(t.Revisions, string(d.trees[i].Commit()))
+		t.Revisions = append(t.Revisions, d.trees[i].Revision())
 		t.SourceTypes = append(t.SourceTypes, res.Tool)
 		t.Trace = append(t.Trace, d.traces(i)...)
 		t.Warnings = append(t.Warnings, res.Warnings...)

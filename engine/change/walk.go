@@ -113,7 +113,7 @@ func (w *walk) proposed() []unit {
 		k := keyOf(app)
 		u := unit{before: before[k], after: after[k]}
 		u.respecified = u.before == nil || u.after == nil || !reflect.DeepEqual(u.before.Spec, u.after.Spec)
-		if w.visited[k] || !w.moves(u.before) && !w.moves(u.after) {
+		if w.visited[k] || !w.moves(u.before) && !w.moves(u.after) && !(u.respecified && (packaged(u.before) || packaged(u.after))) {
 			continue
 		}
 		w.visited[k] = true
@@ -132,6 +132,11 @@ func (w *walk) proposed() []unit {
 func (w *walk) follows(app *argo.Application) bool {
 	moved, _ := plan.Moved(&app.Spec, w.in.Scope)
 	return len(moved) > 0
+}
+
+// packaged says whether an application has a chart of a repository: a new version of it is a change that no file but the manifest shows.
+func packaged(app *argo.Application) bool {
+	return app != nil && slices.ContainsFunc(app.Spec.SourceList(), func(src argo.ApplicationSource) bool { return src.Chart != "" })
 }
 
 func byKey(apps []*argo.Application) map[key]*argo.Application {

@@ -197,6 +197,21 @@ func TestSameRequestsAreRenderedOnce(t *testing.T) {
 	}
 }
 
+// The tree of a chart of a repository is the chart itself, whatever else its archive may look like.
+func TestChartOfARepository(t *testing.T) {
+	r := renderer(t, render.Options{})
+	_, tree := newRepo(t, map[string]string{"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n", "kustomization.yaml": "resources: []\n",
+		"templates/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: '{{ .Values.name | default \"web\" }}'}\n", "prod.yaml": "name: prod\n"})
+	got := run(t, r, request(tree, argo.ApplicationSource{RepoURL: "https://charts.example", Chart: "web", TargetRevision: "1.x",
+		Helm: &argo.ApplicationSourceHelm{ValueFiles: []string{"prod.yaml"}}}))
+	if got.Tool != "Helm" || len(got.Objects) != 1 || got.Objects[0].GetName() != "prod" {
+		t.Errorf("%s rendered %v", got.Tool, got.Objects)
+	}
+	if got = run(t, r, request(tree, argo.ApplicationSource{RepoURL: "https://charts.example", Chart: "web", TargetRevision: "1.x"})); got.Tool != "Helm" {
+		t.Errorf("%s rendered it", got.Tool)
+	}
+}
+
 func TestRefusedSources(t *testing.T) {
 	r := renderer(t, render.Options{})
 	_, tree := newRepo(t, map[string]string{"app/a.yaml": cm("a"), "file": "x", "out": "-> ../.."})
@@ -209,7 +224,6 @@ func TestRefusedSources(t *testing.T) {
 		"no such path":   {argo.ApplicationSource{Path: "nope"}, "does not exist"},
 		"a file":         {argo.ApplicationSource{Path: "file"}, "is a file"},
 		"a link outside": {argo.ApplicationSource{Path: "out"}, "out of the repository"},
-		"a chart":        {argo.ApplicationSource{RepoURL: "https://charts.example", Chart: "web"}, "not fetched"},
 		"a plugin":       {argo.ApplicationSource{Path: "app", Plugin: &argo.ApplicationSourcePlugin{}}, "plugins"},
 		"two tools": {argo.ApplicationSource{Path: "app", Helm: &argo.ApplicationSourceHelm{ReleaseName: "x"},
 			Kustomize: &argo.ApplicationSourceKustomize{NamePrefix: "y"}}, "multiple application sources"},

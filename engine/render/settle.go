@@ -25,6 +25,7 @@ func empty(v any) bool { return reflect.ValueOf(v).Elem().IsZero() }
 // the tool. What it reads is noted in the tree's trace.
 func settle(tree *git.Traced, req Request) (source argo.ApplicationSource, dir, tool string, err error) {
 	source = *req.Source.DeepCopy()
+	dir = "." // of a chart's tree
 	if source.Chart == "" {
 		if dir, err = clean(source); err != nil {
 			return source, "", "", err
@@ -43,7 +44,10 @@ func settle(tree *git.Traced, req Request) (source argo.ApplicationSource, dir, 
 	if err != nil {
 		return source, "", "", err
 	}
-	if tool == "" {
+	switch {
+	case tool == "" && source.Chart != "":
+		tool = Helm
+	case tool == "":
 		tool = found
 	}
 	dir, err = tree.Real(dir)

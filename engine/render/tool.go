@@ -2,7 +2,6 @@ package render
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -97,10 +96,6 @@ func clean(s argo.ApplicationSource) (string, error) {
 
 // unsupported refuses what this version does not render, by name.
 func unsupported(s argo.ApplicationSource, tool string) error {
-	if s.Chart != "" {
-		return &object.Fault{Field: "spec.source.chart", Message: fmt.Sprintf("chart %s of %s: charts of Helm repositories are not fetched by this version", s.Chart, s.RepoURL),
-			Hint: "charts that lie in a Git repository are rendered"}
-	}
 	if tool == Plugin {
 		return &object.Fault{Field: "spec.source.plugin", Message: "config management plugins are not run by this version"}
 	}

@@ -2,7 +2,8 @@
 //
 // It stands between engine/git, which keeps the repositories, and engine/render. It fetches when what is at hand is too old to
 // answer, and then at most as often as Argo CD would. Only branches and tags are ever looked at here; what pull requests bring is
-// handed to renders by those who know that it is one.
+// handed to renders by those who know that it is one. Charts of Helm repositories and the artifacts of OCI registries are unpacked
+// into a store of engine/git, so that they are trees like any other.
 package source
 
 import (
@@ -33,13 +34,21 @@ type Deps struct {
 	Store *git.Store
 	// Credentials finds what a repository is shown for a project; nil, or a nil Auth, is anonymous.
 	Credentials func(ctx context.Context, repoURL, project string) (git.Auth, error)
-	Log         *slog.Logger // discards
-	Now         func() time.Time
+	// Registered finds what is registered of a chart repository or registry for a project; nil is nothing, for all of them.
+	Registered func(ctx context.Context, repoURL, project string) Registration
+	// Network is how chart repositories and registries are reached.
+	Network Network
+	Log     *slog.Logger // discards
+	Now     func() time.Time
 }
 
 // Sources finds trees. It is safe for concurrent use.
 type Sources struct {
-	deps Deps
+	deps     Deps
+	charts   *answers[chartKey, *git.Tree]
+	indexes  *answers[indexKey, *index]
+	archives *answers[string, *git.Tree]
+	parsing  chan struct{} // holds one while an index is parsed: that takes much memory
 
 	mu    sync.Mutex
 	repos map[*git.Mirror]*state
@@ -74,7 +83,11 @@ func New(deps Deps) (*Sources, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	return &Sources{deps: deps, repos: map[*git.Mirror]*state{}}, nil
+	if deps.Registered == nil {
+		deps.Registered = func(context.Context, string, string) Registration { return Registration{} }
+	}
+	return &Sources{deps: deps, repos: map[*git.Mirror]*state{}, charts: newAnswers[chartKey, *git.Tree](4096),
+		indexes: newAnswers[indexKey, *index](64), archives: newAnswers[string, *git.Tree](4096), parsing: make(chan struct{}, 1)}, nil
 }
 
 // Query is a source's repository and revision.
@@ -84,6 +97,12 @@ type Query struct {
 	Revision  string // as in targetRevision
 	TagPrefix string
 	Fresh     bool // fetch first, however young what is at hand is
+
+	// Chart names a chart of a Helm repository, or of an OCI registry where RepoURL has no scheme. Revision is then a version or a
+	// constraint on versions.
+	Chart string
+	// PassCredentials shows the repository's credentials to whichever host its index has the chart's archive on.
+	PassCredentials bool
 }
 
 // Tree is At for a source without a project or tag prefix.
@@ -94,6 +113,9 @@ func (s *Sources) Tree(ctx context.Context, repoURL, revision string, fresh bool
 // At finds the tree of a source. An error with an *object.Fault in its chain says that the source is wrong: it names no such
 // revision, or something that is not rendered. Others are the world's.
 func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
+	if q.packed() {
+		return s.packed(ctx, q)
+	}
 	commit, err := s.Resolve(ctx, q)
 	if err != nil {
 		return nil, err
@@ -105,7 +127,7 @@ func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
 	return tree, nil
 }
 
-// Resolve finds the commit of a source.
+// Resolve finds the commit of a source in a Git repository.
 func (s *Sources) Resolve(ctx context.Context, q Query) (git.Hash, error) {
 	if err := check(q); err != nil {
 		return "", err
@@ -146,8 +168,8 @@ func check(q Query) error {
 	switch {
 	case q.RepoURL == "":
 		return &object.Fault{Field: "spec.source.repoURL", Message: "is missing"}
-	case strings.HasPrefix(q.RepoURL, "oci://"):
-		return &object.Fault{Field: "spec.source.repoURL", Message: "OCI artifacts are not fetched by this version", Hint: "Git repositories are"}
+	case q.packed():
+		return &object.Fault{Field: "spec.source.repoURL", Message: "is not the URL of a Git repository"}
 	}
 	return nil
 }

@@ -226,7 +226,7 @@ func TestFailuresAreNotRepeatedAtOnce(t *testing.T) {
 
 func TestWhatIsNoGitRepositoryIsRefused(t *testing.T) {
 	f := newForge(t)
-	for _, url := range []string{"", "oci://registry.example/x", "http://forge.example/x", "file:///etc", "https://"} {
+	for _, url := range []string{"", "http://forge.example/x", "file:///etc", "https://"} {
 		_, err := f.sources.Tree(t.Context(), url, "main", false)
 		var fault *object.Fault
 		if !errors.As(err, &fault) || fault.Field != "spec.source.repoURL" {
