@@ -153,6 +153,11 @@ func (w *walker) file(name, rel string) error {
 	if w.size > maxChart || len(w.found) >= maxFiles {
 		return &object.Fault{Place: object.Place{File: w.dir}, Message: fmt.Sprintf("the chart is larger than %d MiB or %d files", maxChart>>20, maxFiles)}
 	}
+	if isPacked(rel) {
+		if err := checkArchive(text, name); err != nil {
+			return err
+		}
+	}
 	if strings.HasSuffix(rel, "Chart.yaml") && strings.HasPrefix(rel, "charts/") {
 		if w.charts == nil {
 			w.charts = map[string]string{}
@@ -295,6 +300,9 @@ func loadFault(err error, dir string) error {
 		text = strings.Replace(text, m[0], "", 1)
 	}
 	f := &object.Fault{Place: object.Place{File: path.Join(dir, "Chart.yaml")}}
+	if strings.HasSuffix(dir, ".tgz") {
+		f.File = dir
+	}
 	if m := inFile.FindStringSubmatch(text); m != nil {
 		f.File = path.Join(dir, m[1])
 		text = strings.Replace(text, m[0], "", 1)
