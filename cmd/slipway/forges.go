@@ -147,17 +147,23 @@ func (f *forges) find(ctx context.Context, repoURL string) (served, bool, error)
 		return served{}, false, nil
 	}
 	repos := map[string]served{}
+	var failed error
 	for _, site := range f.sites {
 		list, err := site.Forge.Installed(ctx)
 		if err != nil {
-			return served{}, false, fmt.Errorf("listing the repositories of %s: %w", site.Host, err)
+			failed = errors.Join(failed, fmt.Errorf("listing the repositories of %s: %w", site.Host, err))
 		}
 		for _, r := range list {
 			repos[source.NormalizeURL(r.CloneURL)] = served{r, site.Forge}
 		}
 	}
-	f.repos, f.listed = repos, time.Now()
 	r, ok := repos[name]
+	switch {
+	case failed == nil:
+		f.repos, f.listed = repos, time.Now()
+	case !ok: // it may be one of those that could not be listed
+		return served{}, false, failed
+	}
 	return r, ok, nil
 }
 
