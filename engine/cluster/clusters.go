@@ -105,6 +105,7 @@ func (c *Clusters) connection(registered settings.Cluster, config *rest.Config, 
 	if c.closed {
 		return nil, errors.New("clusters are closed")
 	}
+	c.dropUnregistered(now)
 	if k, ok := c.open[registered.Server]; ok {
 		if k.fingerprint == mark {
 			return k.cluster, nil
@@ -118,6 +119,17 @@ func (c *Clusters) connection(registered settings.Cluster, config *rest.Config, 
 	}
 	c.open[registered.Server] = &connection{fingerprint: mark, cluster: cl}
 	return cl, nil
+}
+
+// dropUnregistered ends the connections to clusters that are no longer registered: nobody asks for them again, and their watches would go on.
+func (c *Clusters) dropUnregistered(now settings.Settings) {
+	for server, k := range c.open {
+		known := slices.ContainsFunc(now.Clusters, func(r settings.Cluster) bool { return r.Server == server })
+		if !known && server != settings.InClusterServer {
+			k.cluster.close()
+			delete(c.open, server)
+		}
+	}
 }
 
 // fingerprint is the same for equal settings of a cluster. It is a hash because the settings hold credentials.

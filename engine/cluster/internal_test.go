@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
 
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/settings"
@@ -151,5 +152,27 @@ func TestFingerprintsTellCredentialsApart(t *testing.T) {
 	first, again := of("a"), of("a")
 	if first == of("b") || first != again {
 		t.Error("a new token makes no new connection, or an old one does")
+	}
+}
+
+func TestTheConnectionToAClusterEndsWithItsRegistration(t *testing.T) {
+	c := NewClusters(Deps{})
+	defer c.Close()
+	a, b := settings.Cluster{Name: "a", Server: "https://a.example.com"}, settings.Cluster{Name: "b", Server: "https://b.example.com"}
+	connect := func(to settings.Cluster, registered ...settings.Cluster) *Cluster {
+		t.Helper()
+		cl, err := c.connection(to, &rest.Config{Host: to.Server}, settings.Settings{Clusters: registered})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cl
+	}
+	first := connect(a, a, b)
+	if connect(b, a, b); connect(a, a, b) != first {
+		t.Error("a connection is made anew although nothing has changed")
+	}
+	connect(b, b)
+	if !first.cache.closed || len(c.open) != 1 {
+		t.Errorf("%d connections are open after a cluster was taken from the list", len(c.open))
 	}
 }
