@@ -178,7 +178,11 @@ func (s *search) target(ctx context.Context, app *argo.Application, notes io.Wri
 	sources := app.Spec.SourceList()
 	trees := make([]*git.Tree, len(sources))
 	for i, src := range sources {
-		if src.Chart != "" || !s.scope.Same(src.RepoURL) {
+		if src.Chart != "" {
+			continue
+		}
+		if !s.scope.Same(src.RepoURL) {
+			fmt.Fprintf(notes, "slipway: note: no remote of this checkout is %s; --repo says that it is this repository\n", src.RepoURL)
 			continue
 		}
 		var err error
