@@ -20,7 +20,8 @@ func (q Query) packed() bool {
 	return q.Chart != "" || strings.HasPrefix(strings.ToLower(q.RepoURL), "oci://")
 }
 
-// chartKey is a question about an archive. Projects that show a repository the same secret see the same answer; others never do.
+// chartKey is a question about an archive. Projects that show a repository the same secret see the same answer; others never do. The
+// repository is as it is written: paths may differ in case only.
 type chartKey struct {
 	repo, chart, revision, secret string
 	pass                          bool
@@ -39,7 +40,7 @@ func (s *Sources) packed(ctx context.Context, q Query) (*git.Tree, error) {
 		return nil, err
 	}
 	r := s.deps.Registered(ctx, q.RepoURL, q.Project)
-	key := chartKey{repo: chartRepository(q.RepoURL), chart: q.Chart, revision: q.Revision, secret: r.Secret, pass: q.PassCredentials}
+	key := chartKey{repo: redacted(q.RepoURL), chart: q.Chart, revision: q.Revision, secret: shown(q, r), pass: q.PassCredentials}
 	t := terms{now: s.deps.Now, fresh: q.Fresh, age: maxAge}
 	if q.Chart != "" && exact(q.Revision) {
 		t.age = admitAge
@@ -57,6 +58,15 @@ func (s *Sources) packed(ctx context.Context, q Query) (*git.Tree, error) {
 		}
 		return tree, err
 	})
+}
+
+// shown names what a repository is shown: a secret, or what stands in its URL.
+func shown(q Query, r Registration) string {
+	if u, err := url.Parse(q.RepoURL); err == nil && u.User != nil {
+		sum := sha256.Sum256([]byte(u.User.String()))
+		return r.Secret + " " + hex.EncodeToString(sum[:])
+	}
+	return r.Secret
 }
 
 func checkPacked(q Query) error {
@@ -86,7 +96,7 @@ func (s *Sources) fromIndex(ctx context.Context, q Query, r Registration) (*git.
 	}
 	base.User = nil
 	t := terms{now: s.deps.Now, fresh: q.Fresh, age: maxAge}
-	x, err := s.indexes.ask(ctx, indexKey{redacted(q.RepoURL), r.Secret + "\x00" + r.Username}, t, func() (*index, error) { return s.readIndex(ctx, base, r) })
+	x, err := s.indexes.ask(ctx, indexKey{redacted(q.RepoURL), shown(q, r)}, t, func() (*index, error) { return s.readIndex(ctx, base, r) })
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +197,7 @@ func (s *Sources) unpacked(ctx context.Context, q Query, a archive) (*git.Tree, 
 
 // importName says where an archive comes from too: who knows a digest only does not get to see what another repository has by it.
 func importName(q Query, digest string) string {
-	return strings.TrimSpace(fmt.Sprintf("archive %s %s sha256:%s", chartRepository(redacted(q.RepoURL)), q.Chart, digest))
+	return strings.TrimSpace(fmt.Sprintf("archive %s %s sha256:%s", redacted(strings.TrimRight(q.RepoURL, "/")), q.Chart, digest))
 }
 
 func (s *Sources) fetched(ctx context.Context, q Query, a archive) (*git.Tree, error) {

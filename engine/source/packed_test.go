@@ -273,6 +273,17 @@ func TestCredentialsOfCharts(t *testing.T) {
 	if _, err := s.ask(source.Query{Revision: "1.0.0"}); err == nil {
 		t.Error("a project without the secret reads what the secret brought")
 	}
+	written := source.Query{RepoURL: strings.Replace(s.server.URL, "://", "://team:HUSH@", 1), Revision: "1.0.0"}
+	s.want(written, "1.0.0")
+	s.clock.Add(11)
+	if _, err := s.ask(source.Query{Revision: "1.0.0"}); err == nil || strings.Contains(err.Error(), "HUSH") {
+		t.Errorf("without what stands in another's URL: %v", err)
+	}
+	s.user = "somebody else"
+	written.Fresh = true
+	if _, err := s.ask(written); err == nil || strings.Contains(err.Error(), "HUSH") {
+		t.Errorf("turned away: %v", err)
+	}
 }
 
 // An archive on another host is shown the repository's credentials only where the source says so; a redirect never.
