@@ -77,14 +77,20 @@ func (v *visit) stale() bool {
 	if !s.Trusted {
 		return false
 	}
-	said := []string{"issue_comment", "pull_request_review", "note hook"}
-	return !slices.ContainsFunc(said, func(event string) bool { return strings.HasPrefix(strings.ToLower(v.asked.Reason), event) })
+	return slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool { return !said(reason) })
+}
+
+// said says whether a reason is that somebody said something.
+func said(reason string) bool {
+	return slices.ContainsFunc([]string{"issue_comment", "pull_request_review", "note hook"}, func(event string) bool {
+		return strings.HasPrefix(strings.ToLower(reason), event)
+	})
 }
 
 // reported says whether the report is of this base and head already.
 func (v *visit) reported(g *ground) bool {
 	s := v.res.Status
-	again := strings.HasPrefix(v.asked.Reason, "check_")
+	again := slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool { return strings.HasPrefix(reason, "check_") })
 	return !v.force && !again && s.Report != nil && s.Report.Head == v.pull.Head.SHA && s.Report.Base == string(g.base.Commit()) &&
 		s.CheckState != slipway.CheckPending
 }

@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -133,14 +133,21 @@ func (b *Bot) askFor(ctx context.Context, r forge.Repository, number int, reason
 	return nil
 }
 
-// asked writes a request for a look.
+// asked writes a request for a look, beside what was asked for and not looked into yet.
 func (b *Bot) asked(ctx context.Context, key types.NamespacedName, a slipway.Asked) error {
-	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"asked": map[string]any{"at": a.At, "reason": a.Reason, "delivery": nil}}})
+	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		res := &slipway.PullRequest{}
+		if err := b.Reader.Get(ctx, key, res); err != nil {
+			return err
+		}
+		before := res.DeepCopy()
+		res.Spec.Asked = a
+		if before.Due() {
+			res.Spec.Asked = a.Beside(before.Spec.Asked)
+		}
+		return b.Client.Patch(ctx, res, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	})
 	if err != nil {
-		return fmt.Errorf("asking for a look at %s: %w", key.Name, err)
-	}
-	res := &slipway.PullRequest{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
-	if err := b.Client.Patch(ctx, res, client.RawPatch(types.MergePatchType, patch)); err != nil {
 		return fmt.Errorf("asking for a look at %s: %w", key.Name, err)
 	}
 	return nil

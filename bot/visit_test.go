@@ -216,6 +216,8 @@ func TestWhatMakesAReportStale(t *testing.T) {
 		"a comment":                     {func(*visit) {}, false},
 		"a review":                      {func(v *visit) { v.asked.Reason = "pull_request_review.submitted" }, false},
 		"a push to the base":            {func(v *visit) { v.asked.Reason = "push" }, true},
+		"a push, then a comment":        {func(v *visit) { v.asked.Reason = "push,issue_comment.created" }, true},
+		"a comment, then a review":      {func(v *visit) { v.asked.Reason = "issue_comment.created,pull_request_review.submitted" }, false},
 		"a new head":                    {func(v *visit) { v.pull.Head.SHA = headB }, true},
 		"a check that never ended":      {func(v *visit) { v.res.Status.CheckState = slipway.CheckPending }, true},
 		"no report":                     {func(v *visit) { v.res.Status.Report = nil }, true},

@@ -64,7 +64,11 @@ func (rs Resources) once(ctx context.Context, a Ask) error {
 	}
 	before, _ := object.DeepCopyObject().(client.Object) // a copy of a client.Object is one
 	object.follow(a)
-	object.ask(rs.asked(a, object.spec().Asked.At))
+	asked := rs.asked(a, object.spec().Asked.At)
+	if object.due() {
+		asked = asked.Beside(object.spec().Asked)
+	}
+	object.ask(asked)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := rs.Client.Patch(ctx, object.Object, patch, manager); err != nil {
 		return fmt.Errorf("patching %s: %w", name, err)
@@ -120,6 +124,17 @@ func (r resource) spec() slipway.RepositorySpec {
 		return o.Spec
 	}
 	return slipway.RepositorySpec{}
+}
+
+// due says whether what was asked before is still to be looked into.
+func (r resource) due() bool {
+	switch o := r.Object.(type) {
+	case *slipway.PullRequest:
+		return o.Due()
+	case *slipway.Repository:
+		return o.Due()
+	}
+	return false
 }
 
 func (r resource) ask(asked slipway.Asked) {

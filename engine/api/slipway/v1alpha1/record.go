@@ -1,6 +1,8 @@
 package v1alpha1
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +25,26 @@ func (p *PullRequest) Due() bool {
 // Due reports whether somebody asked for a look since the last one.
 func (r *Repository) Due() bool {
 	return due(r.Spec.Asked.At, r.Status.ObservedAsked)
+}
+
+// maxReasons bounds what one request remembers.
+const maxReasons = 8
+
+// Reasons are why a look was asked for, oldest first: several when more was
+// asked for before anybody looked.
+func (a Asked) Reasons() []string {
+	return strings.Split(a.Reason, ",")
+}
+
+// Beside is a as the newest request, with the reasons of one before it that
+// nobody has looked into: the last word must not hide what else was asked.
+func (a Asked) Beside(before Asked) Asked {
+	reasons := slices.DeleteFunc(before.Reasons(), func(r string) bool { return r == "" || r == a.Reason })
+	if n := len(reasons) - (maxReasons - 1); n > 0 {
+		reasons = reasons[n:]
+	}
+	a.Reason = strings.Join(append(reasons, a.Reason), ",")
+	return a
 }
 
 // due compares in microseconds, which is what the API server keeps. Any

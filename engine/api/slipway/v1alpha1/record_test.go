@@ -166,3 +166,20 @@ func TestLockOwnerSame(t *testing.T) {
 		t.Error("two pull requests are one")
 	}
 }
+
+func TestTheLastWordHidesNothing(t *testing.T) {
+	for _, c := range []struct{ name, before, reason, want string }{
+		{"the first", "", "push", "push"},
+		{"another", "check_run.rerequested", "push", "check_run.rerequested,push"},
+		{"the same again", "push", "push", "push"},
+		{"one that was said before another", "push,sweep", "push", "sweep,push"},
+		{"more than are kept", "a,b,c,d,e,f,g,h", "i", "b,c,d,e,f,g,h,i"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := Asked{Reason: c.reason}.Beside(Asked{Reason: c.before})
+			if got.Reason != c.want {
+				t.Errorf("got %q, want %q", got.Reason, c.want)
+			}
+		})
+	}
+}
