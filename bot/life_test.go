@@ -243,6 +243,10 @@ func faultyPolicy(p *play) {
 	}()
 	pull := p.open(stage.Alice, "faulty", p.tag("staging", "1.5.5"))
 	p.reported(pull.Number, pull.HeadSHA)
+	p.eventually("the report tells of the policy", func() (string, bool) {
+		body := p.ours(pull.Number, "<!-- slipway:report ")[0].Body
+		return body, strings.Contains(body, ".slipway.yaml:3")
+	})
 	p.approve(pull.Number)
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), ".slipway.yaml:3")
 }
@@ -250,6 +254,8 @@ func faultyPolicy(p *play) {
 func checkedAgain(p *play) {
 	pull := p.open(stage.Alice, "again", p.tag("staging", "1.5.6"))
 	_, check := p.reported(pull.Number, pull.HeadSHA)
+	// The forge's times have a resolution of a second: in the same one the second end could not be told from the first.
+	p.eventually("the clock's next second", func() (string, bool) { return "", time.Now().Truncate(time.Second).After(check.CompletedAt) })
 	p.must(p.Forge.As(stage.Bob).Rerun(stage.Shop, check.ID))
 	p.eventually("the check ends again", func() (string, bool) {
 		checks := p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA)
@@ -272,6 +278,7 @@ func conflict(p *play) {
 	})
 	p.approve(pull.Number)
 	c := p.say(stage.Alice, pull.Number, "/sync staging")
+	p.answer(pull.Number, c, "conflict")
 	p.reacted(c, "confused")
 	p.untouched("web-staging", c)
 }

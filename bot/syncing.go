@@ -85,8 +85,12 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 	}
 	var picked []reach
 	if o.bound != nil {
-		if picked, in.refusal = choose(all, o.cmd.Targets); in.refusal != "" {
+		picked, in.refusal = choose(all, o.cmd.Targets)
+		if in.refusal != "" && g.fault == nil && len(g.conflicts) == 0 {
 			return in, nil
+		}
+		if in.refusal != "" { // nothing has a name where there is no policy or no merge: that is the reason, and a gate tells it
+			in.refusal, picked = "", nil
 		}
 	}
 	for _, r := range picked {

@@ -24,6 +24,8 @@ const CheckName = "slipway"
 // Input is everything that a report says.
 type Input struct {
 	Change change.Change
+	// Policy is what is wrong with the base branch's policy file; nil when it can be read, or is not there.
+	Policy *object.Fault
 	// Limit is the largest body in characters that the forge takes.
 	Limit int
 	// Command is how a command begins: "/" or, where the forge has commands of its own, "/slipway ".
@@ -84,6 +86,7 @@ func Comment(in Input) Page {
 	b.must("### " + icon(in.Change) + " " + headline + "\n\n")
 	b.must(conflicts(in.Change))
 	b.must(after(in.After))
+	b.must(unreadable(in.Policy))
 	b.must(attention(in.Change.Applications))
 	b.must(table(in.Change.Applications, in.After != nil))
 	b.reserve(footer(in))
@@ -97,7 +100,7 @@ func Comment(in Input) Page {
 		Body: b.close(next(in) + footer(in)),
 		Check: forge.Check{
 			Name: CheckName, Status: forge.Completed, Conclusion: Conclude(in.Change), Title: headline,
-			Summary:     conflicts(in.Change) + attention(in.Change.Applications) + table(in.Change.Applications, in.After != nil) + footer(in),
+			Summary:     conflicts(in.Change) + unreadable(in.Policy) + attention(in.Change.Applications) + table(in.Change.Applications, in.After != nil) + footer(in),
 			Annotations: Annotations(in.Change),
 		},
 	}
@@ -199,6 +202,15 @@ func conflicts(c change.Change) string {
 		files = append(files, fmt.Sprintf("- and %d more", rest))
 	}
 	return "> [!WARNING]\n> These files cannot be merged; rebase or merge the base, then push.\n\n" + strings.Join(files, "\n") + "\n\n"
+}
+
+// unreadable tells of a policy file that cannot be read. The pull request may be the one that mends it, so the check does not fail by it.
+func unreadable(f *object.Fault) string {
+	if f == nil {
+		return ""
+	}
+	return "> [!WARNING]\n" + quote("The policy on the base branch cannot be read"+at(f.Place)+", so no command that acts is allowed until it is mended.\n"+
+		fence("text", clip(message(f), 1200))) + "\n"
 }
 
 // count is "1 application", "2 applications".
