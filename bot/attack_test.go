@@ -33,6 +33,7 @@ func TestAttacks(t *testing.T) {
 		{"a command edited after the fact", editedCommand},
 		{"a stranger commands", strangerCommands},
 		{"the author approves", authorApproves},
+		{"who pushed to it approves", pusherApproves},
 		{"an approval of an older head", olderApproval},
 		{"a policy that only the head has", policyOfTheHead},
 		{"a stranger's repository commands an application", foreignRepository},
@@ -173,6 +174,20 @@ func authorApproves(p *play) {
 	p.must(err)
 	c := p.say(stage.Alice, pull.Number, "/sync staging")
 	p.answer(pull.Number, c, "0 of 1")
+	p.untouched("web-staging", c)
+}
+
+// pusherApproves has bob push under alice's name what he then approves.
+func pusherApproves(p *play) {
+	pull := p.open(stage.Alice, "pushed", p.tag("staging", "1.4.9"))
+	alice, _ := p.Forge.Store.AccountByLogin(stage.Alice)
+	head, err := p.Forge.As(stage.Bob).Commit(p.t.Context(), stage.Shop, store.FileCommit{Branch: "pushed", Message: "Mine, says alice",
+		Files: p.tag("staging", "6.6.6"), Author: alice.ID})
+	p.must(err)
+	p.reported(pull.Number, head)
+	p.approve(pull.Number)
+	c := p.say(stage.Bob, pull.Number, "/sync staging")
+	p.answer(pull.Number, c, "bob has a hand in the head")
 	p.untouched("web-staging", c)
 }
 

@@ -140,7 +140,7 @@ func governing(o object.Object) bool {
 
 // weigh asks the policy, once for each environment concerned.
 func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
-	reviews, reviewers, err := v.reviews(ctx)
+	seen, err := v.reviews(ctx)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 			return err
 		}
 		d := policy.Evaluate(policy.Input{
-			Command: o.cmd, User: o.user, Permission: o.permission, Teams: teams, PullRequest: v.pull, Reviews: reviews, Reviewers: reviewers,
+			Command: o.cmd, User: o.user, Permission: o.permission, Teams: teams, PullRequest: v.pull, Reviews: seen.reviews, Reviewers: seen.reviewers, Writers: seen.writers,
 			Trusted: v.res.Status.Trusted, Environment: rules, Fault: in.ground.fault, Report: in.reviewed(o, name), Locks: heldOf(others, in.apps, name),
 		})
 		in.allowed = in.allowed && d.Allowed
@@ -200,24 +200,36 @@ func (in *intent) reviewed(o order, environment string) policy.Reviewed {
 	return r
 }
 
-// reviews reads the verdicts on the pull request, and what those who approved may do now.
-func (v *visit) reviews(ctx context.Context) ([]forge.Review, map[int64]forge.Permission, error) {
+// verdicts are the reviews of a pull request, with what is needed to know which of them count.
+type verdicts struct {
+	reviews   []forge.Review
+	reviewers map[int64]forge.Permission // of those who approved, now
+	writers   []forge.User
+}
+
+// reviews reads the verdicts on the pull request, what those who approved may do now, and whose hand was in the head.
+func (v *visit) reviews(ctx context.Context) (verdicts, error) {
 	reviews, err := v.forge.Reviews(ctx, v.repo, v.pull.Number)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading reviews: %w", err)
+		return verdicts{}, fmt.Errorf("reading reviews: %w", err)
 	}
-	may := map[int64]forge.Permission{}
+	seen := verdicts{reviews: reviews, reviewers: map[int64]forge.Permission{}}
 	for _, r := range reviews {
 		if r.State != forge.Approved || r.User.ID == 0 {
 			continue
 		}
 		p, err := v.forge.Permission(ctx, v.repo, r.User)
 		if err != nil && !errors.Is(err, forge.ErrNotFound) {
-			return nil, nil, fmt.Errorf("reading the permission of %s: %w", r.User.Login, err)
+			return verdicts{}, fmt.Errorf("reading the permission of %s: %w", r.User.Login, err)
 		}
-		may[r.User.ID] = p
+		seen.reviewers[r.User.ID] = p
 	}
-	return reviews, may, nil
+	if len(seen.reviewers) > 0 {
+		if seen.writers, err = v.forge.Writers(ctx, v.repo, v.pull); err != nil {
+			return verdicts{}, fmt.Errorf("reading who wrote the head: %w", err)
+		}
+	}
+	return seen, nil
 }
 
 // teams are those of the wanted teams that a user is in; nil where the forge does not tell.
@@ -227,6 +239,10 @@ func (v *visit) teams(ctx context.Context, user forge.User, wanted []string) ([]
 		return nil, nil
 	}
 	teams, err := members.Teams(ctx, v.repo, user, wanted)
+	if errors.Is(err, forge.ErrForbidden) {
+		v.log.Warn("teams cannot be read: the App needs the permission members: read", "error", err)
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the teams of %s: %w", user.Login, err)
 	}

@@ -266,6 +266,9 @@ type PullRequests interface {
 	OpenPullRequests(ctx context.Context, r Repository) ([]PullRequest, error)
 	// Reviews lists the newest verdict of each reviewer.
 	Reviews(ctx context.Context, r Repository, number int) ([]Review, error)
+	// Writers are the accounts that are known to have had a hand in the head of p: authors and committers of its commits, and, where the
+	// forge tells, who pushed its branch. A forge that knows commits by e-mail only has none.
+	Writers(ctx context.Context, r Repository, p PullRequest) ([]User, error)
 	// Permission is what user may do in r now.
 	Permission(ctx context.Context, r Repository, user User) (Permission, error)
 }

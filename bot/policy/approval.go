@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/forge"
@@ -26,7 +27,7 @@ func approval(in Input) (Gate, bool) {
 	}
 	return Gate{
 		Name: "approval", Passed: len(approvers) >= need, Value: value,
-		Satisfy: fmt.Sprintf("%s of commit %s by others than %s", count(need, "approval"), short(in.PullRequest.Head.SHA), in.PullRequest.Author.Login),
+		Satisfy: fmt.Sprintf("%s of commit %s by others than %s and whoever else wrote or pushed it", count(need, "approval"), short(in.PullRequest.Head.SHA), in.PullRequest.Author.Login),
 	}, true
 }
 
@@ -39,6 +40,8 @@ func approvers(in Input) (names []string, remark string) {
 			continue
 		case same(r.User, in.PullRequest.Author):
 			remark = "the author's own does not count"
+		case slices.ContainsFunc(in.Writers, func(w forge.User) bool { return same(r.User, w) }):
+			remark = r.User.Login + " has a hand in the head"
 		case r.SHA != in.PullRequest.Head.SHA:
 			// Where the forge does not bind an approval to a commit, nobody knows what was approved.
 			remark = r.User.Login + " approved another commit"

@@ -12,15 +12,16 @@ func TestApproval(t *testing.T) {
 		return func(in *policy.Input) { in.Reviews = r }
 	}
 	tryGate(t, "approval", map[string]outcome{
-		"by another":       {change: func(in *policy.Input) {}, allowed: true, value: "1 of 1 (bob)"},
-		"none":             {change: reviews(), value: "0 of 1", satisfy: "1 approval of commit 1111111111 by others than alice"},
-		"by the author":    {change: reviews(forge.Review{User: alice, State: forge.Approved, SHA: head}), value: "author's own", satisfy: "others than alice"},
-		"of an older head": {change: reviews(forge.Review{User: bob, State: forge.Approved, SHA: older}), value: "another commit", satisfy: "1111111111"},
-		"of no known head": {change: reviews(forge.Review{User: bob, State: forge.Approved}), value: "another commit", satisfy: "1111111111"},
-		"dismissed":        {change: reviews(forge.Review{User: bob, State: forge.Dismissed, SHA: head}), value: "0 of 1", satisfy: "approval"},
-		"only commented":   {change: reviews(forge.Review{User: bob, State: forge.Commented, SHA: head}), value: "0 of 1", satisfy: "approval"},
-		"by a stranger":    {change: reviews(forge.Review{User: mallo, State: forge.Approved, SHA: head}), value: "mallory has no write", satisfy: "approval"},
-		"by a bot":         {change: reviews(forge.Review{User: forge.User{ID: 5, Login: "b[bot]", Bot: true}, State: forge.Approved, SHA: head}), value: "a bot's", satisfy: "approval"},
+		"by another":          {change: func(in *policy.Input) {}, allowed: true, value: "1 of 1 (bob)"},
+		"none":                {change: reviews(), value: "0 of 1", satisfy: "1 approval of commit 1111111111 by others than alice"},
+		"by the author":       {change: reviews(forge.Review{User: alice, State: forge.Approved, SHA: head}), value: "author's own", satisfy: "others than alice"},
+		"by who pushed to it": {change: func(in *policy.Input) { in.Writers = []forge.User{alice, bob} }, value: "0 of 1; bob has a hand in the head", satisfy: "whoever else wrote or pushed it"},
+		"of an older head":    {change: reviews(forge.Review{User: bob, State: forge.Approved, SHA: older}), value: "another commit", satisfy: "1111111111"},
+		"of no known head":    {change: reviews(forge.Review{User: bob, State: forge.Approved}), value: "another commit", satisfy: "1111111111"},
+		"dismissed":           {change: reviews(forge.Review{User: bob, State: forge.Dismissed, SHA: head}), value: "0 of 1", satisfy: "approval"},
+		"only commented":      {change: reviews(forge.Review{User: bob, State: forge.Commented, SHA: head}), value: "0 of 1", satisfy: "approval"},
+		"by a stranger":       {change: reviews(forge.Review{User: mallo, State: forge.Approved, SHA: head}), value: "mallory has no write", satisfy: "approval"},
+		"by a bot":            {change: reviews(forge.Review{User: forge.User{ID: 5, Login: "b[bot]", Bot: true}, State: forge.Approved, SHA: head}), value: "a bot's", satisfy: "approval"},
 		"one twice of two": {change: func(in *policy.Input) {
 			in.Environment.Requires.Approvals = 2
 			in.Reviews = append(in.Reviews, in.Reviews[0])

@@ -16,6 +16,8 @@ type Input struct {
 	Teams       []string
 	PullRequest forge.PullRequest
 	Reviews     []forge.Review
+	// Writers are the accounts that had a hand in the head beside its author: their approvals do not count.
+	Writers []forge.User
 	// Reviewers is what those who approved may do in the repository now, by their ID. Who is missing may do nothing.
 	Reviewers map[int64]forge.Permission
 	// Trusted is whether the head may be rendered at all.

@@ -17,6 +17,7 @@ func Run(t *testing.T, world func(*testing.T) World) {
 		{"a deleted fork leaves the pull request", deletedFork},
 		{"open pull requests are listed over all pages", openPullRequests},
 		{"the newest verdict of each reviewer counts", reviews},
+		{"who only reviewed wrote nothing", writers},
 		{"permissions are told apart", permissions},
 		{"who is unknown may do nothing", unknownUser},
 		{"comments are listed oldest first over all pages", commentsInOrder},

@@ -129,6 +129,18 @@ func reviews(t *testing.T, w World) {
 	}
 }
 
+// writers asks that nobody is named who had no hand in it; a forge need not know anybody.
+func writers(t *testing.T, w World) {
+	w.People.Grant(t, "alice", forge.Write)
+	w.People.Grant(t, "bob", forge.Write)
+	number, _ := w.People.Open(t, Pull{Author: "alice", Title: "x", Branch: "x"})
+	w.People.Review(t, number, "bob", forge.Approved)
+	p := one(w.Forge.PullRequest(t.Context(), w.Repository, number))(t)
+	for _, u := range one(w.Forge.Writers(t.Context(), w.Repository, p))(t) {
+		equal(t, "who had a hand in it", u, p.Author)
+	}
+}
+
 func permissions(t *testing.T, w World) {
 	// Forges have levels that others lack, so what counts is what each may do at least, and that reading is not writing.
 	levels := map[string]forge.Permission{"reader": forge.Read, "writer": forge.Write, "maintainer": forge.Maintain, "owner": forge.Admin}

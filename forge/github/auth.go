@@ -25,6 +25,8 @@ const (
 	report job = "report"
 	// look reads what repositories there are.
 	look job = "look"
+	// teams reads who is in which team of the organisation.
+	teams job = "teams"
 )
 
 func (j job) permissions() *github.InstallationPermissions {
@@ -34,6 +36,9 @@ func (j job) permissions() *github.InstallationPermissions {
 		return &github.InstallationPermissions{Metadata: read, Contents: read}
 	case report:
 		return &github.InstallationPermissions{Metadata: read, PullRequests: write, Issues: write, Checks: write, Deployments: write}
+	}
+	if j == teams {
+		return &github.InstallationPermissions{Metadata: read, Members: read}
 	}
 	return &github.InstallationPermissions{Metadata: read}
 }

@@ -28,8 +28,14 @@ type trial struct {
 
 func newTrial(t *testing.T) trial {
 	t.Helper()
+	return newTrialWith(t, nil)
+}
+
+// newTrialWith has an App that was granted other permissions than those it asks for.
+func newTrialWith(t *testing.T, permissions map[string]string) trial {
+	t.Helper()
 	s := world.Start(t)
-	app, installation, key := s.GitHubApp(t)
+	app, installation, key := s.GitHubAppWith(t, permissions)
 	o := github.Options{
 		BaseURL: s.APIURL(), AppID: app, PrivateKey: key, WebhookSecret: []byte(world.Secret), AllowedOwners: []string{world.Owner},
 		RootCAs: s.Roots(), WriteSpacing: time.Millisecond, Backoff: time.Millisecond,

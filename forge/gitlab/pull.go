@@ -141,6 +141,12 @@ func (f *Forge) Reviews(ctx context.Context, r forge.Repository, number int) ([]
 	return all, nil
 }
 
+// Writers implements forge.PullRequests. GitLab knows commits by e-mail only, and has a rule of its own that whoever added commits
+// does not approve.
+func (f *Forge) Writers(context.Context, forge.Repository, forge.PullRequest) ([]forge.User, error) {
+	return nil, nil
+}
+
 // Permission implements forge.PullRequests. It counts inherited membership. Who is no member may do nothing, even where everyone can read.
 func (f *Forge) Permission(ctx context.Context, r forge.Repository, u forge.User) (forge.Permission, error) {
 	doing := fmt.Sprintf("reading what %s may do in %s", u.Login, r.FullName())
