@@ -2,6 +2,7 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,7 +118,7 @@ func (r *renderer) wants(name string) bool {
 			return false
 		}
 	}
-	rel := strings.TrimPrefix(strings.TrimPrefix(name, r.req.Path), "/")
+	rel := strings.TrimPrefix(name, r.req.Path+"/") // of the root's files, the name as it is
 	if r.exclude != nil && r.exclude.Match(rel) {
 		return false
 	}
@@ -146,7 +147,7 @@ func (r *renderer) file(name string, link bool) error {
 		return &object.Fault{Place: object.Place{File: name}, Message: fmt.Sprintf("the manifests of this folder are larger than %d MiB together", MaxSize>>20)}
 	}
 	text = manifest.Plain(text)
-	if strings.Contains(string(text), skipMarker) {
+	if bytes.Contains(text, []byte(skipMarker)) {
 		return nil
 	}
 	if path.Ext(name) == ".jsonnet" {
@@ -154,7 +155,7 @@ func (r *renderer) file(name string, link bool) error {
 	}
 	objects, err := decode(text, name)
 	if err != nil {
-		if len(objects) == 0 && !looksLikeManifest(text) {
+		if len(objects) == 0 && !looksLikeManifest(text, err) {
 			return nil // some other YAML that happens to lie here
 		}
 		return err
@@ -195,7 +196,11 @@ func decode(text []byte, name string) ([]object.Object, error) {
 		if errors.As(err, &syntax) {
 			line = 1 + strings.Count(string(text[:min(int(syntax.Offset), len(text))]), "\n")
 		}
-		return nil, &object.Fault{Place: object.Place{File: name, Line: line}, Message: "the JSON cannot be read: " + err.Error()}
+		said := err.Error()
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			line, said = 1+strings.Count(strings.TrimSpace(string(text)), "\n"), "it ends too early"
+		}
+		return nil, &object.Fault{Place: object.Place{File: name, Line: line}, Message: "the JSON cannot be read: " + said}
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, &object.Fault{Place: object.Place{File: name}, Message: "a JSON file must hold exactly one object"}
@@ -203,9 +208,14 @@ func decode(text []byte, name string) ([]object.Object, error) {
 	return manifest.FromJSON(raw, object.Place{File: name, Line: 1})
 }
 
-func looksLikeManifest(text []byte) bool {
-	for _, word := range []string{"apiVersion:", "kind:", "metadata:"} {
-		if !strings.Contains(string(text), word) && !strings.Contains(string(text), `"`+strings.TrimSuffix(word, ":")+`"`) {
+// looksLikeManifest tells manifests with a mistake from other YAML, such as values: what says its apiVersion and kind is one, and so is
+// what cannot be read and has the words that manifests have.
+func looksLikeManifest(text []byte, err error) bool {
+	if f, ok := object.AsFault(err); ok && strings.HasPrefix(f.Field, "metadata") {
+		return true
+	}
+	for _, word := range []string{"apiVersion", "kind", "metadata"} {
+		if !bytes.Contains(text, []byte(word+":")) && !bytes.Contains(text, []byte(`"`+word+`"`)) {
 			return false
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf16"
 
@@ -24,12 +24,14 @@ type Document struct {
 	Line int // of the stream, at which Text begins; counts from 1
 }
 
+var byteOrderMark = []byte("\uFEFF")
+
 // Plain yields text in UTF-8 without a byte order mark.
 func Plain(text []byte) []byte {
 	var order binary.ByteOrder
 	switch {
-	case bytes.HasPrefix(text, []byte{0xEF, 0xBB, 0xBF}):
-		return text[3:]
+	case bytes.HasPrefix(text, byteOrderMark):
+		return text[len(byteOrderMark):]
 	case bytes.HasPrefix(text, []byte{0xFE, 0xFF}):
 		order = binary.BigEndian
 	case bytes.HasPrefix(text, []byte{0xFF, 0xFE}):
@@ -120,7 +122,11 @@ func (d Document) Decode(file string) ([]object.Object, error) {
 func Value(text []byte, file string) (any, error) { return Document{Text: text, Line: 1}.value(file) }
 
 func (d Document) value(file string) (any, error) {
-	asJSON, err := yaml.YAMLToJSON(d.Text)
+	text := d.Text
+	if marked := bytes.TrimLeft(text, " \t\r\n"); bytes.HasPrefix(marked, byteOrderMark) {
+		text = marked[len(byteOrderMark):] // files that were put together keep the mark that each began with
+	}
+	asJSON, err := yaml.YAMLToJSON(text)
 	if err != nil {
 		return nil, d.fault(err, file)
 	}
@@ -129,33 +135,6 @@ func (d Document) value(file string) (any, error) {
 		return nil, &object.Fault{Place: object.Place{File: file, Line: d.Line}, Message: Unreadable + err.Error()}
 	}
 	return value, nil
-}
-
-// Unreadable begins the message of each Fault about text that is no YAML.
-const Unreadable = "the YAML cannot be read: "
-
-var lineOf = regexp.MustCompile(`line (\d+): ?`)
-
-// fault says where in the file a document cannot be read. The YAML parser counts lines within the document, and one too few
-// where it misses something that it expected.
-func (d Document) fault(err error, file string) *object.Fault {
-	text := err.Error()
-	for _, prefix := range []string{"error converting YAML to JSON: ", "yaml: ", "unmarshal errors:\n  "} {
-		text = strings.TrimPrefix(text, prefix)
-	}
-	f := &object.Fault{Place: object.Place{File: file, Line: d.Line}, Message: text}
-	if m := lineOf.FindStringSubmatchIndex(text); m != nil {
-		n, convErr := strconv.Atoi(text[m[2]:m[3]])
-		if convErr == nil {
-			if strings.Contains(text, "did not find expected") {
-				n++
-			}
-			f.Line = d.Line + max(n, 1) - 1
-			f.Message = text[:m[0]] + text[m[1]:]
-		}
-	}
-	f.Message = Unreadable + f.Message
-	return f
 }
 
 // FromJSON reads one JSON value: an object, a list of objects, or null.
@@ -192,7 +171,7 @@ func flatten(list map[string]any, items []any, place object.Place) ([]object.Obj
 	kind, _ := list["kind"].(string)
 	kind = strings.TrimSuffix(kind, "List")
 	var all []object.Object
-	for _, item := range items {
+	for n, item := range items {
 		if m, ok := item.(map[string]any); ok && kind != "" && m["kind"] == nil {
 			m["kind"] = kind
 			if m["apiVersion"] == nil {
@@ -200,6 +179,11 @@ func flatten(list map[string]any, items []any, place object.Place) ([]object.Obj
 			}
 		}
 		objects, err := FromValue(item, place)
+		if f, ok := object.AsFault(err); ok {
+			c := *f
+			c.Field = strings.TrimSuffix(fmt.Sprintf("items[%d].%s", n, f.Field), ".")
+			return nil, &c
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -211,13 +195,21 @@ func flatten(list map[string]any, items []any, place object.Place) ([]object.Obj
 // check sees to it that an object can be told from others.
 func check(m map[string]any, place object.Place) error {
 	for _, field := range []string{"apiVersion", "kind"} {
-		if s, ok := m[field].(string); !ok || s == "" {
+		if err := checkString(m, field, field, place); err != nil {
+			return err
+		}
+		if s, _ := m[field].(string); s == "" {
 			return &object.Fault{Place: place, Field: field, Message: "is missing", Hint: "every manifest needs apiVersion and kind"}
 		}
 	}
 	meta, ok := m["metadata"].(map[string]any)
 	if !ok {
 		return &object.Fault{Place: place, Field: "metadata", Message: "is missing", Hint: "every manifest needs metadata.name"}
+	}
+	for _, field := range []string{"name", "namespace", "generateName"} {
+		if err := checkString(meta, field, "metadata."+field, place); err != nil {
+			return err
+		}
 	}
 	name, _ := meta["name"].(string)
 	generate, _ := meta["generateName"].(string)
@@ -232,6 +224,15 @@ func check(m map[string]any, place object.Place) error {
 	return nil
 }
 
+// checkString refuses what is there and no string, such as a name that is a number: read as a string it would be none at all.
+func checkString(m map[string]any, key, field string, place object.Place) error {
+	v, there := m[key]
+	if _, ok := v.(string); ok || !there || v == nil {
+		return nil
+	}
+	return &object.Fault{Place: place, Field: field, Message: "expected a string, found " + shape(v), Hint: "put the value in quotes"}
+}
+
 // checkStrings refuses labels and annotations that the API server would refuse, such as unquoted numbers, because all that
 // reads them later takes them for strings.
 func checkStrings(meta map[string]any, field string, place object.Place) error {
@@ -242,10 +243,9 @@ func checkStrings(meta map[string]any, field string, place object.Place) error {
 	if !ok {
 		return &object.Fault{Place: place, Field: "metadata." + field, Message: "expected a map of strings"}
 	}
-	for key, v := range m {
-		if _, ok := v.(string); !ok && v != nil {
-			return &object.Fault{Place: place, Field: "metadata." + field + "." + key,
-				Message: fmt.Sprintf("expected a string, found %s", shape(v)), Hint: "put the value in quotes"}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if err := checkString(m, key, "metadata."+field+"."+key, place); err != nil {
+			return err
 		}
 	}
 	return nil
