@@ -22,6 +22,8 @@ type Change struct {
 	Conflicts []string
 	// Files are the paths that differ between Base and Merged.
 	Files []string
+	// Reach says of each of these files how many applications read it, and how many of those change.
+	Reach []Reach
 	// Applications that the change touches, in the order of environment, cluster and name; faulty ones are among them.
 	Applications []Application
 	// Misses are applications of the repository that the change does not touch, with the reason.
@@ -29,6 +31,14 @@ type Change struct {
 	// Considered is the number of applications that have a source in the repository.
 	Considered int
 	Timings    Timings
+}
+
+// Reach is how far a changed file reaches: "charts/web/templates/deploy.yaml is read by 14 applications, 12 change".
+type Reach struct {
+	File string
+	// Readers are the applications whose renders read the file, looked for it in vain, or list it; Changed are those of them that
+	// change. What no application reads has neither.
+	Readers, Changed int
 }
 
 // Kind says what the change does to an application.

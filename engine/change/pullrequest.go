@@ -74,6 +74,7 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	c.Misses, c.Considered = append(w.misses, quiet...), w.considered
 	c.Timings.Renders, c.Timings.Reused = w.renders, w.reused
 	c.Applications = slices.DeleteFunc(c.Applications, func(a Application) bool { return untouched(&c, a) })
+	c.Reach = w.changes.reach(c.Applications)
 	slices.SortFunc(c.Applications, func(a, b Application) int {
 		return cmp.Or(cmp.Compare(in.rank(a.Environment), in.rank(b.Environment)), cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Cluster, b.Cluster),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace))

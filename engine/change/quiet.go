@@ -1,6 +1,7 @@
 package change
 
 import (
+	"io/fs"
 	"slices"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -80,8 +81,26 @@ func isApplication(id object.ID) bool { return id.Group == argo.Group && id.Kind
 // changes are the files of a change, for telling what reads them.
 type changes struct {
 	same  func(repoURL string) bool
-	files []string
+	files []plan.File
 	index plan.Index
+}
+
+func newChanges(in Input) changes {
+	c := changes{same: in.Scope.Same}
+	for _, name := range in.Files {
+		c.files = append(c.files, plan.File{Path: name, Listed: sort(in.BaseTree, name) != sort(in.MergedTree, name)})
+	}
+	c.index = plan.NewIndex(c.files)
+	return c
+}
+
+// sort is what a tree has under a name: "-" for nothing, else the type.
+func sort(tree fs.FS, name string) string {
+	info, err := fs.Stat(tree, name)
+	if err != nil {
+		return "-"
+	}
+	return info.Mode().Type().String()
 }
 
 // why are the changed files that renders read.
@@ -98,4 +117,27 @@ func (c changes) why(traces []SourceTrace) []plan.Reason {
 		}
 	}
 	return plan.Why(touches, c.files)
+}
+
+// reach counts, for each changed file, the applications that read it and those of them that change.
+func (c changes) reach(apps []Application) []Reach {
+	at := map[string]int{}
+	var all []Reach
+	for _, f := range c.files {
+		if _, known := at[f.Path]; !known {
+			at[f.Path] = len(all)
+			all = append(all, Reach{File: f.Path})
+		}
+	}
+	for _, a := range apps {
+		for _, r := range a.Why {
+			if i, ok := at[r.File]; ok {
+				all[i].Readers++
+				if a.Kind != Unchanged {
+					all[i].Changed++
+				}
+			}
+		}
+	}
+	return all
 }

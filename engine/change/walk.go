@@ -76,7 +76,7 @@ type walk struct {
 
 func newWalk(p *Pipeline, in Input) *walk {
 	in.Scope.Same = remember(in.Scope.Same)
-	w := &walk{p: p, in: in, changes: changes{in.Scope.Same, in.Files, plan.NewIndex(in.Files)}, live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}}
+	w := &walk{p: p, in: in, changes: newChanges(in), live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}}
 	if in.Proposed == nil {
 		for _, app := range in.Applications {
 			w.live[keyOf(app)] = app

@@ -107,15 +107,25 @@ type Reason struct {
 	Text string
 }
 
-// Index tells quickly which paths of a trace can meet a change: the changed files and the folders they are in.
+// File is a changed file.
+type File struct {
+	Path string
+	// Listed is whether the listing of its folder changes with it: it comes, goes, or becomes something else. Whoever only lists the
+	// folder learns nothing of a file whose content alone changes.
+	Listed bool
+}
+
+// Index tells quickly which paths of a trace can meet a change: the changed files and the folders whose listings change.
 type Index map[string]struct{}
 
 // NewIndex indexes changed files.
-func NewIndex(changed []string) Index {
+func NewIndex(changed []File) Index {
 	x := make(Index, 2*len(changed))
 	for _, file := range changed {
-		x[file] = struct{}{}
-		x[path.Dir(file)] = struct{}{}
+		x[file.Path] = struct{}{}
+		if file.Listed {
+			x[path.Dir(file.Path)] = struct{}{}
+		}
 	}
 	return x
 }
@@ -128,7 +138,7 @@ func (x Index) Near(p string) bool {
 
 // Why names the changed files that a render's trace meets, in the order of the files. With no meeting it is empty: then the render
 // cannot have changed.
-func Why(trace []Touch, changed []string) []Reason {
+func Why(trace []Touch, changed []File) []Reason {
 	if len(trace) == 0 {
 		return nil
 	}
@@ -144,14 +154,15 @@ func Why(trace []Touch, changed []string) []Reason {
 		}
 	}
 	var reasons []Reason
-	for _, file := range slices.Sorted(slices.Values(changed)) {
-		switch {
+	sorted := slices.SortedFunc(slices.Values(changed), func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	for _, f := range sorted {
+		switch file := f.Path; {
 		case reads[file]:
 			reasons = append(reasons, Reason{file, "it reads " + file})
 		case misses[file]:
 			reasons = append(reasons, Reason{file, "it looked for " + file})
-		case lists[path.Dir(file)]:
-			reasons = append(reasons, Reason{file, "it lists " + path.Dir(file)})
+		case f.Listed && lists[path.Dir(file)]:
+			reasons = append(reasons, Reason{file, "it lists the folder of " + file})
 		}
 	}
 	return reasons
