@@ -175,7 +175,10 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log, CAFile: o.caFile, AllowedHosts: gate{allowed}.check, MaxBytes: o.mirrorDisk,
+	var sources *source.Sources
+	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log,
+		Access: func(ctx context.Context, url string) git.Access { return sources.Access(ctx, url, "") },
+		CAFile: o.caFile, AllowedHosts: gate{allowed}.check, MaxBytes: o.mirrorDisk,
 		Trust: func(ctx context.Context, host string) (git.Trust, error) {
 			return source.Trust(known.read(ctx), host), nil
 		}})
@@ -198,7 +201,13 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	sources, err := source.New(source.Deps{Store: store, Log: d.log, Credentials: credentials{known: known, keys: keys, forges: d.forges}.auth,
+	sources, err = source.New(source.Deps{Store: store, Log: d.log,
+		Submodules: func(ctx context.Context) bool { return !known.read(ctx).SubmodulesDisabled },
+		LFS: func(ctx context.Context, repoURL, project string) bool {
+			r, _ := source.Registered(known.read(ctx), repoURL, project)
+			return r.LFS
+		},
+		Credentials: credentials{known: known, keys: keys, forges: d.forges}.auth,
 		Registered: func(ctx context.Context, repoURL, project string) source.Registration {
 			return source.RegisteredCharts(known.read(ctx), repoURL, project)
 		},

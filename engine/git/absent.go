@@ -1,24 +1,16 @@
 package git
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 )
 
-// pointerStart begins every file that Git LFS keeps elsewhere, and maxPointer is the longest that one may be.
-const (
-	pointerStart = "version https://git-lfs.github.com/spec/"
-	maxPointer   = 1024
-)
-
-// Absent says, a line for each, what a reader looked for that is not in the repository itself: folders of submodules, which are
-// empty here, and files of Git LFS, of which there is only the pointer. It is in order, each once, at most limit lines.
+// Absent says, a line for each, what a reader looked for that it did not get: folders of submodules, which were empty, and files of Git
+// LFS, of which it got the pointer. It is in order, each once, at most limit lines.
 func (t *Traced) Absent(limit int) []string {
 	var out []string
 	for _, e := range t.Trace() {
-		line := t.tree.absent(e)
+		line := e.absent()
 		if line != "" && !slices.Contains(out, line) {
 			out = append(out, line)
 		}
@@ -29,31 +21,13 @@ func (t *Traced) Absent(limit int) []string {
 	return out
 }
 
-func (t *Tree) absent(e Entry) string {
-	if e.Op == Read {
-		b, err := t.objects.blob(e.OID)
-		if err == nil && len(b) <= maxPointer && bytes.HasPrefix(b, []byte(pointerStart)) {
-			return fmt.Sprintf("%s is kept by Git LFS, which is not fetched: what was read is its pointer", e.Path)
-		}
-		return ""
-	}
-	dir := entry{id: t.root}
-	at := 0
-	for part := range strings.SplitSeq(e.Path, "/") {
-		l, err := t.objects.tree(dir.id)
-		if err != nil {
-			return ""
-		}
-		next, ok := l.find(part)
-		if !ok || !next.mode.IsDir() {
-			return ""
-		}
-		at += len(part)
-		if next.sub {
-			return fmt.Sprintf("%s is a submodule, which is not fetched: it was read as an empty folder", e.Path[:at])
-		}
-		at++ // the slash
-		dir = next
+func (e Entry) absent() string {
+	switch {
+	case e.OID != "":
+	case e.Op == Large:
+		return fmt.Sprintf("%s is kept by Git LFS, which is not fetched: what was read is its pointer", e.Path)
+	case e.Op == Sub:
+		return fmt.Sprintf("%s is a submodule, which is not fetched: it was read as an empty folder", e.Path)
 	}
 	return ""
 }

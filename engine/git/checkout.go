@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,10 +27,38 @@ func OpenCheckout(ctx context.Context, dir, scratch string) (*Repository, error)
 	if err := s.borrow(ctx, write, gitDir, objectDir); err != nil {
 		return nil, fmt.Errorf("opening %s: %w", dir, err)
 	}
+	common := filepath.Dir(objectDir) // which worktrees share
 	return &Repository{
 		objects: objects{store: s, mirror: write, dir: write}, writable: true, shell: true, commits: newCommits(),
-		names: &names{store: s, dir: gitDir, head: "HEAD", keepFor: time.Second},
+		names:  &names{store: s, dir: gitDir, head: "HEAD", keepFor: time.Second},
+		origin: s.origin(ctx, gitDir), lfs: filepath.Join(common, "lfs", "objects"), modules: filepath.Join(common, "modules"),
 	}, nil
+}
+
+// origin is the URL of a checkout's first remote that is one of ours; empty for none.
+func (s *Store) origin(ctx context.Context, gitDir string) string {
+	out, err := s.line(ctx, command{dir: gitDir, args: []string{"config", "--local", "--get", "remote.origin.url"}})
+	if err != nil {
+		return "" // a checkout without any
+	}
+	return out
+}
+
+// localModule reads a submodule from the checkout, where git has put it there. One that it has not is an empty folder, as in the
+// checkout.
+func (r *Repository) localModule(ctx context.Context, m Module) (*Tree, error) {
+	dir := filepath.Join(r.modules, filepath.FromSlash(m.Name))
+	if _, err := os.Stat(filepath.Join(dir, "HEAD")); !fs.ValidPath(m.Name) || err != nil {
+		return nil, nil
+	}
+	o := r.objects
+	sub := &Repository{objects: objects{store: o.store, mirror: dir, dir: dir}, commits: newCommits(), origin: m.URL,
+		modules: filepath.Join(dir, "modules"), lfs: filepath.Join(dir, "lfs", "objects")}
+	tree, err := sub.Tree(ctx, m.Commit)
+	if errors.Is(err, ErrUnknownRevision) {
+		return nil, fmt.Errorf("%w: run git submodule update", err)
+	}
+	return tree, err
 }
 
 // locate asks git where a checkout keeps its refs and objects: worktrees and submodules keep them elsewhere.

@@ -46,6 +46,11 @@ func (c Credential) header() string {
 	return ""
 }
 
+// Shows says whether the remote is shown anything that tells who asks.
+func (c Credential) Shows() bool {
+	return c.header() != "" || c.SSHKey != "" || (c.ClientCertificate != "" && c.ClientKey != "")
+}
+
 // secrets are the strings that no message may hold, in the forms in which one could.
 func (c Credential) secrets() []string {
 	var out []string

@@ -29,6 +29,9 @@ type Mirror struct {
 	ready   bool
 	running *fetching // of the first store
 	suspect bool      // an object was missing
+	took    Auth      // the credential that the remote took last
+	// downloads are the files of LFS on their way, by their digests.
+	downloads map[string]*download
 }
 
 // fetching is a fetch that others may wait for.
@@ -39,12 +42,13 @@ type fetching struct {
 }
 
 func newMirror(s *Store, r remote, err error, key string) *Mirror {
-	m := &Mirror{store: s, remote: r, err: err, key: key, dir: filepath.Join(s.opt.Dir, key)}
+	m := &Mirror{store: s, remote: r, err: err, key: key, dir: filepath.Join(s.opt.Dir, key), downloads: map[string]*download{}}
 	m.usage = &usage{file: filepath.Join(m.dir, readyFile)}
 	m.names = &names{store: s, dir: m.firstDir(), head: headRef, keepFor: 5 * time.Second}
-	m.first = &Repository{objects: objects{s, key, m.firstDir(), m.usage}, names: m.names, suspect: m.suspected, commits: newCommits()}
+	m.first = &Repository{objects: objects{s, key, m.firstDir(), m.usage}, names: m.names, suspect: m.suspected, commits: newCommits(),
+		mirror: m}
 	m.pulls = &Repository{objects: objects{s, key, m.pullsDir(), m.usage}, names: m.names, named: m.first, writable: true,
-		suspect: m.suspected, commits: newCommits()}
+		suspect: m.suspected, commits: newCommits(), mirror: m}
 	return m
 }
 

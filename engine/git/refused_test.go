@@ -15,7 +15,8 @@ func TestOtherProtocolsAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, url := range []string{"http://127.0.0.1/x.git", "file:///etc", "/etc", "git://127.0.0.1/x", "ext::sh -c id", "ssh://-oProxyCommand=id/x",
-		"-uid", "--upload-pack=id", "https://", "https://h", "https://h/x?y", "ssh://-l@h/x", "", "https://a b/x", "fd::3", "h:/abs", "https://h/x\nfetch"} {
+		"-uid", "--upload-pack=id", "https://", "https://h", "https://h/x?y", "ssh://-l@h/x", "", "https://a b/x", "fd::3", "h:/abs", "https://h/x\nfetch",
+		"https://h/org/../other/x", "https://h/org/%2e%2E/x", "https://h/org/%2F../x", "git@h:org/../x", "https://h/./x"} {
 		m := s.Mirror(url)
 		if err := m.Fetch(t.Context(), nil); !errors.Is(err, git.ErrRefused) {
 			t.Errorf("fetched from %q: %v", url, err)

@@ -62,12 +62,24 @@ func parseRemote(raw string) (remote, error) {
 		return remote{}, fmt.Errorf("remote %q: %w: only https and ssh URLs are used", redactURL(raw), ErrRefused)
 	}
 	if !hostForm.MatchString(r.host) || r.path == "" || u.RawQuery != "" || u.Fragment != "" ||
-		(r.scheme == "ssh" && !userForm.MatchString(r.user)) || strings.ContainsAny(r.path, "\n\r\x00") {
+		(r.scheme == "ssh" && !userForm.MatchString(r.user)) || strings.ContainsAny(r.path, "\n\r\x00") || climbs(r.path) {
 		return remote{}, fmt.Errorf("remote %q: %w: not the URL of a repository", redactURL(raw), ErrRefused)
 	}
 	clean := strings.TrimSuffix(strings.TrimRight(r.path, "/"), ".git")
 	r.key = r.scheme + "://" + r.host + ":" + r.port + "/" + clean
 	return r, nil
+}
+
+// climbs says whether a path has parts that lead elsewhere than they read: the forge would see another path than those who decide what
+// may be fetched, and with which credentials.
+func climbs(path string) bool {
+	for part := range strings.SplitSeq(path, "/") {
+		plain, err := url.PathUnescape(part)
+		if err != nil || plain == "." || plain == ".." || strings.ContainsAny(plain, "/\n\r\x00") {
+			return true
+		}
+	}
+	return false
 }
 
 func orDefault(s, or string) string {

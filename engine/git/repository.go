@@ -17,6 +17,10 @@ type Repository struct {
 	shell    bool        // revisions are resolved as in a shell: HEAD~1, @{u}
 	suspect  func()      // told when an object is missing that must be there
 	commits  *commits
+	mirror   *Mirror // nil for what is not a mirror's
+	origin   string  // a checkout's remote, to which URLs of submodules are relative
+	lfs      string  // where git-lfs keeps a checkout's files; empty for nowhere
+	modules  string  // where git keeps the repositories of a checkout's submodules; empty for nowhere
 }
 
 // commits remembers parsed commits of one store.
@@ -114,7 +118,18 @@ func (r *Repository) Tree(ctx context.Context, h Hash) (*Tree, error) {
 		r.commits.forget() // another process may have evicted all of them
 		return nil, fmt.Errorf("commit %s: %w", h, r.damaged(err))
 	}
-	return &Tree{objects: r.objects, commit: h, root: c.Tree}, nil
+	return &Tree{objects: r.objects, commit: h, root: c.Tree, reach: newReach(ctx, r.access(ctx), r, h)}, nil
+}
+
+// access is what trees have to whom nobody has given anything else.
+func (r *Repository) access(ctx context.Context) Access {
+	switch {
+	case r.mirror != nil && r.objects.store.opt.Access != nil:
+		return r.objects.store.opt.Access(ctx, r.mirror.remote.url())
+	case r.modules != "":
+		return Access{Module: r.localModule}
+	}
+	return Access{}
 }
 
 // Resolve finds the commit that a revision means, without network: a full hash that is here; "" or HEAD, the default branch; a
@@ -214,12 +229,11 @@ func (r *Repository) abbreviated(ctx context.Context, short string) (Hash, error
 		if !r.Has(ctx, h) {
 			continue
 		}
-		reached, err := r.objects.store.line(ctx, command{dir: r.objects.dir, args: []string{"for-each-ref", "--count=1",
-			"--contains=" + string(h), "--format=%(refname)", "refs/heads", "refs/tags"}})
+		reached, err := r.reached(ctx, h)
 		if err != nil {
 			return "", fmt.Errorf("resolving %q: %w", short, err)
 		}
-		if reached != "" {
+		if reached {
 			match = append(match, h)
 		}
 	}

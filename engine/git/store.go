@@ -51,7 +51,9 @@ type Options struct {
 	// addresses that passed. Nil allows all.
 	AllowedHosts func(address string) error
 	// Trust says what is known of a host. Nil knows no SSH host, and verifies TLS by the system's certificates.
-	Trust        func(ctx context.Context, host string) (Trust, error)
+	Trust func(ctx context.Context, host string) (Trust, error)
+	// Access is what the trees of a repository come to beyond its mirror, where Tree.With does not say otherwise. Nil is nothing.
+	Access       func(ctx context.Context, url string) Access
 	FetchTimeout time.Duration // 10 minutes: the longest that one fetch may take
 	LocalTimeout time.Duration // 1 minute: the longest that one command without network may take
 	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors

@@ -44,8 +44,23 @@ func (m *Mirror) talk(ctx context.Context, auth Auth, dir string, prune bool, sp
 	if err != nil {
 		return err
 	}
-	_, err = m.store.output(ctx, c)
-	return err
+	if _, err = m.store.output(ctx, c); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.took = auth
+	return nil
+}
+
+// authOr is the credential to show where the caller may have none.
+func (m *Mirror) authOr(auth Auth) Auth {
+	if auth != nil {
+		return auth
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.took
 }
 
 // login is the credential to show: what the caller has, or what stands in the URL.

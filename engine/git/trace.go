@@ -2,6 +2,7 @@ package git
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"path"
 	"slices"
@@ -19,6 +20,12 @@ const (
 	List Op = "list" // a folder was listed; OID is a digest of the names and kinds in it
 	Dir  Op = "dir"  // a folder was seen to be one
 	Miss Op = "miss" // nothing was found by that name
+
+	// Sub: a submodule was entered; OID is its commit, and empty when it was an empty folder for want of a way there. What was learned in
+	// it follows as in any folder, so that another commit which has the same is as good.
+	Sub Op = "sub"
+	// Large: what was read stood for a file of Git LFS; OID is the SHA-256 of its content, and empty when the pointer was taken instead.
+	Large Op = "lfs"
 )
 
 // Entry is one thing learned. Paths have no symbolic links in them.
@@ -45,6 +52,12 @@ func (tr Trace) Holds(t *Tree) bool {
 // HoldsSince is Holds for a trace that is known to hold in another tree of the repository, whose root is since. What the two trees
 // have in common need not be looked at again, which is nearly all of it when they are a commit apart.
 func (tr Trace) HoldsSince(since Hash, t *Tree) bool {
+	// What lies beyond the repository depends on the reader, too.
+	for _, e := range tr {
+		if (e.Op == Sub || e.Op == Large) && !e.holds(t) {
+			return false
+		}
+	}
 	if since == t.root {
 		return true
 	}
@@ -95,27 +108,25 @@ func (tr Trace) holdsBelow(t *Tree, prefix string, old, now entry) bool {
 }
 
 func (e Entry) holds(t *Tree) bool {
-	dir := entry{mode: fs.ModeDir, id: t.root}
+	dir := t.rootNode()
 	if e.Path != "." {
 		for part := range strings.SplitSeq(e.Path, "/") {
 			if dir.mode.Type() == fs.ModeSymlink {
 				return false // a link where there was none
 			}
-			if !dir.mode.IsDir() || dir.sub {
-				return e.Op == Miss
-			}
-			l, err := t.objects.tree(dir.id)
+			next, err := dir.child(part, nil)
 			if err != nil {
-				return false
-			}
-			next, ok := l.find(part)
-			if !ok {
-				return e.Op == Miss
+				return errors.Is(err, fs.ErrNotExist) && e.Op == Miss
 			}
 			dir = next
 		}
 	}
 	switch e.Op {
+	case Sub:
+		entered := dir.path != "." && dir.top == dir.path
+		return e.OID != unreadable && dir.mode.IsDir() && (entered || dir.sub) && entered == (e.OID != "")
+	case Large:
+		return dir.mode.IsRegular() && dir.in.lfs() == (e.OID != "")
 	case Read:
 		return dir.mode.IsRegular() && dir.id == e.OID
 	case Link:
@@ -123,18 +134,18 @@ func (e Entry) holds(t *Tree) bool {
 	case Dir:
 		return dir.mode.IsDir()
 	case List:
-		return dir.mode.IsDir() && listed(t, dir) == e.OID
+		return dir.mode.IsDir() && listed(dir) == e.OID
 	}
 	return false
 }
 
-func listed(t *Tree, dir entry) Hash {
+func listed(dir node) Hash {
 	if dir.sub {
 		return ""
 	}
-	l, err := t.objects.tree(dir.id)
+	l, err := dir.in.objects.tree(dir.id)
 	if err != nil {
-		return "unreadable"
+		return unreadable
 	}
 	return l.digest
 }
@@ -169,6 +180,9 @@ func (r *recorder) read(p string, id Hash) { r.note(Entry{p, Read, id}) }
 func (r *recorder) link(p string, id Hash) { r.note(Entry{p, Link, id}) }
 func (r *recorder) list(p string, d Hash)  { r.note(Entry{p, List, d}) }
 func (r *recorder) dir(p string)           { r.note(Entry{p, Dir, ""}) }
+
+func (r *recorder) module(p string, commit Hash) { r.note(Entry{p, Sub, commit}) }
+func (r *recorder) large(p string, oid Hash)     { r.note(Entry{p, Large, oid}) }
 
 // miss notes that there was nothing at here; rest is what would have come after. The full name is the more exact note: it
 // stays true when a part of it comes into being. With ".." in it, it would not mean the same.

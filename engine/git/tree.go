@@ -13,7 +13,8 @@ import (
 )
 
 // Tree is a commit as a read-only file system. Symbolic links are followed within the repository; one that leads out is
-// ErrOutside, a circle is ErrCircle. Submodules are empty folders. It is safe for concurrent use.
+// ErrOutside, a circle is ErrCircle. Submodules are folders with the files of their commit, and files of Git LFS what they stand for,
+// where the tree's Access has a way to them; else they are empty folders, and pointers. It is safe for concurrent use.
 //
 // Its methods take no context, as those of io/fs; each is bounded in time.
 type Tree struct {
@@ -22,6 +23,7 @@ type Tree struct {
 	root    Hash
 
 	revision string // what people call it, if not the commit
+	reach    *reach // what is not in its own repository; nil for nothing
 }
 
 var (
@@ -65,6 +67,7 @@ func (t *Tree) Warm(dir string, limit int) error {
 	if err != nil || !n.mode.IsDir() || n.sub {
 		return err
 	}
+	t = n.in
 	var ids []Hash
 	queue := []Hash{n.id}
 	for len(queue) > 0 {
@@ -93,6 +96,13 @@ func (t *Tree) Warm(dir string, limit int) error {
 type node struct {
 	entry
 	path string
+	in   *Tree  // whose entry it is: this tree, or that of a submodule
+	top  string // where that one's root is in this tree
+}
+
+// root is where every walk begins.
+func (t *Tree) rootNode() node {
+	return node{path: ".", entry: entry{name: ".", mode: fs.ModeDir | 0o755, id: t.root}, in: t, top: "."}
 }
 
 // maxLinks is how many links one name may lead through, as in Linux.
@@ -114,7 +124,7 @@ func (t *Tree) walk(op, name string, rec *recorder) (node, error) {
 }
 
 func (t *Tree) follow(name string, rec *recorder) (node, error) {
-	above := []node{{path: ".", entry: entry{name: ".", mode: fs.ModeDir | 0o755, id: t.root}}}
+	above := []node{t.rootNode()}
 	pending := strings.Split(name, "/")
 	links := 0
 	for len(pending) > 0 {
@@ -130,12 +140,10 @@ func (t *Tree) follow(name string, rec *recorder) (node, error) {
 			above = above[:len(above)-1]
 			continue
 		}
-		dir := above[len(above)-1]
-		e, err := t.child(dir, part)
-		here := path.Join(dir.path, part)
+		e, err := above[len(above)-1].child(part, rec)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			rec.miss(here, pending)
+			rec.miss(path.Join(above[len(above)-1].path, part), pending)
 			return node{}, err
 		case err != nil:
 			return node{}, err
@@ -143,42 +151,69 @@ func (t *Tree) follow(name string, rec *recorder) (node, error) {
 			if links++; links > maxLinks {
 				return node{}, ErrCircle
 			}
-			rec.link(here, e.id)
-			target, err := t.target(e.id)
+			rec.link(e.path, e.id)
+			target, err := e.target()
 			if err != nil {
 				return node{}, err
 			}
 			pending = append(strings.Split(target, "/"), pending...)
 		case e.mode.IsDir():
-			above = append(above, node{entry: e, path: here})
+			above = append(above, e)
 		default:
 			if slices.ContainsFunc(pending, func(p string) bool { return p != "" && p != "." }) {
-				rec.miss(here, pending)
+				rec.miss(e.path, pending)
 				return node{}, fs.ErrNotExist // a file on the way, as if there were nothing
 			}
-			return node{entry: e, path: here}, nil
+			return e, nil
 		}
 	}
 	return above[len(above)-1], nil
 }
 
-func (t *Tree) child(dir node, name string) (entry, error) {
-	if dir.sub {
-		return entry{}, fs.ErrNotExist
+// child is an entry of a folder; fs.ErrNotExist when there is none of that name. A submodule is entered where there is a way.
+func (dir node) child(name string, rec *recorder) (node, error) {
+	if dir.sub || !dir.mode.IsDir() {
+		return node{}, fs.ErrNotExist
 	}
-	l, err := t.objects.tree(dir.id)
+	l, err := dir.in.objects.tree(dir.id)
 	if err != nil {
-		return entry{}, err
+		return node{}, err
 	}
 	e, ok := l.find(name)
 	if !ok {
-		return entry{}, fs.ErrNotExist
+		return node{}, fs.ErrNotExist
 	}
-	return e, nil
+	n := node{entry: e, path: path.Join(dir.path, name), in: dir.in, top: dir.top}
+	if !e.sub {
+		return n, nil
+	}
+	return n.enter(rec)
 }
 
-func (t *Tree) target(id Hash) (string, error) {
-	b, err := t.objects.blob(id)
+// enter goes from a gitlink to the root of its submodule's tree. Without a way there it stays, as an empty folder.
+func (dir node) enter(rec *recorder) (node, error) {
+	at := dir.path
+	if dir.top != "." {
+		at = strings.TrimPrefix(dir.path, dir.top+"/")
+	}
+	sub, err := dir.in.mount(at, dir.id, rec, dir.top)
+	switch {
+	case errors.Is(err, errNoModule):
+		rec.module(dir.path, "")
+		return dir, nil
+	case err != nil:
+		rec.module(dir.path, unreadable)
+		return node{}, err
+	}
+	rec.module(dir.path, dir.id)
+	return node{entry: entry{name: dir.name, mode: dir.mode, id: sub.root}, path: dir.path, in: sub, top: dir.path}, nil
+}
+
+// unreadable stands in a trace for what could not be learned: it holds nowhere.
+const unreadable = "unreadable"
+
+func (dir node) target() (string, error) {
+	b, err := dir.in.objects.blob(dir.id)
 	if err != nil {
 		return "", err
 	}
@@ -198,11 +233,29 @@ func (t *Tree) content(name string, rec *recorder) ([]byte, error) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
 	}
 	rec.read(n.path, n.id)
-	b, err := t.objects.blob(n.id)
+	b, err := n.content(rec)
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 	}
 	return b, nil
+}
+
+// content is that of a file: for a pointer of Git LFS what it stands for, where that is wanted.
+func (n node) content(rec *recorder) ([]byte, error) {
+	b, err := n.in.objects.blob(n.id)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := parsePointer(b)
+	switch {
+	case !ok:
+		return b, nil
+	case !n.in.lfs():
+		rec.large(n.path, "")
+		return b, nil
+	}
+	rec.large(n.path, Hash(p.oid))
+	return n.in.large(p)
 }
 
 func (t *Tree) list(name string, rec *recorder) ([]fs.DirEntry, error) {
@@ -216,14 +269,14 @@ func (t *Tree) list(name string, rec *recorder) ([]fs.DirEntry, error) {
 	}
 	l := &listing{}
 	if !n.sub {
-		if l, err = t.objects.tree(n.id); err != nil {
+		if l, err = n.in.objects.tree(n.id); err != nil {
 			return nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
 		}
 	}
 	rec.list(n.path, l.digest)
 	out := make([]fs.DirEntry, len(l.entries))
 	for i, e := range l.entries {
-		out[i] = dirEntry{tree: t, entry: e}
+		out[i] = dirEntry{tree: n.in, entry: e}
 	}
 	return out, nil
 }
@@ -238,7 +291,7 @@ func (t *Tree) stat(name string, rec *recorder) (fs.FileInfo, error) {
 		return fileInfo{name: path.Base(name), mode: n.mode}, nil
 	}
 	rec.read(n.path, n.id)
-	return t.describe(path.Base(name), n.entry)
+	return n.in.describe(path.Base(name), n.entry)
 }
 
 func (t *Tree) describe(name string, e entry) (fs.FileInfo, error) {
@@ -254,6 +307,15 @@ func (t *Tree) describe(name string, e entry) (fs.FileInfo, error) {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	info.size = f.size
+	if t.lfs() && f.size <= maxPointer {
+		b, err := t.objects.blob(e.id)
+		if err != nil {
+			return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+		}
+		if p, ok := parsePointer(b); ok {
+			info.size = p.size
+		}
+	}
 	return info, nil
 }
 

@@ -113,6 +113,9 @@ func along(t *git.Tree, dir string) (gathering, error) {
 		name := queue[0]
 		queue = queue[1:]
 		if err := g.add(t, name); err != nil {
+			if name != dir {
+				continue // a submodule that cannot be read; who asks for it is told
+			}
 			return g, err
 		}
 		for _, it := range g.folders[len(g.folders)-1].Entries {
@@ -143,7 +146,10 @@ func (l library) absent() []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(l)) {
 		for _, line := range l[name].Absent(maxWarnings) {
-			if name != "" {
+			switch {
+			case strings.HasPrefix(name, remotePrefix):
+				line = "in what was fetched: " + line
+			case name != "":
 				line = "in $" + strings.TrimPrefix(name, "$") + ": " + line
 			}
 			out = append(out, line)

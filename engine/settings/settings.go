@@ -50,6 +50,9 @@ type Settings struct {
 	// KustomizeBuildOptions are the flags of kustomize build.
 	KustomizeBuildOptions string
 
+	// SubmodulesDisabled leaves submodules of Git repositories empty folders.
+	SubmodulesDisabled bool
+
 	// KnownHosts are SSH host keys as ssh writes them, Certificates trusted PEM certificates by host.
 	KnownHosts   string
 	Certificates map[string]string
@@ -63,6 +66,7 @@ const (
 	CertificatesName        = "argocd-tls-certs-cm"
 	SecretTypeLabel         = "argocd.argoproj.io/secret-type"
 	skipReconcileAnnotation = "argocd.argoproj.io/skip-reconcile"
+	submodulesKey           = "reposerver.enable.git.submodule"
 )
 
 // Defaults are the settings of an installation that sets nothing.
@@ -82,6 +86,11 @@ func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, [
 			errs = append(errs, s.readConfigMap(m.Data)...)
 		case ParametersName:
 			s.ApplicationNamespaces = list(m.Data["application.namespaces"])
+			enabled, err := strconv.ParseBool(cmp.Or(m.Data[submodulesKey], "true"))
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s is neither true nor false", ParametersName, submodulesKey))
+			}
+			s.SubmodulesDisabled = err == nil && !enabled
 		case KnownHostsName:
 			s.KnownHosts = m.Data["ssh_known_hosts"]
 		case CertificatesName:

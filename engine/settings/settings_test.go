@@ -47,7 +47,7 @@ func TestDecode(t *testing.T) {
 			"resource.customizations.ignoreDifferences.all", "managedFieldsManagers: [hpa]\n",
 			"resource.customizations.ignoreDifferences.apps_Deployment", "jsonPointers: [/spec/replicas]\n",
 			"resource.customizations", "admissionregistration.k8s.io/MutatingWebhookConfiguration:\n  ignoreDifferences: |\n    jqPathExpressions: ['.webhooks[]?.clientConfig.caBundle']\n"),
-		configMap(ParametersName, "application.namespaces", "team-*, other"),
+		configMap(ParametersName, "application.namespaces", "team-*, other", "reposerver.enable.git.submodule", "false"),
 		configMap(KnownHostsName, "ssh_known_hosts", "host key"),
 		configMap(CertificatesName, "git.example.com", "PEM"),
 	}, []corev1.Secret{
@@ -77,7 +77,8 @@ func TestDecode(t *testing.T) {
 			{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration", JQPathExpressions: []string{".webhooks[]?.clientConfig.caBundle"}},
 			{Group: "apps", Kind: "Deployment", JSONPointers: []string{"/spec/replicas"}},
 		},
-		KnownHosts: "host key", Certificates: map[string]string{"git.example.com": "PEM"},
+		SubmodulesDisabled: true,
+		KnownHosts:         "host key", Certificates: map[string]string{"git.example.com": "PEM"},
 	}
 	// Hidden values are compared as what they are, not as they print.
 	reveal := cmp.Options{cmp.Transformer("", func(h Hidden) []byte { return []byte(h) }), cmp.Transformer("bytes", func(h HiddenBytes) []byte { return h })}
@@ -92,7 +93,7 @@ func TestDecode(t *testing.T) {
 }
 
 func TestWhatCannotBeReadIsNamedAndLeftOut(t *testing.T) {
-	got, errs := Decode([]corev1.ConfigMap{configMap(ConfigMapName, "timeout.reconciliation", "soon", "application.resourceTrackingMethod", "magic", "resource.exclusions", "{")},
+	got, errs := Decode([]corev1.ConfigMap{configMap(ParametersName, "reposerver.enable.git.submodule", "maybe"), configMap(ConfigMapName, "timeout.reconciliation", "soon", "application.resourceTrackingMethod", "magic", "resource.exclusions", "{")},
 		[]corev1.Secret{
 			secret("no-server", "cluster", "name", "a"),
 			secret("bad-config", "cluster", "server", "https://a", "config", `{"bearerToken": HUSH}`),
@@ -104,7 +105,7 @@ func TestWhatCannotBeReadIsNamedAndLeftOut(t *testing.T) {
 	for _, err := range errs {
 		fmt.Fprintln(&text, err)
 	}
-	for _, want := range []string{"timeout.reconciliation", "application.resourceTrackingMethod", "resource.exclusions", "no-server: server is missing",
+	for _, want := range []string{"reposerver.enable.git.submodule", "timeout.reconciliation", "application.resourceTrackingMethod", "resource.exclusions", "no-server: server is missing",
 		"bad-config: config is not", "odd-config: config is not", "no-url: url is missing", "bad-flag: insecure is neither"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in:\n%s", want, text.String())

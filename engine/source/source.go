@@ -34,6 +34,10 @@ type Deps struct {
 	Store *git.Store
 	// Credentials finds what a repository is shown for a project; nil, or a nil Auth, is anonymous.
 	Credentials func(ctx context.Context, repoURL, project string) (git.Auth, error)
+	// Submodules says whether submodules are read; nil reads none.
+	Submodules func(ctx context.Context) bool
+	// LFS says whether files of Git LFS are fetched for a repository and project; nil fetches none.
+	LFS func(ctx context.Context, repoURL, project string) bool
 	// Registered finds what is registered of a chart repository or registry for a project; nil is nothing, for all of them.
 	Registered func(ctx context.Context, repoURL, project string) Registration
 	// Network is how chart repositories and registries are reached.
@@ -101,8 +105,16 @@ type Query struct {
 	// Chart names a chart of a Helm repository, or of an OCI registry where RepoURL has no scheme. Revision is then a version or a
 	// constraint on versions.
 	Chart string
+	// Lent says that a render needs it, rather than that an application names it as a source.
+	Lent bool
+	// File says that RepoURL is the URL of one file, which is fetched without credentials; its tree has it under the name Content.
+	File bool
+	// Plain lets a file be fetched without TLS.
+	Plain bool
 	// PassCredentials shows the repository's credentials to whichever host its index has the chart's archive on.
 	PassCredentials bool
+
+	within []string // the repositories as whose submodule it is read, the outermost first
 }
 
 // Tree is At for a source without a project or tag prefix.
@@ -113,6 +125,9 @@ func (s *Sources) Tree(ctx context.Context, repoURL, revision string, fresh bool
 // At finds the tree of a source. An error with an *object.Fault in its chain says that the source is wrong: it names no such
 // revision, or something that is not rendered. Others are the world's.
 func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
+	if q.File {
+		return s.file(ctx, q)
+	}
 	if q.packed() {
 		return s.packed(ctx, q)
 	}
@@ -124,7 +139,7 @@ func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %w", NormalizeURL(q.RepoURL), commit, err)
 	}
-	return tree, nil
+	return tree.With(ctx, s.access(ctx, q)), nil
 }
 
 // Resolve finds the commit of a source in a Git repository.
@@ -237,14 +252,11 @@ func (s *Sources) fetch(ctx context.Context, q Query, age time.Duration) error {
 
 // converse fetches with the project's credential.
 func (s *Sources) converse(ctx context.Context, q Query, fetch func(context.Context, git.Auth) error) error {
-	var auth git.Auth
-	if s.deps.Credentials != nil {
-		var err error
-		if auth, err = s.deps.Credentials(ctx, q.RepoURL, q.Project); err != nil {
-			return fmt.Errorf("credentials of %s: %w", NormalizeURL(q.RepoURL), err)
-		}
+	auth, err := s.credential(ctx, q)
+	if err != nil {
+		return fmt.Errorf("credentials of %s: %w", NormalizeURL(q.RepoURL), err)
 	}
-	err := fetch(ctx, auth)
+	err = fetch(ctx, auth)
 	if errors.Is(err, git.ErrRefused) {
 		return &object.Fault{Field: "spec.source.repoURL", Message: err.Error()}
 	}
