@@ -2,14 +2,17 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/object"
 )
 
 // Options say how desired is held against live.
@@ -22,6 +25,14 @@ type Options struct {
 	TakeOver []string
 	// ClientSide predicts a client-side apply, for objects with ServerSideApply=false.
 	ClientSide bool
+	// Strategy is how the difference is found.
+	Strategy Strategy
+	// IncludeMutationWebhook counts, under ServerSideDiff, what webhooks would change on their own.
+	IncludeMutationWebhook bool
+	// Status says of which kinds the status field is left out: "all" (or empty), "crd" (CustomResourceDefinitions only) or "none".
+	Status string
+	// IgnoreAggregatedRoles leaves out the rules of ClusterRoles that are put together from others.
+	IgnoreAggregatedRoles bool
 }
 
 // Apply predicts what live would be after desired was applied, as the API server would answer but for its defaults and
@@ -38,11 +49,11 @@ func Apply(desired, live *unstructured.Unstructured, o Options) (*unstructured.U
 	if wanted.GetAPIVersion() != live.GetAPIVersion() {
 		return nil, fmt.Errorf("desired is %s and live was read as %s", wanted.GetAPIVersion(), live.GetAPIVersion())
 	}
-	if o.ClientSide {
+	if o.ClientSide || o.Strategy == Legacy {
 		return clientSide(wanted, live)
 	}
 	predicted, err := serverSide(wanted, live, o)
-	if err != nil && RefusesServerSide(err) {
+	if err != nil && RefusesServerSide(err) && o.Strategy != StructuredMerge {
 		return clientSide(wanted, live)
 	}
 	return predicted, err
@@ -104,4 +115,46 @@ func (oneVersion) New(gvk schema.GroupVersionKind) (runtime.Object, error) {
 	u := &unstructured.Unstructured{}
 	u.SetGroupVersionKind(gvk)
 	return u, nil
+}
+
+// nothingToApply says, at a third of the cost of a prediction, that a server-side apply would leave live as it is: all that is desired
+// is there, and nothing that our last apply set is no longer desired. Where it says no, the prediction decides.
+func nothingToApply(desired, live *unstructured.Unstructured, o Options) bool {
+	if o.Schema == nil || o.ClientSide || o.Strategy == Legacy || o.status(object.IDOf(live)) || desired.GetAPIVersion() != live.GetAPIVersion() || yetToBeTakenOver(live, o) {
+		return false
+	}
+	full := Prepare(desired)
+	fillDefaults(full)
+	wanted, err := o.Schema.ObjectToTyped(full)
+	if err != nil {
+		return false
+	}
+	there, err := o.Schema.ObjectToTyped(live)
+	if err != nil {
+		return false
+	}
+	fields, err := wanted.ToFieldSet()
+	if err != nil || !fieldsOfOurs(live).Difference(unowned()).Difference(fields).Leaves().Empty() {
+		return false
+	}
+	merged, err := there.Merge(wanted)
+	if err != nil {
+		return false
+	}
+	changes, err := there.Compare(merged)
+	return err == nil && changes.IsSame()
+}
+
+// yetToBeTakenOver says that fields may belong to client-side managers whose applies ours continues, or to an apply of ours in another
+// version.
+func yetToBeTakenOver(live *unstructured.Unstructured, o Options) bool {
+	if live.GetAnnotations()[lastApplied] != "" {
+		return true
+	}
+	return slices.ContainsFunc(live.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
+		applied := e.Operation == metav1.ManagedFieldsOperationApply
+		ours := e.Manager == Manager && applied
+		return ours && e.APIVersion != live.GetAPIVersion() || !ours && e.Subresource == "" &&
+			(slices.Contains(appliers, e.Manager) || slices.Contains(o.TakeOver, e.Manager))
+	})
 }

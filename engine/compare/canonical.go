@@ -1,6 +1,10 @@
 package compare
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -84,6 +88,18 @@ func fillDefaults(u *unstructured.Unstructured) {
 				}
 			}
 		}
+	case gvk.Group == "admissionregistration.k8s.io":
+		for _, webhook := range maps(u.Object["webhooks"]) {
+			for _, rule := range maps(webhook["rules"]) {
+				fill(rule, "scope", "*")
+			}
+		}
+	case gvk.Group == "apiextensions.k8s.io" && gvk.Kind == "CustomResourceDefinition":
+		if spec["preserveUnknownFields"] == false { // the server stores it by leaving it out
+			delete(spec, "preserveUnknownFields")
+		}
+	case gvk.Group == "" && gvk.Kind == "Endpoints":
+		sortSubsets(u)
 	case gvk.Group == "rbac.authorization.k8s.io":
 		if ref, ok := u.Object["roleRef"].(map[string]any); ok {
 			fill(ref, "apiGroup", "rbac.authorization.k8s.io")
@@ -137,4 +153,34 @@ func maps(v any) []map[string]any {
 		}
 	}
 	return out
+}
+
+// sortSubsets orders what an Endpoints object lists: its controller writes addresses and ports in any order. The lists are merged
+// as a whole, so defaults are filled in.
+func sortSubsets(u *unstructured.Unstructured) {
+	for _, subset := range maps(u.Object["subsets"]) {
+		for _, port := range maps(subset["ports"]) {
+			fill(port, "protocol", "TCP")
+		}
+		for _, field := range []string{"addresses", "notReadyAddresses", "ports"} {
+			if list, ok := subset[field].([]any); ok {
+				sortByText(list)
+			}
+		}
+	}
+	if subsets, ok := u.Object["subsets"].([]any); ok {
+		sortByText(subsets)
+	}
+}
+
+func sortByText(list []any) {
+	slices.SortStableFunc(list, func(a, b any) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+}
+
+// dropAggregated removes the rules of a ClusterRole that a controller puts together from others.
+func dropAggregated(u *unstructured.Unstructured) {
+	gvk := u.GroupVersionKind()
+	if gvk.Group == "rbac.authorization.k8s.io" && gvk.Kind == "ClusterRole" && u.Object["aggregationRule"] != nil {
+		delete(u.Object, "rules")
+	}
 }

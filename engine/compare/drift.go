@@ -50,28 +50,48 @@ func Drift(id object.ID, desired, live *unstructured.Unstructured, o Options) (S
 	if live == nil {
 		return Sync{Status: OutOfSync, Reason: "missing from the cluster", Difference: Resource(id, nil, Prepare(desired))}, nil
 	}
+	if nothingToApply(desired, live, o) {
+		return Predicted(id, live, live, o), nil
+	}
 	predicted, err := Apply(desired, live, o)
 	if err != nil {
 		return unknown(id, err), nil
+	}
+	if wanted, has := desired.Object["status"]; has && o.status(id) {
+		predicted.Object["status"] = wanted
 	}
 	return Predicted(id, predicted, live, o), nil
 }
 
 // Predicted holds live against what applying makes of it, be it Apply's prediction or the server's answer to a dry run.
 func Predicted(id object.ID, predicted, live *unstructured.Unstructured, o Options) Sync {
-	after, before := canonicalPair(predicted, live)
-	if err := ignoring(id, after, before, o); err != nil {
-		return unknown(id, err)
+	if !sameContent(predicted, live) || o.status(id) {
+		after, before := canonicalPair(predicted, live)
+		if o.IgnoreAggregatedRoles {
+			dropAggregated(after)
+			dropAggregated(before)
+		}
+		if err := ignoring(id, after, before, o); err != nil {
+			return unknown(id, err)
+		}
+		if d := Resource(id, before, after); document(tidy(before)) != document(tidy(after)) {
+			return Sync{Status: OutOfSync, Difference: d}
+		}
+		if o.status(id) && !same(before.Object["status"], after.Object["status"]) {
+			return Sync{Status: OutOfSync, Reason: "the status differs", Difference: Difference{ID: id, Kind: Changed, Fields: []string{"status"}}}
+		}
+		predicted, live = after, before
 	}
-	d := Resource(id, before, after)
-	if document(tidy(before)) != document(tidy(after)) {
-		return Sync{Status: OutOfSync, Difference: d}
-	}
-	d = Difference{ID: id, Kind: Unchanged, Hook: d.Hook}
-	if markOf(before) != markOf(after) {
+	d := Difference{ID: id, Kind: Unchanged, Hook: hookOf(live, predicted)}
+	if markOf(live) != markOf(predicted) {
 		return Sync{Status: OutOfSync, Reason: "not marked as this application's", Difference: d}
 	}
 	return Sync{Status: Synced, Difference: d}
+}
+
+// status says whether the status field of an object counts.
+func (o Options) status(id object.ID) bool {
+	return o.Status == "none" || o.Status == "crd" && (id.Group != "apiextensions.k8s.io" || id.Kind != "CustomResourceDefinition")
 }
 
 func unknown(id object.ID, err error) Sync {

@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,22 +37,49 @@ func glob(pattern, s string) bool {
 // rule that cannot be followed must not pass for one that was.
 func ignoring(id object.ID, predicted, live *unstructured.Unstructured, o Options) error {
 	for _, r := range rulesFor(id, o.Ignore) {
-		for _, pointer := range r.JSONPointers {
-			tokens, err := parsePointer(pointer)
-			if err != nil {
-				return err
-			}
-			removePointer(predicted.Object, tokens)
-			removePointer(live.Object, tokens)
-		}
-		for _, expression := range r.JQPathExpressions {
-			if err := deleteByJQ(expression, predicted, live); err != nil {
+		for _, u := range []*unstructured.Unstructured{predicted, live} {
+			if err := withoutFields(u.Object, r); err != nil {
 				return err
 			}
 		}
 		if err := ignoreManagers(r.ManagedFieldsManagers, predicted, live, o.Schema); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// Without is a copy of u without the fields that the rules leave out by pointers and jq expressions; what they say of managers, and
+// rules that cannot be followed, are passed over. It serves to tell whether a change of an object is worth a look.
+func Without(u *unstructured.Unstructured, rules []argo.ResourceIgnoreDifferences) *unstructured.Unstructured {
+	applicable := rulesFor(object.IDOf(u), rules)
+	if len(applicable) == 0 {
+		return u
+	}
+	out := u.DeepCopy()
+	for _, r := range applicable {
+		if err := withoutFields(out.Object, r); err != nil {
+			continue
+		}
+	}
+	return out
+}
+
+// withoutFields removes what a rule names by pointers and expressions, in place and one after the other.
+func withoutFields(content map[string]any, r argo.ResourceIgnoreDifferences) error {
+	for _, pointer := range r.JSONPointers {
+		tokens, err := parsePointer(pointer)
+		if err != nil {
+			return err
+		}
+		removePointer(content, tokens)
+	}
+	for _, expression := range r.JQPathExpressions {
+		paths, err := jqSelects(expression, content)
+		if err != nil {
+			return err
+		}
+		removePaths(content, paths)
 	}
 	return nil
 }
@@ -93,26 +121,93 @@ func removePointer(node any, tokens []string) any {
 	return node
 }
 
+// removed marks, in a list, an item that goes once all paths have been followed: until then positions stand.
+type removed struct{}
+
+// removePaths removes all that the paths lead to, as jq's delpaths does: each path speaks of the content as it was before.
+func removePaths(content map[string]any, paths []jqPath) {
+	if slices.ContainsFunc(paths, func(p jqPath) bool { return len(p) == 0 }) {
+		clear(content) // the whole object
+		return
+	}
+	for _, p := range paths {
+		removePath(content, p)
+	}
+	sweep(content)
+}
+
+func removePath(node any, p jqPath) {
+	last := len(p) == 1
+	switch x := node.(type) {
+	case map[string]any:
+		key, ok := p[0].(string)
+		switch {
+		case !ok:
+		case last:
+			delete(x, key)
+		default:
+			removePath(x[key], p[1:])
+		}
+	case []any:
+		from, to, ok := itemsAt(p[0], len(x))
+		for i := from; ok && i < to; i++ {
+			if last {
+				x[i] = removed{}
+			} else if _, isIndex := p[0].(int); isIndex {
+				removePath(x[i], p[1:])
+			}
+		}
+	}
+}
+
+// itemsAt is the items of a list of n that one element of a path speaks of: an index, which may count from the end, or a slice.
+func itemsAt(element any, n int) (from, to int, ok bool) {
+	at := func(v any, otherwise int) int {
+		i, isInt := v.(int)
+		if !isInt {
+			return otherwise
+		}
+		if i < 0 {
+			i += n
+		}
+		return min(max(i, 0), n)
+	}
+	switch e := element.(type) {
+	case int:
+		if e < 0 {
+			e += n
+		}
+		return e, e + 1, e >= 0 && e < n
+	case map[string]any:
+		return at(e["start"], 0), at(e["end"], n), true
+	}
+	return 0, 0, false
+}
+
+// sweep takes marked items out of all lists, and returns the node as it is then.
+func sweep(node any) any {
+	switch x := node.(type) {
+	case map[string]any:
+		for k, v := range x {
+			x[k] = sweep(v)
+		}
+	case []any:
+		kept := x[:0]
+		for _, v := range x {
+			if _, gone := v.(removed); !gone {
+				kept = append(kept, sweep(v))
+			}
+		}
+		return kept
+	}
+	return node
+}
+
 // ignoreManagers removes every field that one of the managers owns, by live's account, from both.
 func ignoreManagers(managers []string, predicted, live *unstructured.Unstructured, schema Schema) error {
-	if len(managers) == 0 {
-		return nil
-	}
-	if schema == nil {
-		return fmt.Errorf("ignoreDifferences: managedFieldsManagers need the schema of %s", live.GroupVersionKind())
-	}
-	owned := fieldpath.NewSet()
-	for _, e := range live.GetManagedFields() {
-		for _, m := range managers {
-			if e.Manager != m {
-				continue
-			}
-			fields, err := fieldsOf(e)
-			if err != nil {
-				return err
-			}
-			owned = owned.Union(fields)
-		}
+	owned, err := fieldsOwnedBy(managers, live, schema)
+	if err != nil || owned == nil {
+		return err
 	}
 	for _, u := range []*unstructured.Unstructured{predicted, live} {
 		typed, err := schema.ObjectToTyped(u)
@@ -128,4 +223,29 @@ func ignoreManagers(managers []string, predicted, live *unstructured.Unstructure
 		}
 	}
 	return nil
+}
+
+// fieldsOwnedBy are the fields that one of the managers owns by live's account; nil if none does.
+func fieldsOwnedBy(managers []string, live *unstructured.Unstructured, schema Schema) (*fieldpath.Set, error) {
+	if len(managers) == 0 {
+		return nil, nil
+	}
+	if schema == nil {
+		return nil, fmt.Errorf("ignoreDifferences: managedFieldsManagers need the schema of %s", live.GroupVersionKind())
+	}
+	var owned *fieldpath.Set
+	for _, e := range live.GetManagedFields() {
+		if !slices.Contains(managers, e.Manager) {
+			continue
+		}
+		fields, err := fieldsOf(e)
+		if err != nil {
+			return nil, err
+		}
+		if owned == nil {
+			owned = fieldpath.NewSet()
+		}
+		owned = owned.Union(fields)
+	}
+	return owned, nil
 }

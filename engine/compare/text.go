@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	context = 3
+	contextLines = 3
 	// The exact algorithm's work grows with the square of what differs. Past this many differing lines the old text is
 	// shown as removed and the new as added.
 	exactLines = 10000
@@ -108,7 +108,7 @@ func hunks(lines []line) []hunk {
 		if l.op == ' ' {
 			continue
 		}
-		from, to := max(0, i-context), min(len(lines), i+1+context)
+		from, to := max(0, i-contextLines), min(len(lines), i+1+contextLines)
 		if n := len(out); n > 0 && from <= out[n-1].to {
 			out[n-1].to = to
 			continue

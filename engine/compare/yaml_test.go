@@ -1,13 +1,13 @@
 package compare
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -18,7 +18,7 @@ func parse(t testing.TB, text string) *unstructured.Unstructured {
 	if err != nil {
 		t.Fatalf("%v in:\n%s", err, text)
 	}
-	if err := json.Unmarshal(b, &u.Object); err != nil {
+	if err := json.Unmarshal(b, &u.Object); err != nil { // numbers as the client decodes them
 		t.Fatal(err)
 	}
 	return u
