@@ -65,6 +65,13 @@ type Deps struct {
 	Ignore func() []argo.ResourceIgnoreDifferences
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
+	// Project finds an AppProject as it stands in the cluster, by which remotes of renders are judged; a nil project does not exist. Nil, on
+	// a laptop, judges nothing.
+	Project func(ctx context.Context, name string) (*argo.AppProject, error)
+	// Repository is the URL of the Helm repository that is registered by a name for a project; nil knows none.
+	Repository func(ctx context.Context, name, project string) (url string, ok bool)
+	// Switches are the installation's for all renders, as they are now; nil is none.
+	Switches func() render.Switches
 	// ControlNamespace is where Applications have plain names; elsewhere an instance is called "<namespace>_<name>".
 	ControlNamespace string
 	// Parallel is how many renders and comparisons run at once; the renderer and the clusters have limits of their own. 0 means 8.
@@ -87,6 +94,9 @@ func New(d Deps) *Pipeline {
 	}
 	if d.Scope == nil {
 		d.Scope = func(string) project.Scope { return project.Scope{} }
+	}
+	if d.Switches == nil {
+		d.Switches = func() render.Switches { return render.Switches{} }
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)

@@ -62,6 +62,11 @@ func (w *walk) merged(d draft) (revisions []string, same bool) {
 				return nil, false
 			}
 		}
+		for _, lent := range d.lent(i) {
+			if !lent.Trace.HoldsSince(w.in.BaseTree.Root(), w.in.MergedTree) {
+				return nil, false
+			}
+		}
 	}
 	return revisions, true
 }

@@ -25,6 +25,11 @@ type TargetRequest struct {
 	Revisions []string
 	// Tree gives the tree of source i where the caller has it at hand (a pull request's); nil, or a nil tree, means to open it.
 	Tree func(i int, src argo.ApplicationSource) *git.Tree
+	// Own gives the tree of a repository that a render names as a remote, where that is the caller's; nil, or a nil tree, means to open it.
+	Own func(repoURL, revision string) *git.Tree
+	// Named says whether a remote was named before by what is not this pull request's word alone; nil says so of all. Others are fetched
+	// only by credentials of the project's own.
+	Named func(render.Remote) bool
 	// Fresh asks remotes for their newest state first.
 	Fresh bool
 	// Trusted is whether the trees were written by someone with write permission.
@@ -77,13 +82,14 @@ type draft struct {
 	dest    Cluster
 	sources []argo.ApplicationSource
 	trees   []*git.Tree
+	own     func(repoURL, revision string) *git.Tree
 	results []render.Result
 	// fault says why the sources could not be opened; then there is nothing else.
 	fault *object.Fault
 }
 
 func (p *Pipeline) draft(ctx context.Context, r TargetRequest, dest Cluster) (draft, error) {
-	d := draft{app: r.App, dest: dest, sources: r.Sources}
+	d := draft{app: r.App, dest: dest, sources: r.Sources, own: r.Own}
 	if d.sources == nil {
 		d.sources = r.App.Spec.SourceList()
 	}
@@ -134,6 +140,7 @@ func (p *Pipeline) request(r TargetRequest, src argo.ApplicationSource, tree *gi
 		Name: p.Instance(r.App), Release: r.App.Name, Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
 		Source: src, Revision: tree.Revision(), Tree: tree, Refs: refs, Trusted: r.Trusted, Seed: r.Seed,
 		Shared: true, // what is made ready is a copy
+		Remote: p.elsewhere(r, src), Switches: p.deps.Switches(),
 	}
 	if dest != nil {
 		req.KubeVersion, req.APIVersions = dest.KubeVersion(), dest.APIVersions()
@@ -214,7 +221,7 @@ func (d draft) traces(i int) []SourceTrace {
 			all = append(all, SourceTrace{src.RepoURL, trace})
 		}
 	}
-	return all
+	return append(all, d.lent(i)...)
 }
 
 // place makes an object ready for the destination. The renderer's object may be shared by its cache, so it is copied.

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
+	"github.com/slipway-cd/slipway/engine/render"
 )
 
 // key names an Application within a control plane.
@@ -233,9 +234,10 @@ func (w *walk) render(ctx context.Context, units []unit) error {
 // both renders a unit's two sides, the base first: what the merge has in common with it need not be rendered again.
 func (w *walk) both(ctx context.Context, u unit) (outcome, error) {
 	o := outcome{unit: u}
+	var named map[string]bool
 	if u.before != nil {
 		// What stands in the base was merged by someone who may write; only the merged tree carries the head's words.
-		base, err := w.side(ctx, TargetRequest{App: u.before, Tree: w.tree(w.in.BaseTree), Trusted: true, Seed: w.in.Seed})
+		base, err := w.side(ctx, TargetRequest{App: u.before, Tree: w.tree(w.in.BaseTree), Own: w.own(w.in.BaseTree), Trusted: true, Seed: w.in.Seed})
 		if err != nil {
 			return o, err
 		}
@@ -243,18 +245,27 @@ func (w *walk) both(ctx context.Context, u unit) (outcome, error) {
 			w.count(true)
 			return quiet, nil
 		}
-		o.beforeTarget = w.p.assemble(base)
+		o.beforeTarget, named = w.p.assemble(base), base.remotes()
 	}
 	switch {
 	case u.after == nil:
 	case u.fault != nil || u.unseen != "":
 		o.afterTarget = Target{Fault: u.fault, Objects: object.NewSet()}
 	default:
-		merge, err := w.side(ctx, TargetRequest{App: u.after, Tree: w.tree(w.in.MergedTree), Trusted: w.in.Trusted, Seed: w.in.Seed})
-		if err != nil {
-			return o, err
+		r := TargetRequest{App: u.after, Tree: w.tree(w.in.MergedTree), Own: w.own(w.in.MergedTree), Trusted: w.in.Trusted, Seed: w.in.Seed}
+		if w.in.Project != nil {
+			r.Named = func(m render.Remote) bool { return named[remoteKey(m)] }
 		}
-		o.afterTarget = w.p.assemble(merge)
+		merge, err := w.side(ctx, r)
+		var only unseen
+		switch {
+		case errors.As(err, &only):
+			o.unseen, o.afterTarget = only.Error(), Target{Objects: object.NewSet()}
+		case err != nil:
+			return o, err
+		default:
+			o.afterTarget = w.p.assemble(merge)
+		}
 	}
 	return o, nil
 }
@@ -288,6 +299,16 @@ func (w *walk) count(reused bool) {
 func (w *walk) tree(side *git.Tree) func(int, argo.ApplicationSource) *git.Tree {
 	return func(_ int, src argo.ApplicationSource) *git.Tree {
 		if plan.Follows(src, w.in.Scope) {
+			return side
+		}
+		return nil
+	}
+}
+
+// own gives remotes that name this repository, where it moves with the change, their side's tree.
+func (w *walk) own(side *git.Tree) func(repoURL, revision string) *git.Tree {
+	return func(repoURL, revision string) *git.Tree {
+		if plan.Follows(argo.ApplicationSource{RepoURL: repoURL, TargetRevision: revision}, w.in.Scope) {
 			return side
 		}
 		return nil

@@ -3,9 +3,11 @@ package render
 import (
 	"container/list"
 	"context"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/slipway-cd/slipway/engine/git"
@@ -37,7 +39,8 @@ type stored struct {
 	digest   string
 	warnings []string
 	fault    *object.Fault
-	traces   map[string]git.Trace // "" is the application's own tree
+	traces   map[string]git.Trace // "" is the application's own tree; those of remotes are named by Remote.tree
+	remotes  []Used               // without their traces
 	// revision is the only one for which it is the answer; empty for any.
 	revision string
 	size     int64
@@ -79,22 +82,23 @@ func newCache(limit int64) *cache {
 // through yields a kept result, or has one made.
 func (c *cache) through(ctx context.Context, q question, make func() (*stored, error)) (Result, error) {
 	for {
-		if s := c.find(q); s != nil {
+		if s := c.find(ctx, q); s != nil {
 			return s.result(true, q.shared), nil
 		}
 		f, mine := c.join(q)
 		if mine {
-			return c.fly(q, f, make)
+			return c.fly(ctx, q, f, make)
 		}
 		select {
 		case <-f.done:
 		case <-ctx.Done():
 			return Result{}, context.Cause(ctx)
 		}
-		if f.err == nil && f.got.keep {
+		if f.err == nil && f.got.keep && f.got.holds(ctx, q, nil) {
 			return f.got.result(true, q.shared), nil
 		}
-		// What went wrong may be the other caller's own, such as its patience; and what is random is for one caller.
+		// What went wrong may be the other caller's own, such as its patience; what is random is for one caller, and what was fetched for
+		// one may be refused to another.
 		if f.err == nil {
 			s, err := make()
 			if err != nil {
@@ -107,13 +111,13 @@ func (c *cache) through(ctx context.Context, q question, make func() (*stored, e
 
 // fly gets the result for all who ask for it: from memory, where it may have come in this moment, from the folder, or by having
 // it made.
-func (c *cache) fly(q question, f *flight, make func() (*stored, error)) (Result, error) {
-	if f.got = c.find(q); f.got != nil {
+func (c *cache) fly(ctx context.Context, q question, f *flight, make func() (*stored, error)) (Result, error) {
+	if f.got = c.find(ctx, q); f.got != nil {
 		c.land(q, f)
 		return f.got.result(true, q.shared), nil
 	}
 	d := c.folder(q)
-	found := d.find(q)
+	found := d.find(ctx, q)
 	if f.got = found; found == nil {
 		f.got, f.err = make()
 	}
@@ -132,7 +136,7 @@ func (c *cache) fly(q question, f *flight, make func() (*stored, error)) (Result
 }
 
 // find looks for a kept result whose traces hold.
-func (c *cache) find(q question) *stored {
+func (c *cache) find(ctx context.Context, q question) *stored {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, e := range c.entries[q.key] {
@@ -142,30 +146,57 @@ func (c *cache) find(q question) *stored {
 			continue
 		}
 		c.mu.Unlock() // looking at trees may read them from disk
-		holds := s.holds(q, seen)
+		holds := s.holds(ctx, q, seen)
 		c.mu.Lock()
 		if !holds {
 			continue
 		}
-		s.seen = q.roots()
+		s.seen = q.roots(s.remotes)
 		c.order.MoveToFront(e) // no harm if it was just dropped
 		return s
 	}
 	return nil
 }
 
-// holds says whether the traces hold in the trees asked about, given trees in which they do.
-func (s *stored) holds(q question, seen map[string]git.Hash) bool {
+// holds says whether the traces hold in the trees asked about, given trees in which they do. What came from elsewhere is asked for again:
+// it may have moved, or be refused by now.
+func (s *stored) holds(ctx context.Context, q question, seen map[string]git.Hash) bool {
 	for name, trace := range s.traces {
-		t := q.trees[name]
-		switch root, known := seen[name]; {
-		case t == nil:
+		if strings.HasPrefix(name, remotePrefix) && q.trees[name] == nil {
+			continue
+		}
+		if !holdsIn(trace, q.trees[name], name, seen) {
 			return false
-		case known && !trace.HoldsSince(root, t), !known && !trace.Holds(t):
+		}
+	}
+	if len(s.remotes) == 0 {
+		return true
+	}
+	remotes := make([]Remote, len(s.remotes))
+	for i, u := range s.remotes {
+		remotes[i] = u.Remote
+	}
+	got := q.remotes.all(ctx, remotes)
+	for _, u := range s.remotes {
+		o, name := got[u.Remote], u.Remote.tree()
+		if _, refused := object.AsFault(o.err); o.err != nil && (refused || errors.Is(o.err, errNotFetched) || ctx.Err() != nil || !u.Remote.fixed()) {
+			return false
+		}
+		if o.err == nil && !holdsIn(s.traces[name], o.tree, name, seen) {
 			return false
 		}
 	}
 	return true
+}
+
+func holdsIn(trace git.Trace, t *git.Tree, name string, seen map[string]git.Hash) bool {
+	if t == nil {
+		return false
+	}
+	if root, known := seen[name]; known {
+		return trace.HoldsSince(root, t)
+	}
+	return trace.Holds(t)
 }
 
 func (c *cache) join(q question) (f *flight, mine bool) {
@@ -192,7 +223,7 @@ func (c *cache) land(q question, f *flight) {
 func (c *cache) keep(q question, s *stored) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.key, s.seen = q.key, q.roots()
+	s.key, s.seen = q.key, q.roots(s.remotes)
 	s.size += 2048
 	for _, t := range s.traces {
 		s.size += int64(len(t)) * 160
@@ -232,6 +263,11 @@ func (s *stored) result(cached, shared bool) Result {
 	if len(s.traces) > 1 {
 		r.RefTraces = maps.Clone(s.traces)
 		delete(r.RefTraces, "")
+	}
+	for _, u := range s.remotes {
+		u.Trace = s.traces[u.Remote.tree()]
+		delete(r.RefTraces, u.Remote.tree())
+		r.Remotes = append(r.Remotes, u)
 	}
 	if shared {
 		return r

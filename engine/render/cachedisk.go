@@ -2,6 +2,7 @@ package render
 
 import (
 	"container/list"
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -105,7 +106,7 @@ func (d *disk) drop(e *list.Element) {
 }
 
 // find looks for a result whose traces hold.
-func (d *disk) find(q question) *stored {
+func (d *disk) find(ctx context.Context, q question) *stored {
 	if d == nil {
 		return nil
 	}
@@ -124,7 +125,7 @@ func (d *disk) find(q question) *stored {
 			d.mu.Unlock()
 			continue
 		}
-		if s.revision != "" && s.revision != q.revision || !s.holds(q, nil) {
+		if s.revision != "" && s.revision != q.revision || !s.holds(ctx, q, nil) {
 			continue
 		}
 		d.mu.Lock()

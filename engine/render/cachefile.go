@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/engine/git"
@@ -18,7 +19,7 @@ import (
 
 // layout names the form of a kept file: this line, the SHA-256 of the rest, the head as one line of JSON, and the objects as a
 // worker wrote them.
-const layout = "slipway render 1\n"
+const layout = "slipway render 2\n"
 
 // fileHead is what stands in a kept file beside the objects.
 type fileHead struct {
@@ -30,6 +31,7 @@ type fileHead struct {
 	Digest   string
 	Warnings []string `json:",omitempty"`
 	Traces   map[string]git.Trace
+	Remotes  []Used `json:",omitempty"`
 	Objects  []written
 }
 
@@ -40,7 +42,7 @@ func pack(s *stored, program string, q question) (text []byte, name string, err 
 		return nil, "", fmt.Errorf("packing a render: %w", err)
 	}
 	head, err := json.Marshal(fileHead{Program: program, Key: q.key, Trusted: q.trusted, Revision: s.revision, Tool: s.tool, Digest: s.digest,
-		Warnings: s.warnings, Traces: s.traces, Objects: s.list})
+		Warnings: s.warnings, Traces: s.traces, Remotes: s.remotes, Objects: s.list})
 	if err != nil {
 		return nil, "", fmt.Errorf("packing a render: %w", err)
 	}
@@ -52,7 +54,11 @@ func pack(s *stored, program string, q question) (text []byte, name string, err 
 	text = append(text, layout...)
 	text = sum.Sum(text)
 	text = append(append(text, head...), '\n')
-	variant := sha256.Sum256(append(traces, s.revision...))
+	remotes, err := json.Marshal(s.remotes)
+	if err != nil {
+		return nil, "", fmt.Errorf("packing a render: %w", err)
+	}
+	variant := sha256.Sum256(slices.Concat(traces, remotes, []byte(s.revision)))
 	return append(text, s.blob...), q.key + "." + hex.EncodeToString(variant[:8]), nil
 }
 
@@ -74,7 +80,7 @@ func unpack(text []byte, program string, q question) (*stored, error) {
 	if head.Program != program || head.Key != q.key || head.Trusted != q.trusted {
 		return nil, errors.New("it is of another version, or answers another question")
 	}
-	s := &stored{tool: head.Tool, digest: head.Digest, warnings: head.Warnings, traces: head.Traces, revision: head.Revision,
+	s := &stored{tool: head.Tool, digest: head.Digest, warnings: head.Warnings, traces: head.Traces, remotes: head.Remotes, revision: head.Revision,
 		size: int64(len(blob)) * decoded, keep: true}
 	var err error
 	s.objects, err = decode(head.Objects, blob)

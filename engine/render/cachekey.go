@@ -22,13 +22,19 @@ type question struct {
 	shared   bool
 	revision string
 	trees    map[string]*git.Tree // "" is the application's own
+	remotes  *opener
 }
 
 func ask(req Request) (question, error) {
-	q := question{trusted: req.Trusted, shared: req.Shared, revision: req.Revision, trees: make(map[string]*git.Tree, len(req.Refs)+1)}
+	q := question{trusted: req.Trusted, shared: req.Shared, revision: req.Revision, trees: make(map[string]*git.Tree, len(req.Refs)+1),
+		remotes: newOpener(req.Remote)}
 	q.trees[""] = req.Tree
 	maps.Copy(q.trees, req.Refs)
 	source, err := json.Marshal(req.Source)
+	if err != nil {
+		return question{}, fmt.Errorf("naming a render: %w", err)
+	}
+	switches, err := json.Marshal(req.Switches)
 	if err != nil {
 		return question{}, fmt.Errorf("naming a render: %w", err)
 	}
@@ -37,7 +43,7 @@ func ask(req Request) (question, error) {
 	if req.Trusted {
 		trust = "trusted"
 	}
-	write(h, trust, string(source), req.Name, req.Release, req.Namespace, req.Project, req.KubeVersion, string(req.Seed))
+	write(h, trust, string(source), req.Name, req.Release, req.Namespace, req.Project, req.KubeVersion, string(req.Seed), string(switches))
 	write(h, req.APIVersions...)
 	write(h, slices.Sorted(maps.Keys(req.Refs))...)
 	q.key = hex.EncodeToString(h.Sum(nil))
@@ -58,11 +64,16 @@ func write(h hash.Hash, words ...string) {
 	_, _ = h.Write([]byte(text.String())) // a hash takes everything
 }
 
-// roots are the trees by their content.
-func (q question) roots() map[string]git.Hash {
-	all := make(map[string]git.Hash, len(q.trees))
+// roots are the trees by their content, with those of remotes that were opened for it.
+func (q question) roots(remotes []Used) map[string]git.Hash {
+	all := make(map[string]git.Hash, len(q.trees)+len(remotes))
 	for name, t := range q.trees {
 		all[name] = t.Root()
+	}
+	for _, u := range remotes {
+		if o := q.remotes.got[u.Remote]; o.err == nil && o.tree != nil {
+			all[u.Remote.tree()] = o.tree.Root()
+		}
 	}
 	return all
 }

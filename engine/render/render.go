@@ -54,6 +54,22 @@ type Request struct {
 	Seed []byte
 	// Shared says that the caller only looks at the objects: then they are not copied for it.
 	Shared bool
+	// Remote opens what the source needs from elsewhere, as far as its project may have it: a Fault in the error's chain refuses it, and
+	// its message and hint are shown where the source asks for it. It is asked again for every result that is used again, may be called
+	// concurrently, and nil fetches nothing.
+	Remote func(context.Context, Remote) (*git.Tree, error)
+	// Switches are the installation's.
+	Switches Switches
+}
+
+// Switches are what an installation sets for all renders.
+type Switches struct {
+	// HelmOff, KustomizeOff and JsonnetOff switch a tool off: what it would render is taken as plain manifests.
+	HelmOff, KustomizeOff, JsonnetOff bool
+	// KustomizeBuildOptions are flags of `kustomize build`.
+	KustomizeBuildOptions string
+	// ValuesFileSchemes are those of the URLs that value files may have; nil is https.
+	ValuesFileSchemes []string
 }
 
 // Result is what was rendered. Its objects are the caller's own, unless it asked for shared ones.
@@ -63,6 +79,7 @@ type Result struct {
 	Tool      string // as in Argo CD's status.sourceType
 	Trace     git.Trace
 	RefTraces map[string]git.Trace
+	Remotes   []Used // what was fetched for it, sorted
 	Warnings  []string
 	Fault     *object.Fault
 	Elapsed   time.Duration
@@ -141,7 +158,7 @@ func (r *Renderer) render(ctx context.Context, req Request) (Result, error) {
 		return Result{}, fmt.Errorf("rendering %s: %w", req.Name, err)
 	}
 	return r.cache.through(ctx, q, func() (*stored, error) {
-		s, err := r.fresh(ctx, req)
+		s, err := r.fresh(ctx, req, q.remotes)
 		if err != nil {
 			return nil, fmt.Errorf("rendering %s: %w", req.Name, err)
 		}
@@ -150,7 +167,7 @@ func (r *Renderer) render(ctx context.Context, req Request) (Result, error) {
 }
 
 // fresh renders without looking at what is kept.
-func (r *Renderer) fresh(ctx context.Context, req Request) (*stored, error) {
+func (r *Renderer) fresh(ctx context.Context, req Request, remotes *opener) (*stored, error) {
 	trees := library{"": req.Tree.Traced()}
 	for name, t := range req.Refs {
 		trees[name] = t.Traced()
@@ -163,8 +180,8 @@ func (r *Renderer) fresh(ctx context.Context, req Request) (*stored, error) {
 		return nil, err
 	}
 	j := job{Tool: tool, Path: dir, Source: source, Name: cmp.Or(req.Release, req.Name), Namespace: req.Namespace, KubeVersion: req.KubeVersion,
-		APIVersions: req.APIVersions, Seed: req.Seed, Refs: slices.Sorted(maps.Keys(req.Refs))}
-	s, err := r.inWorker(ctx, j, req, trees)
+		APIVersions: req.APIVersions, Seed: req.Seed, Refs: slices.Sorted(maps.Keys(req.Refs)), Switches: req.Switches}
+	s, err := r.inRounds(ctx, j, req, turn{trees: trees, from: elsewhere{remotes: remotes, trees: map[Remote]*git.Tree{}}})
 	if err != nil {
 		return nil, err
 	}
@@ -186,13 +203,44 @@ func rendersNothing(s argo.ApplicationSource) bool {
 	return s.Path == "" && s.Chart == "" && s.Ref != ""
 }
 
-// inWorker has a worker render a job.
-func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees library) (*stored, error) {
+// turn is what a job may read, which grows from round to round.
+type turn struct {
+	trees library
+	from  elsewhere
+}
+
+// inRounds has a job rendered. A worker that lacks something from elsewhere says so instead of a result; it is fetched while no worker
+// waits for it, and the job is rendered again.
+func (r *Renderer) inRounds(ctx context.Context, j job, req Request, t turn) (*stored, error) {
+	for range maxRounds {
+		j.Remotes = t.from.known()
+		s, lacks, err := r.inWorker(ctx, j, req, t.trees)
+		if err != nil {
+			return nil, err
+		}
+		if len(lacks) == 0 {
+			s.remotes = t.from.used()
+			return s, nil
+		}
+		err = t.from.fetch(ctx, lacks, t.trees)
+		if fault, ok := object.AsFault(err); ok {
+			return &stored{tool: j.Tool, fault: fault, traces: t.trees.traces(), warnings: t.trees.absent(), remotes: t.from.used()}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	fault := &object.Fault{Place: object.Place{File: j.Path}, Message: fmt.Sprintf("what is fetched for it leads to more that is to be fetched, more than %d times", maxRounds)}
+	return &stored{tool: j.Tool, fault: fault, traces: t.trees.traces(), remotes: t.from.used()}, nil
+}
+
+// inWorker has a worker render a job, or say what it lacks for it.
+func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees library) (*stored, []lack, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.opt.Timeout, errDeadline)
 	defer cancel()
 	g, err := along(req.Tree, j.Path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	j.Folders = g.folders
 	in := r.untrusted
@@ -209,16 +257,19 @@ func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees libra
 		err = errors.New(o.Error)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	trees.note(o.Uses)
+	if len(o.Lacks) > 0 {
+		return nil, o.Lacks, nil
+	}
 	s := &stored{tool: j.Tool, warnings: append(o.Warnings, trees.absent()...), fault: o.Fault, traces: trees.traces(), size: int64(len(blob)) * decoded,
 		keep: !o.Random && o.Uses != nil, list: o.Objects, blob: blob}
 	if s.objects, err = decode(o.Objects, blob); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.digest = object.NewSet(s.objects...).Digest()
-	return s, nil
+	return s, nil, nil
 }
 
 // decode reads the objects that a worker wrote.

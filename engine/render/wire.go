@@ -20,6 +20,8 @@ type job struct {
 	APIVersions []string
 	Seed        []byte
 	Refs        []string
+	Remotes     []Remote // that are at hand, in trees of their own
+	Switches    Switches
 	Folders     []folder // of the application's tree; the blob holds their contents
 }
 
@@ -81,6 +83,7 @@ type outcome struct {
 	Random   bool
 	Tainted  bool // discard the worker
 	Uses     []use
+	Lacks    []lack // then there is nothing but the uses beside it
 }
 
 // written is an object in the blob.

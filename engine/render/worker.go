@@ -75,9 +75,10 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	for _, name := range j.Refs {
 		refs[name] = newKept(w.link, name)
 	}
-	got, err := w.render(ctx, j, files, refs)
+	wants := &wanting{link: w.link, known: j.Remotes, open: map[Remote]*kept{}}
+	got, err := w.render(ctx, j, files, refs, wants)
 	uses := files.uses
-	for _, r := range refs {
+	for _, r := range slices.Concat(slices.Collect(maps.Values(refs)), slices.Collect(maps.Values(wants.open))) {
 		maps.Copy(uses, r.uses)
 		if files.err == nil {
 			files.err = r.err
@@ -88,6 +89,9 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	}
 	o := outcome{Warnings: got.warnings[:min(len(got.warnings), maxWarnings)], Random: got.random, Tainted: got.tainted, Uses: slices.Collect(maps.Keys(uses))}
 	var blob [][]byte
+	if len(wants.lacks) > 0 {
+		return w.link.send(kindDone, outcome{Uses: o.Uses, Tainted: o.Tainted, Lacks: wants.lacks})
+	}
 	if fault, ok := object.AsFault(err); ok {
 		short := *fault
 		short.Message = discreet(strings.ToValidUTF8(short.Message[:min(len(short.Message), maxMessage)], ""))
@@ -117,7 +121,7 @@ func encode(objects []object.Object) ([]written, [][]byte, error) {
 	return list, blob, nil
 }
 
-func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string]*kept) (got rendered, err error) {
+func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string]*kept, wants *wanting) (got rendered, err error) {
 	at := func(file string) { _ = w.link.send(kindAt, progress{file}) } // a broken pipe shows at the next frame
 	defer func() {
 		if p := recover(); p != nil {
@@ -142,7 +146,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 		return rendered{objects: r.Objects, warnings: r.Warnings, tainted: r.Tainted}, err
 	case Helm:
 		req := helm.Request{Path: j.Path, Release: j.Name, Namespace: j.Namespace, KubeVersion: j.KubeVersion, APIVersions: j.APIVersions,
-			Seed: j.Seed, At: at, Refs: map[string]helm.Files{}}
+			Seed: j.Seed, At: at, Refs: map[string]helm.Files{}, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm}
 		if j.Source.Helm != nil {
 			req.Options = *j.Source.Helm
 		}
@@ -153,4 +157,35 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 		return rendered{objects: r.Objects, warnings: r.Warnings, random: r.Random}, err
 	}
 	return rendered{}, fmt.Errorf("there is no renderer %q", j.Tool)
+}
+
+// wanting is what a job wants from elsewhere: trees that are at hand, and what is not, for the parent to fetch.
+type wanting struct {
+	link  *link
+	known []Remote
+	open  map[Remote]*kept
+	lacks []lack
+}
+
+// fetch is the tree of a remote, or nil with the lack noted.
+func (w *wanting) fetch(l lack) *kept {
+	if k, ok := w.open[l.Remote]; ok {
+		return k
+	}
+	if slices.Contains(w.known, l.Remote) {
+		k := newKept(w.link, l.Remote.tree())
+		w.open[l.Remote] = k
+		return k
+	}
+	same := func(o lack) bool { return o.Remote == l.Remote }
+	if len(w.lacks) <= maxRemotes && !slices.ContainsFunc(w.lacks, same) {
+		w.lacks = append(w.lacks, l)
+	}
+	return nil
+}
+
+// helm is fetch as charts ask for it.
+func (w *wanting) helm(want helm.Wanted) (helm.Files, bool) {
+	k := w.fetch(lack{Remote: Remote{Kind: RemoteKind(want.Kind), URL: want.URL, Chart: want.Chart, Version: want.Version}, Place: want.Place, Field: want.Field})
+	return k, k != nil
 }

@@ -205,8 +205,7 @@ func (s *Sources) fetched(ctx context.Context, q Query, a archive) (*git.Tree, e
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(text)
-	digest := hex.EncodeToString(sum[:])
+	digest := sum(text)
 	if a.digest != "" && !strings.EqualFold(digest, a.digest) {
 		return nil, chartFault(q, fmt.Errorf("its digest is sha256:%s, which is not the promised sha256:%.64s", digest, a.digest))
 	}
@@ -225,6 +224,11 @@ func (s *Sources) fetched(ctx context.Context, q Query, a archive) (*git.Tree, e
 		return nil, chartFault(q, errors.New("it holds paths that are not used"))
 	}
 	return tree, err
+}
+
+func sum(text []byte) string {
+	digest := sha256.Sum256(text)
+	return hex.EncodeToString(digest[:])
 }
 
 func chartFault(q Query, err error) error {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"regexp"
 	"strconv"
@@ -37,20 +36,28 @@ type loaded struct {
 	warnings []string
 }
 
-// loadChart reads the chart of a folder, with what lies in its charts folder and its file:// dependencies.
-func loadChart(ctx context.Context, files Files, dir string) (*loaded, error) {
-	return loadNested(ctx, files, dir, nil)
+// loadChart reads the chart of a folder, with what lies in its charts folder and its dependencies from other places. What those lack
+// is left out, and noted in need.
+func loadChart(ctx context.Context, files Files, dir string, need *needs) (*loaded, error) {
+	c, err := readChart(ctx, files, dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	if t := c.chart.Metadata.Type; t != "" && t != "application" {
+		return nil, c.fault("Chart.yaml", "type", t+" charts are not installable")
+	}
+	return c, c.complete(ctx, files, need)
 }
 
-func loadNested(ctx context.Context, files Files, dir string, above []string) (*loaded, error) {
-	for _, a := range above {
-		if a == dir {
-			return nil, &object.Fault{Place: object.Place{File: path.Join(dir, "Chart.yaml")}, Field: "dependencies", Message: "the charts depend on each other in a circle"}
+// readChart reads the chart of a folder, with what lies in its charts folder. Files that rules name are left out; nil are those of its
+// .helmignore, which counts for folders and not for what was packed.
+func readChart(ctx context.Context, files Files, dir string, rules *ignore.Rules) (*loaded, error) {
+	w := walker{files: files, dir: dir, rules: rules}
+	if rules == nil {
+		w.rules = ignore.Empty()
+		if err := w.readRules(); err != nil {
+			return nil, err
 		}
-	}
-	w := walker{files: files, dir: dir, rules: ignore.Empty()}
-	if err := w.readRules(); err != nil {
-		return nil, err
 	}
 	if err := w.walk(ctx, dir, nil); err != nil {
 		return nil, err
@@ -61,11 +68,8 @@ func loadNested(ctx context.Context, files Files, dir string, above []string) (*
 	if err != nil {
 		return nil, loadFault(err, dir)
 	}
-	if t := c.chart.Metadata.Type; t != "" && t != "application" && len(above) == 0 {
-		return nil, c.fault("Chart.yaml", "type", t+" charts are not installable")
-	}
 	c.place(c.chart, dir, w.charts)
-	return c, c.local(ctx, files, above)
+	return c, nil
 }
 
 // walker collects a chart's files as Helm does: links are followed, what .helmignore names is left out.
@@ -192,46 +196,6 @@ func (c *loaded) at(ch *chart.Chart) string {
 	return c.places[ch.Raw[0]]
 }
 
-// local adds the dependencies that lie elsewhere in the repository, which Helm would first copy into charts, and refuses those
-// that would have to be fetched.
-func (c *loaded) local(ctx context.Context, files Files, above []string) error {
-	for _, dep := range c.chart.Metadata.Dependencies {
-		if dep == nil || c.has(dep) {
-			continue
-		}
-		rel, isFile := strings.CutPrefix(dep.Repository, "file://")
-		if !isFile {
-			return c.missing(dep)
-		}
-		dir := path.Join(c.dir, rel)
-		if path.IsAbs(rel) || dir == ".." || strings.HasPrefix(dir, "../") {
-			return c.dependencyFault(dep, "its folder "+rel+" is outside of the repository", "")
-		}
-		if _, err := files.Stat(path.Join(dir, "Chart.yaml")); err != nil {
-			return c.dependencyFault(dep, "there is no chart in "+dir, "")
-		}
-		sub, err := loadNested(ctx, files, dir, append(above, c.dir))
-		if err != nil {
-			return err
-		}
-		if !fits(dep.Version, sub.chart.Metadata.Version) {
-			return c.dependencyFault(dep, fmt.Sprintf("version %s is asked for, %s has %s", dep.Version, dir, sub.chart.Metadata.Version), "")
-		}
-		c.chart.AddDependency(sub.chart)
-		maps.Copy(c.places, sub.places)
-	}
-	return nil
-}
-
-func (c *loaded) has(dep *chart.Dependency) bool {
-	for _, sub := range c.chart.Dependencies() {
-		if sub.Name() == dep.Name {
-			return true
-		}
-	}
-	return false
-}
-
 func fits(constraint, version string) bool {
 	if constraint == "" {
 		return true
@@ -244,23 +208,14 @@ func fits(constraint, version string) bool {
 	return err == nil && want.Check(v)
 }
 
-func (c *loaded) missing(dep *chart.Dependency) error {
-	hint := "run `helm dependency build` and commit the charts folder"
-	return c.dependencyFault(dep, "it is not in the charts folder, and this version fetches no charts from "+orThis(dep.Repository), hint)
-}
-
-func orThis(repository string) string {
-	if repository == "" {
-		return "anywhere"
-	}
-	return repository
-}
-
-func (c *loaded) dependencyFault(dep *chart.Dependency, message, hint string) error {
+func (c *loaded) dependencyFault(dep *chart.Dependency, message, hint string) *object.Fault {
 	f := c.fault("Chart.yaml", "dependencies", "dependency "+dep.Name+": "+message)
 	for _, file := range c.chart.Raw {
-		if file.Name == "Chart.yaml" {
-			f.Line = lineWith(file.Data, "name: "+dep.Name, `name: "`+dep.Name+`"`)
+		if file.Name != "Chart.yaml" && file.Name != "requirements.yaml" {
+			continue
+		}
+		if line := lineWith(file.Data, "name: "+dep.Name, `name: "`+dep.Name+`"`); line > 0 {
+			f.File, f.Line = path.Join(c.dir, file.Name), line
 		}
 	}
 	f.Hint = hint

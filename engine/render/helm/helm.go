@@ -36,6 +36,11 @@ type Request struct {
 	Refs        map[string]Files // what $name in value files means
 	Seed        []byte           // makes random functions repeatable; empty for real randomness
 	At          func(file string)
+	// Fetch finds what the chart needs from elsewhere; not ok is that it is not at hand: then all that is needed is asked for, and the
+	// render ends with ErrLacking. Nil fetches nothing.
+	Fetch func(Wanted) (Files, bool)
+	// URLSchemes are those of the URLs that value files may have; nil is https.
+	URLSchemes []string
 }
 
 // Result is what a chart renders.
@@ -64,13 +69,17 @@ func (d *Driver) Render(ctx context.Context, files Files, req Request) (Result, 
 		return Result{}, &object.Fault{Field: "spec.source.helm.releaseName", Message: fmt.Sprintf("%q is no release name: %v", release, err),
 			Hint: "set helm.releaseName to a name of at most 53 lower-case letters, digits and dashes"}
 	}
-	c, err := loadChart(ctx, files, req.Path)
+	need := &needs{fetch: req.Fetch}
+	c, err := loadChart(ctx, files, req.Path, need)
 	if err != nil {
 		return Result{}, err
 	}
-	values, err := mergeValues(files, req)
+	values, err := mergeValues(files, req, need)
 	if err != nil {
 		return Result{}, err
+	}
+	if need.lacking {
+		return Result{}, ErrLacking
 	}
 	caps, err := capabilities(req)
 	if err != nil {

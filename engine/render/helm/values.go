@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
 	"regexp"
 	"slices"
@@ -17,9 +18,9 @@ import (
 
 // mergeValues puts the values together as Argo CD does, later ones stronger: files in order, then values or valuesObject, then
 // parameters.
-func mergeValues(files Files, req Request) (map[string]any, error) {
+func mergeValues(files Files, req Request, need *needs) (map[string]any, error) {
 	all := map[string]any{}
-	paths, err := valueFiles(files, req)
+	paths, err := valueFiles(files, req, need)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +40,7 @@ func mergeValues(files Files, req Request) (map[string]any, error) {
 		return nil, err
 	}
 	all = merge(all, inline)
-	return all, setParameters(files, req, all)
+	return all, setParameters(files, req, all, need)
 }
 
 func inlineValues(o argo.ApplicationSourceHelm) (map[string]any, error) {
@@ -78,15 +79,26 @@ type valueFile struct {
 	files Files
 	name  string
 	shown string // how it is named to people
+	url   string // where it is to be fetched from, or ""
+}
+
+// fetch gets a file that lies elsewhere; here is false when the render has to wait for it.
+func (v *valueFile) fetch(need *needs, field string) (here bool, err error) {
+	files, err := need.get(Wanted{Kind: WantFile, URL: v.url, Field: field})
+	if err != nil {
+		return false, entryFault(v.shown, "files are not fetched from other places here")
+	}
+	v.files, v.name = files, Content
+	return files != nil, nil
 }
 
 // valueFiles finds the files that the entries mean. Each is taken once; one that an entry names in full is taken there, even
 // when a glob matches it before.
-func valueFiles(files Files, req Request) ([]valueFile, error) {
+func valueFiles(files Files, req Request, need *needs) ([]valueFile, error) {
 	var all []valueFile
 	explicit := map[string]bool{}
 	for _, entry := range req.Options.ValueFiles {
-		if v, err := locate(files, req, entry); err == nil && !isGlob(v.name) {
+		if v, err := locate(files, req, entry); err == nil && (v.url != "" || !isGlob(v.name)) {
 			explicit[v.shown] = true
 		}
 	}
@@ -97,7 +109,16 @@ func valueFiles(files Files, req Request) ([]valueFile, error) {
 			return nil, err
 		}
 		matches := []valueFile{v}
-		if isGlob(v.name) {
+		if v.url != "" {
+			here, err := v.fetch(need, "spec.source.helm.valueFiles")
+			if err != nil {
+				return nil, err
+			}
+			if !here {
+				continue
+			}
+			matches[0] = v
+		} else if isGlob(v.name) {
 			if matches, err = expand(v, entry, req.Options.IgnoreMissingValueFiles); err != nil {
 				return nil, err
 			}
@@ -109,8 +130,8 @@ func valueFiles(files Files, req Request) ([]valueFile, error) {
 			return nil, &object.Fault{Place: object.Place{File: v.shown}, Field: "spec.source.helm.valueFiles", Message: "this value file is not there"}
 		}
 		for _, m := range matches {
-			if !seen[m.shown] {
-				seen[m.shown] = true
+			if !seen[m.url+m.shown] {
+				seen[m.url+m.shown] = true
 				all = append(all, m)
 			}
 		}
@@ -121,7 +142,7 @@ func valueFiles(files Files, req Request) ([]valueFile, error) {
 // locate finds out which file an entry means: "$ref/path", "/path" from the root, or a path from the chart.
 func locate(files Files, req Request, entry string) (valueFile, error) {
 	if strings.Contains(entry, "://") {
-		return valueFile{}, entryFault(entry, "value files are not fetched from other places by this version")
+		return elsewhere(req, entry)
 	}
 	v := valueFile{files: files}
 	if rest, ok := strings.CutPrefix(entry, "$"); ok {
@@ -144,6 +165,26 @@ func locate(files Files, req Request, entry string) (valueFile, error) {
 		return valueFile{}, entryFault(entry, "the file is outside of the repository")
 	}
 	return v, nil
+}
+
+// elsewhere is the file of a URL.
+func elsewhere(req Request, entry string) (valueFile, error) {
+	schemes := req.URLSchemes
+	if schemes == nil {
+		schemes = []string{"https"}
+	}
+	u, err := url.Parse(entry)
+	if err != nil {
+		return valueFile{}, &object.Fault{Field: "spec.source.helm.valueFiles", Message: "an entry is not a URL that can be read"}
+	}
+	plain := *u
+	plain.User, plain.RawQuery, plain.Fragment = nil, "", ""
+	if !slices.Contains(schemes, strings.ToLower(u.Scheme)) || u.Host == "" {
+		fault := entryFault(plain.String(), "files with "+u.Scheme+":// URLs are not fetched")
+		fault.Hint = "helm.valuesFileSchemes in argocd-cm names the schemes that are: " + strings.Join(schemes, ", ")
+		return valueFile{}, fault
+	}
+	return valueFile{shown: plain.String(), url: entry}, nil
 }
 
 func entryFault(entry, message string) *object.Fault {
@@ -225,7 +266,7 @@ func matches(files Files, dir string, pattern []string, out *[]string) error {
 var bareComma = regexp.MustCompile(`(^|[^\\]),`)
 
 // setParameters applies parameters as helm's --set, --set-string and --set-file would.
-func setParameters(files Files, req Request, into map[string]any) error {
+func setParameters(files Files, req Request, into map[string]any, need *needs) error {
 	for _, forced := range []bool{false, true} { // helm takes all --set before all --set-string
 		for i, p := range req.Options.Parameters {
 			if p.ForceString != forced {
@@ -245,6 +286,15 @@ func setParameters(files Files, req Request, into map[string]any) error {
 		v, err := locate(files, req, p.Path)
 		if err != nil {
 			return inField(err, field)
+		}
+		if v.url != "" {
+			here, err := v.fetch(need, field)
+			if err != nil {
+				return inField(err, field)
+			}
+			if !here {
+				continue
+			}
 		}
 		text, err := v.files.ReadFile(v.name)
 		if err != nil {
