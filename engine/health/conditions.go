@@ -17,73 +17,77 @@ func builtIn(group string) bool {
 		"storagemigration.k8s.io", "metrics.k8s.io"}, group)
 }
 
-// conditions judges a custom resource by what Kubernetes' conventions say of status: observedGeneration, and the conditions
-// Stalled, Failed, Degraded, Reconciling, Ready and Available. Without any of them it has no health.
-func conditions(u *unstructured.Unstructured) *Health {
-	observed, found, err := unstructured.NestedInt64(u.Object, "status", "observedGeneration")
-	if err == nil && found && observed < u.GetGeneration() {
+// conditions judges a custom resource of which nothing is known, by what Kubernetes' conventions say of status. Argo CD gives such
+// kinds no health at all, so nothing here may hold up what it would let through without a reason that the object itself gives:
+//
+//   - Degraded only by a condition that is named for it (Stalled, Failed, Degraded), or by Ready or Available that are False for a
+//     reason that is named for a fault;
+//   - Progressing by an observedGeneration that lags, by Reconciling, by Ready or Available that are not yet True;
+//   - Suspended by a condition of that name;
+//   - no health where none of these are there. A condition Progressing alone says nothing: some controllers leave it True for ever.
+func conditions(s subject) *Health {
+	if seen, ok := number(s.at([]string{"status", "observedGeneration"})); ok && seen < s.number("metadata", "generation") {
 		return progressing("Waiting for the spec update to be observed")
 	}
-	all := conditionsOf(u)
 	for _, bad := range []string{"Stalled", "Failed", "Degraded"} {
-		if c, ok := find(all, bad); ok && c.Status == "True" {
-			return &Health{Degraded, text(c)}
+		if s.status(bad) == "True" {
+			return &Health{Degraded, s.reasoned(bad)}
 		}
 	}
-	if c, ok := find(all, "Reconciling"); ok && c.Status == "True" {
-		return &Health{Progressing, text(c)}
+	for _, held := range []string{"Suspended", "Paused"} {
+		if s.status(held) == "True" {
+			return &Health{Suspended, s.reasoned(held)}
+		}
+	}
+	if s.status("Reconciling") == "True" {
+		return &Health{Progressing, s.reasoned("Reconciling")}
 	}
 	for _, good := range []string{"Ready", "Available"} {
-		if c, ok := find(all, good); ok {
-			return readiness(c)
+		if c := s.condition(good); c != nil {
+			return s.readiness(good, c)
 		}
 	}
 	return nil
 }
 
-func readiness(c condition) *Health {
-	switch {
-	case c.Status == "True":
-		return &Health{Healthy, c.Message}
-	case c.Status == "False" && tellsOfFault(c.Reason):
-		return &Health{Degraded, text(c)}
+func (s subject) readiness(conditionType string, c map[string]any) *Health {
+	if seen, ok := number(c["observedGeneration"]); ok && seen < s.number("metadata", "generation") {
+		return progressing("Waiting for the spec update to be observed")
 	}
-	return &Health{Progressing, text(c)}
+	switch {
+	case c["status"] == "True":
+		return &Health{Healthy, plain(c["message"])}
+	case c["status"] == "False" && tellsOfFault(plain(c["reason"])):
+		return &Health{Degraded, s.reasoned(conditionType)}
+	}
+	return &Health{Progressing, s.reasoned(conditionType)}
 }
 
-// tellsOfFault tells reasons that end in failure from those of something under way, which are also not ready.
+// tellsOfFault tells reasons that end in failure from those of something under way, which are also not ready: what is missing,
+// in conflict or tried again may come right by itself.
 func tellsOfFault(reason string) bool {
 	reason = strings.ToLower(reason)
-	return slices.ContainsFunc([]string{"fail", "error", "invalid", "denied", "forbidden", "degraded", "notfound", "missing", "unauthorized", "backoff", "conflict", "exceeded"},
+	return slices.ContainsFunc([]string{"fail", "error", "invalid", "denied", "forbidden", "unauthorized"},
 		func(sign string) bool { return strings.Contains(reason, sign) })
 }
 
-func text(c condition) string {
+// reasoned is a condition's reason and message.
+func (s subject) reasoned(conditionType string) string {
+	c := s.condition(conditionType)
+	reason, message := plain(c["reason"]), plain(c["message"])
 	switch {
-	case c.Message == "":
-		return c.Reason
-	case c.Reason == "":
-		return c.Message
+	case message == "":
+		return reason
+	case reason == "":
+		return message
 	}
-	return c.Reason + ": " + c.Message
-}
-
-func find(all []condition, conditionType string) (condition, bool) {
-	i := slices.IndexFunc(all, func(c condition) bool { return c.Type == conditionType })
-	if i < 0 {
-		return condition{}, false
-	}
-	return all[i], true
+	return reason + ": " + message
 }
 
 // conditionsOf reads status.conditions; what is not a condition there is skipped.
 func conditionsOf(u *unstructured.Unstructured) []condition {
-	list, _, err := unstructured.NestedSlice(u.Object, "status", "conditions")
-	if err != nil {
-		return nil
-	}
 	var all []condition
-	for _, item := range list {
+	for _, item := range subjectOf(u.Object).conditions {
 		m, ok := item.(map[string]any)
 		if !ok {
 			continue

@@ -37,36 +37,63 @@ type Health struct {
 
 const hookFinalizer = "argocd.argoproj.io/hook-finalizer"
 
-// Of judges one live object. It is nil for an object that has no health, such as a ConfigMap, or nil itself: such an object
-// neither helps nor hurts.
+// Of judges one live object by the rules that come with the program. It is nil for an object that has no health, such as a
+// ConfigMap, or nil itself: such an object neither helps nor hurts.
 func Of(u *unstructured.Unstructured) *Health {
 	if u == nil {
 		return nil
 	}
-	if u.GetDeletionTimestamp() != nil && !slices.Contains(u.GetFinalizers(), hookFinalizer) {
+	if going(u) {
 		return &Health{Progressing, "Pending deletion"}
 	}
+	return ofKind(u)
+}
+
+// going says that an object is being deleted. A hook's own finalizer does not count: it is kept to be looked at.
+func going(u *unstructured.Unstructured) bool {
+	return u.GetDeletionTimestamp() != nil && !slices.Contains(u.GetFinalizers(), hookFinalizer)
+}
+
+func ofKind(u *unstructured.Unstructured) *Health {
 	gvk := u.GroupVersionKind()
-	r, ok := ruleFor(gvk.GroupKind())
-	if !ok {
-		if builtIn(gvk.Group) {
-			return nil
-		}
-		return conditions(u)
+	if r, ok := ruleFor(gvk.GroupKind()); ok {
+		return r.judge(u)
 	}
-	if len(r.versions) > 0 && !slices.Contains(r.versions, gvk.Version) {
-		return &Health{Unknown, fmt.Sprintf("unsupported %s version %s", gvk.Kind, gvk.GroupVersion())}
+	if of, ok := computed(gvk.GroupKind()); ok {
+		return of(subjectOf(u.Object))
 	}
-	h, err := r.of(u)
-	if err != nil {
-		return &Health{Unknown, fmt.Sprintf("failed to read the %s: %v", gvk.Kind, err)}
+	if c := shipped().find(gvk.GroupKind()); c != nil {
+		return c.judge(u.Object)
 	}
-	return h
+	if builtIn(gvk.Group) {
+		return nil
+	}
+	return conditions(subjectOf(u.Object))
 }
 
 type rule struct {
 	versions []string // all if empty
 	of       func(*unstructured.Unstructured) (*Health, error)
+}
+
+func (r rule) judge(u *unstructured.Unstructured) *Health {
+	gvk := u.GroupVersionKind()
+	if len(r.versions) > 0 && !slices.Contains(r.versions, gvk.Version) {
+		return &Health{Unknown, fmt.Sprintf("unsupported %s GVK: %s", spoken(gvk.Kind), gvk)}
+	}
+	h, err := r.of(u)
+	if err != nil {
+		return &Health{Unknown, fmt.Sprintf("failed to convert unstructured %s to typed: %v", spoken(gvk.Kind), err)}
+	}
+	return h
+}
+
+// spoken is what messages call a kind.
+func spoken(kind string) string {
+	if kind == "HorizontalPodAutoscaler" {
+		return "HPA"
+	}
+	return kind
 }
 
 func ruleFor(kind schema.GroupKind) (rule, bool) {
@@ -84,7 +111,7 @@ func ruleFor(kind schema.GroupKind) (rule, bool) {
 	case schema.GroupKind{Group: "batch", Kind: "Job"}:
 		return rule{[]string{"v1"}, typed(job)}, true
 	case schema.GroupKind{Group: "batch", Kind: "CronJob"}:
-		return rule{[]string{"v1"}, typed(cronJob)}, true
+		return rule{[]string{"v1"}, cronJob}, true
 	case schema.GroupKind{Kind: "PersistentVolumeClaim"}:
 		return rule{[]string{"v1"}, typed(claim)}, true
 	case schema.GroupKind{Kind: "Service"}:
@@ -92,18 +119,13 @@ func ruleFor(kind schema.GroupKind) (rule, bool) {
 	case schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, schema.GroupKind{Group: "extensions", Kind: "Ingress"}:
 		return rule{nil, ingress}, true
 	case schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}:
-		return rule{[]string{"v1", "v2", "v2beta1", "v2beta2"}, autoscaler}, true
+		return rule{[]string{"v1", "v2"}, autoscaler}, true
 	case schema.GroupKind{Group: "apiregistration.k8s.io", Kind: "APIService"}:
 		return rule{[]string{"v1", "v1beta1"}, apiService}, true
 	case schema.GroupKind{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}:
 		return rule{[]string{"v1"}, definition}, true
 	case schema.GroupKind{Group: "argoproj.io", Kind: "Workflow"}:
 		return rule{nil, workflow}, true
-	case schema.GroupKind{Group: "argoproj.io", Kind: "Rollout"}:
-		return rule{nil, rollout}, true
-	case schema.GroupKind{Group: "argoproj.io", Kind: "Application"}, schema.GroupKind{Group: "argoproj.io", Kind: "AppProject"}:
-		// An application's health is its own affair: as in Argo CD it does not make its parent's.
-		return rule{nil, func(*unstructured.Unstructured) (*Health, error) { return nil, nil }}, true
 	}
 	return rule{}, false
 }
