@@ -34,6 +34,10 @@ type Deps struct {
 	Store *git.Store
 	// Credentials finds what a repository is shown for a project; nil, or a nil Auth, is anonymous.
 	Credentials func(ctx context.Context, repoURL, project string) (git.Auth, error)
+	// Submodules says whether submodules are read; nil reads none.
+	Submodules func(ctx context.Context) bool
+	// LFS says whether files of Git LFS are fetched for a repository and project; nil fetches none.
+	LFS func(ctx context.Context, repoURL, project string) bool
 	// Registered finds what is registered of a chart repository or registry for a project; nil is nothing, for all of them.
 	Registered func(ctx context.Context, repoURL, project string) Registration
 	// Network is how chart repositories and registries are reached.
@@ -109,6 +113,8 @@ type Query struct {
 	Plain bool
 	// PassCredentials shows the repository's credentials to whichever host its index has the chart's archive on.
 	PassCredentials bool
+
+	within []string // the repositories as whose submodule it is read, the outermost first
 }
 
 // Tree is At for a source without a project or tag prefix.
@@ -133,7 +139,7 @@ func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %w", NormalizeURL(q.RepoURL), commit, err)
 	}
-	return tree, nil
+	return tree.With(ctx, s.access(ctx, q)), nil
 }
 
 // Resolve finds the commit of a source in a Git repository.
@@ -246,14 +252,11 @@ func (s *Sources) fetch(ctx context.Context, q Query, age time.Duration) error {
 
 // converse fetches with the project's credential.
 func (s *Sources) converse(ctx context.Context, q Query, fetch func(context.Context, git.Auth) error) error {
-	var auth git.Auth
-	if s.deps.Credentials != nil {
-		var err error
-		if auth, err = s.deps.Credentials(ctx, q.RepoURL, q.Project); err != nil {
-			return fmt.Errorf("credentials of %s: %w", NormalizeURL(q.RepoURL), err)
-		}
+	auth, err := s.credential(ctx, q)
+	if err != nil {
+		return fmt.Errorf("credentials of %s: %w", NormalizeURL(q.RepoURL), err)
 	}
-	err := fetch(ctx, auth)
+	err = fetch(ctx, auth)
 	if errors.Is(err, git.ErrRefused) {
 		return &object.Fault{Field: "spec.source.repoURL", Message: err.Error()}
 	}
