@@ -18,6 +18,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render/kustomize"
 )
 
 // Options of a renderer. Command is required; the zero value of the others is the default that is named.
@@ -66,8 +67,8 @@ type Request struct {
 type Switches struct {
 	// HelmOff, KustomizeOff and JsonnetOff switch a tool off: what it would render is taken as plain manifests.
 	HelmOff, KustomizeOff, JsonnetOff bool
-	// KustomizeBuildOptions are flags of `kustomize build`.
-	KustomizeBuildOptions string
+	// Kustomize holds the flags of `kustomize build`.
+	Kustomize kustomize.Settings
 	// ValuesFileSchemes are those of the URLs that value files may have; nil is https.
 	ValuesFileSchemes []string
 }

@@ -138,12 +138,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 		r, err := directory.Render(ctx, files, req)
 		return rendered{objects: r.Objects, warnings: r.Warnings}, err
 	case Kustomize:
-		req := kustomize.Request{Path: j.Path, At: at}
-		if j.Source.Kustomize != nil {
-			req.Options = *j.Source.Kustomize
-		}
-		r, err := kustomize.Render(ctx, files, req)
-		return rendered{objects: r.Objects, warnings: r.Warnings, tainted: r.Tainted}, err
+		return w.kustomize(ctx, j, files, wants)
 	case Helm:
 		req := helm.Request{Path: j.Path, Release: j.Name, Namespace: j.Namespace, KubeVersion: j.KubeVersion, APIVersions: j.APIVersions,
 			Seed: j.Seed, At: at, Refs: map[string]helm.Files{}, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm}

@@ -20,7 +20,8 @@ import (
 // edit applies the source's options to a kustomization, as `kustomize edit` would. Without any it yields nil: what the
 // repository holds is then built as it is.
 func edit(files Files, req Request, file string, text []byte) ([]byte, error) {
-	if plain := (argo.ApplicationSourceKustomize{Version: req.Options.Version}); reflect.DeepEqual(req.Options, plain) {
+	plain := argo.ApplicationSourceKustomize{Version: req.Options.Version, KubeVersion: req.Options.KubeVersion, APIVersions: req.Options.APIVersions}
+	if reflect.DeepEqual(req.Options, plain) {
 		return nil, nil
 	}
 	k := map[string]any{}
@@ -267,7 +268,7 @@ func (e editor) components() error {
 	list, _ := e.k["components"].([]any)
 	list = slices.Clone(list)
 	for _, c := range e.o.Components {
-		if e.o.IgnoreMissingComponents && !remote(c) {
+		if _, isGit := ParseRemote(c); e.o.IgnoreMissingComponents && !isGit && !strings.Contains(c, "://") {
 			if _, err := e.files.Stat(path.Join(e.dir, c)); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
 				continue
 			}

@@ -1,5 +1,6 @@
 // Package kustomize builds kustomizations as `kustomize build` does, with kustomize's own code over a repository that is never
-// on disk. Nothing is fetched and no program is run: what would need either is refused by name before the build begins.
+// on disk. Nothing is fetched here and no program is run: what entries name elsewhere is asked for before the build begins and shown to
+// kustomize as if it lay in the repository, charts are rendered by the function that the caller gives, and plugins are refused.
 //
 // It runs within a worker: a hostile kustomization costs at most that process.
 package kustomize
@@ -21,6 +22,7 @@ import (
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/provenance"
 	"sigs.k8s.io/kustomize/api/resmap"
+	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/openapi"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -41,9 +43,18 @@ var FileNames = []string{"kustomization.yaml", "kustomization.yml", "Kustomizati
 
 // Request is a kustomization and the edits to make to it first. Build variables are replaced in Options already.
 type Request struct {
-	Path    string // of its folder, from the repository's root
-	Options argo.ApplicationSourceKustomize
-	At      func(file string)
+	Path     string // of its folder, from the repository's root
+	Options  argo.ApplicationSourceKustomize
+	Settings Settings
+	// KubeVersion and APIVersions are the destination's, for charts. Options may have others.
+	KubeVersion string
+	APIVersions []string
+	At          func(file string)
+	// Fetch gives what was fetched: a repository or chart from its root, or a file as "content" in an empty tree. Not ok, it is not at
+	// hand, and Render ends with ErrLacking when it has asked for all that it knows of; ok without Files, it is nowhere. Nil refuses.
+	Fetch func(Wanted) (Files, bool)
+	// Inflate renders charts, where the build options let them in. Nil refuses.
+	Inflate func(context.Context, Inflation) (Inflated, error)
 }
 
 // Result is what a kustomization builds.
@@ -52,47 +63,71 @@ type Result struct {
 	Warnings []string
 	// Tainted says that the build changed schemas of the whole process, so that another build here could come out differently.
 	Tainted bool
+	// Random says that another render of the same would differ, because a chart's templates make it so.
+	Random bool
 }
 
 // Render builds a kustomization. A Fault in the error's chain says what its authors must mend; Tainted counts even then.
 func Render(ctx context.Context, files Files, req Request) (Result, error) {
 	var result Result
-	if req.Options.Version != "" {
-		result.Warnings = append(result.Warnings, "kustomize.version is not looked at: the built-in Kustomize is used")
-	}
-	file, text, err := find(files, req.Path)
+	flags, warnings := req.Settings.of(req.Options.Version)
+	opt, more, err := parseOptions(flags)
 	if err != nil {
 		return result, err
 	}
-	if req.At != nil {
-		req.At(file)
-	}
-	s := survey{files: files, over: map[string][]byte{}, seen: map[string]bool{}}
-	edited, err := edit(files, req, file, text)
-	if err != nil {
-		return result, err
-	}
-	if edited != nil {
-		s.over[file] = edited
-	}
-	err = s.folder(ctx, req.Path)
-	result.Tainted = s.openapi
-	if err != nil {
-		return result, err
-	}
-	built, err := build(repository{files: files, over: s.over}, req.Path)
-	if err != nil {
-		return result, s.explain(err, file)
-	}
-	result.Objects, err = collect(built, s.origins(file))
-	if _, ok := object.AsFault(err); err != nil && !ok {
-		return result, s.explain(err, file)
+	result.Warnings = append(warnings, more...)
+	s := &survey{trees: &trees{Files: files}, request: req, options: opt.with(req), fetch: req.Fetch, restrict: !opt.unrestricted,
+		over: map[string][]byte{}, seen: map[string]string{}, fetched: map[Wanted]string{}, addresses: map[string]string{}}
+	err = s.render(ctx, &result)
+	result.Tainted, result.Random = s.openapi, s.random
+	result.Warnings = append(result.Warnings, s.warnings...)
+	if f, ok := object.AsFault(err); ok {
+		placed := *f
+		placed.File, placed.Message = s.shown(f.File), s.shown(f.Message)
+		return result, &placed
 	}
 	return result, err
 }
 
+func (s *survey) render(ctx context.Context, result *Result) error {
+	req := s.request
+	file, text, err := find(s.trees, req.Path)
+	if err != nil {
+		return err
+	}
+	if req.At != nil {
+		req.At(file)
+	}
+	edited, err := edit(s.trees, req, file, text)
+	if err != nil {
+		return err
+	}
+	if edited != nil {
+		s.over[file] = edited
+	}
+	if err := s.folder(ctx, req.Path, ""); err != nil {
+		return err
+	}
+	if s.lacking {
+		return ErrLacking
+	}
+	built, err := build(repository{files: s.trees, over: s.over}, req.Path, s.options)
+	if err != nil {
+		return s.explain(err, file)
+	}
+	result.Objects, err = collect(built, s.origins(file))
+	if _, ok := object.AsFault(err); err != nil && !ok {
+		return s.explain(err, file)
+	}
+	for i, o := range result.Objects {
+		result.Objects[i].Place.File = s.shown(o.Place.File)
+		err = errors.Join(err, s.annotate(o))
+	}
+	return err
+}
+
 // find reads the kustomization of a folder.
-func find(files Files, dir string) (name string, text []byte, err error) {
+func find(files fs.ReadFileFS, dir string) (name string, text []byte, err error) {
 	for _, n := range FileNames {
 		name := path.Join(dir, n)
 		text, err := files.ReadFile(name)
@@ -106,14 +141,18 @@ func find(files Files, dir string) (name string, text []byte, err error) {
 	return "", nil, &object.Fault{Place: object.Place{File: dir}, Message: "there is no kustomization.yaml in this folder"}
 }
 
-func build(repo repository, dir string) (m resmap.ResMap, err error) {
+func build(repo repository, dir string, o options) (m resmap.ResMap, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("kustomize failed: %v", p)
 		}
 	}()
 	options := krusty.MakeDefaultOptions()
-	options.Reorder = krusty.ReorderOptionUnspecified // as the command line has it: by kind, unless the kustomization has sortOptions
+	options.Reorder = o.reorder // unspecified, as the command line has it: by kind, unless the kustomization has sortOptions
+	options.AddManagedbyLabel = o.managedBy
+	if o.unrestricted {
+		options.LoadRestrictions = types.LoadRestrictionsNone
+	}
 	return krusty.MakeKustomizer(options).Run(repo, path.Join(root, dir))
 }
 
@@ -168,7 +207,7 @@ var rootedPath = regexp.MustCompile(regexp.QuoteMeta(root) + `/?`)
 // explain turns an error of kustomize's into a Fault. A file that cannot be read on its own is the likely cause, and gives a line.
 func (s *survey) explain(err error, file string) error {
 	for _, name := range slices.Sorted(maps.Keys(s.resources)) {
-		text, readErr := s.files.ReadFile(name)
+		text, readErr := s.ReadFile(name)
 		if readErr != nil {
 			continue
 		}

@@ -29,7 +29,7 @@ func (s *survey) origins(file string) *origins {
 			o.byKind[w.kind] = append(o.byKind[w.kind], w)
 			continue
 		}
-		text, err := s.files.ReadFile(w.place.File)
+		text, err := s.ReadFile(w.place.File)
 		if err != nil {
 			continue // the build would have failed
 		}
