@@ -49,6 +49,8 @@ type Settings struct {
 	HelmDisabled, KustomizeDisabled, JsonnetDisabled bool
 	// KustomizeBuildOptions are the flags of kustomize build.
 	KustomizeBuildOptions string
+	// KustomizeVersions are those that sources may choose by name.
+	KustomizeVersions map[string]KustomizeVersion
 
 	// SubmodulesDisabled leaves submodules of Git repositories empty folders.
 	SubmodulesDisabled bool
@@ -152,7 +154,7 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	s.URL = strings.TrimSuffix(strings.TrimSpace(m["url"]), "/")
 	s.InstallationID = m["installationID"]
 	s.InstanceLabelKey = cmp.Or(m["application.instanceLabelKey"], s.InstanceLabelKey)
-	s.KustomizeBuildOptions = m["kustomize.buildOptions"]
+	errs = append(errs, s.readKustomize(m)...)
 	s.HelmDisabled = m["helm.enable"] == "false"
 	s.KustomizeDisabled = m["kustomize.enable"] == "false"
 	s.JsonnetDisabled = m["jsonnet.enable"] == "false"
