@@ -51,9 +51,11 @@ type Result struct {
 	Random bool
 }
 
-// Driver renders charts. It keeps the templates that it has parsed and is not safe for concurrent use.
+// Driver renders charts. It keeps the templates that it has parsed and the documents that it has read, and is not safe for concurrent
+// use. The objects that it yields may be those of an earlier render, too, and must not be changed.
 type Driver struct {
 	parsed parsedCache
+	read   documents
 }
 
 // Render renders a chart. A Fault in the error's chain says what its authors must mend.
@@ -103,7 +105,7 @@ func (d *Driver) Render(ctx context.Context, files Files, req Request) (Result, 
 		return Result{}, err
 	}
 	result := Result{Warnings: append(c.warnings, run.random.warnings()...), Random: len(req.Seed) == 0 && len(run.random.used) > 0}
-	result.Objects, err = collect(c, rendered, req.Options)
+	result.Objects, err = collect(c, &d.read, rendered, req.Options)
 	return result, err
 }
 

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"helm.sh/helm/v3/pkg/chart"
@@ -28,16 +27,16 @@ type document struct {
 }
 
 // collect turns rendered text into objects in the order of `helm template`: CRDs, manifests by kind, hooks by kind.
-func collect(c *loaded, rendered map[string]string, o argo.ApplicationSourceHelm) ([]object.Object, error) {
+func collect(c *loaded, read *documents, rendered map[string]string, o argo.ApplicationSourceHelm) ([]object.Object, error) {
 	var all []object.Object
 	places := c.unitFiles()
 	if !o.SkipCrds {
 		for _, crd := range c.chart.CRDObjects() {
-			objects, err := manifest.Decode(crd.File.Data, places(crd.Filename))
+			d, err := read.decode(source{string(crd.File.Data), places(crd.Filename), true})
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, objects...)
+			all = append(all, d.objects...)
 		}
 	}
 	var manifests, hooks []document
@@ -45,13 +44,8 @@ func collect(c *loaded, rendered map[string]string, o argo.ApplicationSourceHelm
 		if path.Base(name) == "NOTES.txt" {
 			continue
 		}
-		docs := releaseutil.SplitManifests(rendered[name])
-		for i := range len(docs) {
-			text, ok := docs["manifest-"+strconv.Itoa(i)]
-			if !ok {
-				continue
-			}
-			d, err := decode(text, places(name))
+		for _, text := range split(rendered[name]) {
+			d, err := read.decode(source{text, places(name), false})
 			if err != nil {
 				return nil, err
 			}
