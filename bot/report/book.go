@@ -57,7 +57,10 @@ func (b *book) drift(apps []change.Application) {
 	}
 }
 
-func (b *book) misses(c change.Change) { b.must(missed(c)) }
+func (b *book) misses(c change.Change) {
+	b.add(section{full: reached(c)})
+	b.must(missed(c))
+}
 
 // close ends the body with what was reserved for, after a word on what did not fit.
 func (b *book) close(end string) string {

@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/engine/change"
@@ -20,7 +22,7 @@ func details(apps []change.Application) []section {
 	var out []section
 	left := openLines
 	for _, a := range apps {
-		if len(a.Differences) == 0 {
+		if a.Kind == change.Unchanged || len(a.Differences) == 0 && len(warnings(a)) == 0 && a.Moves == "" {
 			continue
 		}
 		for _, d := range a.Differences {
@@ -39,6 +41,7 @@ func application(a change.Application, stands, diffs bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details%s><summary><b>%s</b> · %s · %s</summary>\n\n", open, htmlCode(a.Name), where(a), changes(a))
 	b.WriteString(because(a.Why))
+	b.WriteString(aside(a))
 	for _, d := range a.Differences {
 		b.WriteString(resource(d, diffs))
 	}
@@ -48,10 +51,44 @@ func application(a change.Application, stands, diffs bool) string {
 
 // where is "staging in cluster a", in HTML.
 func where(a change.Application) string {
-	if a.Environment == "" {
-		return htmlCode(a.Cluster)
+	cluster := htmlCode(a.Cluster)
+	if a.Moves != "" {
+		cluster += " → " + htmlCode(a.Moves)
 	}
-	return htmlCode(a.Environment) + " in " + htmlCode(a.Cluster)
+	if a.Environment == "" {
+		return cluster
+	}
+	return htmlCode(a.Environment) + " in " + cluster
+}
+
+// aside is what a reader of the differences should know of them, and what the renderers warn of.
+func aside(a change.Application) string {
+	var b strings.Builder
+	switch {
+	case a.Moves != "":
+		b.WriteString("Everything is new in " + Code(a.Moves) + ".\n\n")
+	case a.Before.Fault != nil && a.Kind == change.Changed:
+		b.WriteString("The base cannot be rendered" + at(a.Before.Fault.Place) + ", so everything is shown as added.\n\n")
+	}
+	all := warnings(a)
+	for _, w := range all[:min(len(all), 5)] {
+		b.WriteString("- " + Code(clip(w, 300)) + "\n")
+	}
+	if rest := len(all) - 5; rest > 0 {
+		fmt.Fprintf(&b, "- and %s more\n", count(rest, "warning"))
+	}
+	if len(all) > 0 {
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// warnings are those of the renders that the merge has.
+func warnings(a change.Application) []string {
+	if a.Kind == change.Removed {
+		return nil
+	}
+	return a.After.Warnings
 }
 
 // because says why an application is here: at most three reasons and a count.
@@ -63,18 +100,40 @@ func because(reasons []plan.Reason) string {
 }
 
 func grounds(reasons []plan.Reason) string {
-	var parts []string
-	for _, r := range reasons[:min(len(reasons), 3)] {
-		if r.File == "" {
-			parts = append(parts, Code(r.Text))
-			continue
+	var b strings.Builder
+	last := ""
+	shown := reasons[:min(len(reasons), 3)]
+	for i, r := range shown {
+		text := quoted(r)
+		how := strings.TrimSuffix(text, Code(r.File)) // "it reads "
+		if i > 0 {
+			b.WriteString(", ")
 		}
-		parts = append(parts, strings.TrimSuffix(r.Text, r.File)+Code(r.File))
+		if i > 0 && how == last && r.File != "" {
+			text = Code(r.File)
+		}
+		b.WriteString(text)
+		last = how
 	}
-	if rest := len(reasons) - len(parts); rest > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more", rest))
+	if rest := len(reasons) - len(shown); rest > 0 {
+		fmt.Fprintf(&b, " and %d more", rest)
 	}
-	return strings.Join(parts, ", ")
+	return b.String()
+}
+
+// quoted is a reason with what somebody chose of it in code.
+func quoted(r plan.Reason) string {
+	var b strings.Builder
+	rest := r.Text
+	for _, name := range r.Names {
+		before, after, found := strings.Cut(rest, name)
+		if !found {
+			return Code(r.Text)
+		}
+		b.WriteString(before + Code(name))
+		rest = after
+	}
+	return b.String() + rest
 }
 
 var verbs = map[compare.Kind]string{compare.Added: "added", compare.Changed: "changed", compare.Removed: "removed"}
@@ -127,6 +186,11 @@ func missed(c change.Change) string {
 			lines = append(lines, fmt.Sprintf("- %s renders the same, although %s", Code(a.Name), grounds(a.Why)))
 		}
 	}
+	for _, set := range c.Sets {
+		if set.Fault == nil {
+			lines = append(lines, fmt.Sprintf("- what ApplicationSet %s generates is not looked into: %s", Code(set.Name), Code(set.Note)))
+		}
+	}
 	for _, m := range c.Misses {
 		lines = append(lines, fmt.Sprintf("- %s: %s", Code(m.Name), Code(m.Reason)))
 	}
@@ -138,10 +202,92 @@ func missed(c change.Change) string {
 	if n := len(lines) - len(shown); n > 0 {
 		rest = fmt.Sprintf("\n- and %d more", n)
 	}
+	apps := len(lines)
+	for _, set := range c.Sets {
+		if set.Fault == nil {
+			apps--
+		}
+	}
 	verb := "does"
-	if len(lines) > 1 {
+	if apps != 1 {
 		verb = "do"
 	}
 	return fmt.Sprintf("<details><summary>%s of this repository %s not change</summary>\n\n%s%s\n\n</details>\n\n",
-		count(len(lines), "application"), verb, strings.Join(shown, "\n"), rest)
+		count(apps, "application"), verb, strings.Join(shown, "\n"), rest)
+}
+
+// maxReach is how many changed files are spoken of one by one.
+const maxReach = 20
+
+// reached is the section of how far each changed file reaches, where there is more to tell than the applications' own reasons.
+func reached(c change.Change) string {
+	files := slices.Clone(c.Reach)
+	slices.SortStableFunc(files, func(a, b change.Reach) int { return cmp.Or(b.Readers-a.Readers, b.Changed-a.Changed) })
+	var lines, unread []string
+	telling := false
+	for _, f := range files {
+		if f.Readers == 0 && len(f.Sets) > 0 {
+			telling = true
+			lines = append(lines, fmt.Sprintf("- %s is read by %s", Code(f.File), generators(f)))
+			continue
+		}
+		if f.Readers == 0 {
+			unread = append(unread, Code(f.File))
+			continue
+		}
+		telling = telling || f.Readers > 1 || f.Changed < f.Readers
+		lines = append(lines, fmt.Sprintf("- %s is read by %s", Code(f.File), reach(f)))
+		if len(f.Sets) > 0 {
+			lines[len(lines)-1] += "; and by " + generators(f)
+		}
+	}
+	if !telling && len(unread) == 0 || c.Considered == 0 {
+		return ""
+	}
+	if rest := len(lines) - maxReach; rest > 0 {
+		lines = append(lines[:maxReach], fmt.Sprintf("- and %d more", rest))
+	}
+	if len(unread) > 0 {
+		more := ""
+		if rest := len(unread) - maxReach; rest > 0 {
+			more = fmt.Sprintf(" and %d more", rest)
+		}
+		lines = append(lines, "- no application reads "+strings.Join(unread[:min(len(unread), maxReach)], ", ")+more)
+	}
+	title := "What reads the changed file"
+	if len(files) > 1 {
+		title = fmt.Sprintf("What reads the %d changed files", len(files))
+	}
+	return fmt.Sprintf("<details><summary>%s</summary>\n\n%s\n\n</details>\n\n", title, strings.Join(lines, "\n"))
+}
+
+// generators are the ApplicationSets that read a file.
+func generators(r change.Reach) string {
+	var names []string
+	for _, name := range r.Sets[:min(len(r.Sets), 3)] {
+		names = append(names, "ApplicationSet "+Code(name))
+	}
+	if rest := len(r.Sets) - len(names); rest > 0 {
+		names = append(names, fmt.Sprintf("%d more", rest))
+	}
+	return strings.Join(names, ", ")
+}
+
+// reach is "14 applications, 12 change".
+func reach(r change.Reach) string {
+	how := fmt.Sprintf("%d change", r.Changed)
+	switch {
+	case r.Changed == 0:
+		how = "none changes"
+		if r.Readers == 1 {
+			how = "which does not change"
+		}
+	case r.Changed == r.Readers && r.Readers == 1:
+		how = "which changes"
+	case r.Changed == r.Readers:
+		how = "all change"
+	case r.Changed == 1:
+		how = "1 changes"
+	}
+	return count(r.Readers, "application") + ", " + how
 }

@@ -109,5 +109,5 @@ func Touched(c change.Change) bool {
 			return true
 		}
 	}
-	return len(c.Conflicts) > 0
+	return c.Failed()
 }

@@ -87,7 +87,7 @@ func Comment(in Input) Page {
 	b.must(conflicts(in.Change))
 	b.must(after(in.After))
 	b.must(unreadable(in.Policy))
-	b.must(attention(in.Change.Applications))
+	b.must(attention(in.Change))
 	b.must(table(in.Change.Applications, in.After != nil))
 	b.reserve(footer(in))
 	b.reserve(next(in))
@@ -100,7 +100,7 @@ func Comment(in Input) Page {
 		Body: b.close(next(in) + footer(in)),
 		Check: forge.Check{
 			Name: CheckName, Status: forge.Completed, Conclusion: Conclude(in.Change), Title: headline,
-			Summary:     conflicts(in.Change) + unreadable(in.Policy) + attention(in.Change.Applications) + table(in.Change.Applications, in.After != nil) + footer(in),
+			Summary:     conflicts(in.Change) + unreadable(in.Policy) + attention(in.Change) + table(in.Change.Applications, in.After != nil) + footer(in),
 			Annotations: Annotations(in.Change),
 		},
 	}
@@ -111,7 +111,7 @@ func Headline(c change.Change) string {
 	if len(c.Conflicts) > 0 {
 		return "This pull request conflicts with its base"
 	}
-	touched, failed := 0, 0
+	touched, failed, unseen := 0, 0, 0
 	clusters := map[string]bool{}
 	var added, changed, removed int
 	for _, a := range c.Applications {
@@ -119,6 +119,10 @@ func Headline(c change.Change) string {
 			failed++
 		}
 		if a.Kind == change.Unchanged || a.After.Fault != nil {
+			continue
+		}
+		if a.Unseen {
+			unseen++
 			continue
 		}
 		touched++
@@ -130,18 +134,29 @@ func Headline(c change.Change) string {
 	if touched > 0 {
 		parts = append(parts, fmt.Sprintf("%s in %s: %s", count(touched, "application"), count(len(clusters), "cluster"), tally(added, changed, removed)))
 	}
+	if unseen > 0 {
+		parts = append(parts, count(unseen, "application")+" not shown before the merge")
+	}
 	if failed > 0 {
 		parts = append(parts, count(failed, "application")+" cannot be deployed")
+	}
+	if broken := len(brokenSets(c)); broken > 0 {
+		parts = append(parts, count(broken, "ApplicationSet")+" cannot be generated")
 	}
 	return cmp.Or(strings.Join(parts, " · "), "No application changes")
 }
 
 // Conclude is how the check ends: a fault of the repository, a conflict, or a finding that blocks fails it.
 func Conclude(c change.Change) forge.Conclusion {
-	if len(c.Conflicts) > 0 || slices.ContainsFunc(c.Applications, change.Application.Failed) {
+	if c.Failed() {
 		return forge.Failure
 	}
 	return forge.Success
+}
+
+// brokenSets are the ApplicationSets that the change breaks.
+func brokenSets(c change.Change) []change.Set {
+	return slices.DeleteFunc(slices.Clone(c.Sets), func(s change.Set) bool { return s.Fault == nil })
 }
 
 // Annotations are the remarks at files and lines: faults and findings that have a place.
@@ -155,6 +170,9 @@ func Annotations(c change.Change) []forge.Annotation {
 		}
 		seen[k] = true
 		out = append(out, forge.Annotation{Path: p.File, Line: max(1, p.Line), Level: level, Title: visible(title), Message: visible(message)})
+	}
+	for _, set := range brokenSets(c) {
+		add(set.Fault.Place, "failure", "ApplicationSet "+set.Name+" cannot be generated", hinted(set.Fault.Message, set.Fault.Hint))
 	}
 	for _, a := range c.Applications {
 		if f := a.After.Fault; f != nil {
@@ -182,7 +200,7 @@ func icon(c change.Change) string {
 	switch {
 	case Conclude(c) == forge.Failure:
 		return "❌"
-	case slices.ContainsFunc(c.Applications, func(a change.Application) bool { return len(a.Findings) > 0 || len(a.Foreign) > 0 }):
+	case slices.ContainsFunc(c.Applications, func(a change.Application) bool { return len(a.Findings)+len(a.Foreign)+len(newWarnings(a)) > 0 }):
 		return "⚠️"
 	case !slices.ContainsFunc(c.Applications, func(a change.Application) bool { return a.Kind != change.Unchanged }):
 		return "✅"
@@ -239,9 +257,13 @@ func tally(added, changed, removed int) string {
 }
 
 // attention lists what a reviewer should see before anything else.
-func attention(apps []change.Application) string {
+func attention(c change.Change) string {
 	var failures, warnings []string
-	for _, a := range apps {
+	for _, set := range brokenSets(c) {
+		failures = append(failures, fmt.Sprintf("ApplicationSet %s cannot be generated%s, so its applications are not shown\n%s",
+			Code(set.Name), at(set.Fault.Place), fence("text", clip(message(set.Fault), 1200))))
+	}
+	for _, a := range c.Applications {
 		if f := a.After.Fault; f != nil {
 			failures = append(failures, fmt.Sprintf("%s cannot be rendered%s\n%s", Code(a.Name), at(f.Place), fence("text", clip(message(f), 1200))))
 		}
@@ -255,6 +277,9 @@ func attention(apps []change.Application) string {
 			} else {
 				warnings = append(warnings, line+"\n")
 			}
+		}
+		for _, w := range newWarnings(a) {
+			warnings = append(warnings, fmt.Sprintf("%s: %s\n", Code(a.Name), Code(clip(w, 300))))
 		}
 		for _, id := range a.Foreign {
 			warnings = append(warnings, fmt.Sprintf("%s would write %s, which exists in the cluster and is not this application's\n", Code(a.Name), Code(id.String())))
@@ -283,6 +308,11 @@ func attention(apps []change.Application) string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// newWarnings are those of the renders that the change brings; the others stand with the application.
+func newWarnings(a change.Application) []string {
+	return slices.DeleteFunc(slices.Clone(warnings(a)), func(w string) bool { return slices.Contains(a.Before.Warnings, w) })
 }
 
 func message(f *object.Fault) string {

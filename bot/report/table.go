@@ -40,7 +40,11 @@ func table(apps []change.Application, merged bool) string {
 }
 
 func row(a change.Application, merged bool) string {
-	change := fmt.Sprintf("| %s%s | %s | %s | %s |", cell(a.Name), badge(a), plain(a.Environment), cell(a.Cluster), changes(a))
+	cluster := cell(a.Cluster)
+	if a.Moves != "" {
+		cluster += " → " + cell(a.Moves)
+	}
+	change := fmt.Sprintf("| %s%s | %s | %s | %s |", cell(a.Name), badge(a), plain(a.Environment), cluster, changes(a))
 	if merged {
 		return change + "\n"
 	}
@@ -72,6 +76,9 @@ func badge(a change.Application) string {
 func changes(a change.Application) string {
 	if a.After.Fault != nil {
 		return "cannot be rendered"
+	}
+	if a.Unseen {
+		return "not shown"
 	}
 	added, changed, removed := a.Counts()
 	var parts []string

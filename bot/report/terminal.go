@@ -31,6 +31,9 @@ func Terminal(in Input, colour bool) string {
 	for _, f := range in.Change.Conflicts {
 		b.WriteString("  " + p.in(red, "conflict ") + visible(f) + "\n")
 	}
+	for _, set := range brokenSets(in.Change) {
+		fmt.Fprintf(&b, "\nApplicationSet %s %s %s\n", visible(set.Name), p.in(red, "cannot be generated:"), visible(set.Fault.Error()))
+	}
 	same := len(in.Change.Misses)
 	for _, a := range in.Change.Applications {
 		if a.Kind == change.Unchanged && !a.Failed() {
@@ -38,6 +41,19 @@ func Terminal(in Input, colour bool) string {
 			continue
 		}
 		p.application(&b, a)
+	}
+	for i, f := range in.Change.Reach {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		if f.Readers > 1 {
+			fmt.Fprintf(&b, "%s is read by %s\n", visible(f.File), reach(f))
+		}
+	}
+	for _, set := range in.Change.Sets {
+		if set.Fault == nil {
+			fmt.Fprintf(&b, "ApplicationSet %s is not looked into: %s\n", visible(set.Name), visible(set.Note))
+		}
 	}
 	if same > 0 {
 		fmt.Fprintf(&b, "\nUnchanged: %s of this repository\n", count(same, "application"))
@@ -47,10 +63,19 @@ func Terminal(in Input, colour bool) string {
 
 func (p paint) application(b *strings.Builder, a change.Application) {
 	where := a.Cluster
+	if a.Moves != "" {
+		where += " → " + a.Moves
+	}
 	if a.Environment != "" {
-		where = a.Environment + " in " + a.Cluster
+		where = a.Environment + " in " + where
 	}
 	fmt.Fprintf(b, "\n%s%s (%s): %s\n", p.in(bold, visible(a.Name)), badge(a), visible(where), changes(a))
+	for _, r := range a.Why[:min(len(a.Why), 3)] {
+		fmt.Fprintf(b, "  %s\n", visible(r.Text))
+	}
+	for _, w := range warnings(a) {
+		fmt.Fprintf(b, "  %s %s\n", p.in(yellow, "warning:"), visible(w))
+	}
 	if f := a.After.Fault; f != nil {
 		fmt.Fprintf(b, "  %s %s\n", p.in(red, "cannot be rendered:"), visible(f.Error()))
 	}

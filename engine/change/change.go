@@ -6,6 +6,7 @@
 package change
 
 import (
+	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/engine/compare"
@@ -26,6 +27,8 @@ type Change struct {
 	Reach []Reach
 	// Applications that the change touches, in the order of environment, cluster and name; faulty ones are among them.
 	Applications []Application
+	// Sets are the ApplicationSets whose applications could not be found out, in either tree.
+	Sets []Set
 	// Misses are applications of the repository that the change does not touch, with the reason.
 	Misses []plan.Miss
 	// Considered is the number of applications that have a source in the repository.
@@ -39,6 +42,18 @@ type Reach struct {
 	// Readers are the applications whose renders read the file, looked for it in vain, or list it; Changed are those of them that
 	// change. What no application reads has neither.
 	Readers, Changed int
+	// Sets are the names of the ApplicationSets whose generators read it.
+	Sets []string
+}
+
+// Set is an ApplicationSet that could not be looked into.
+type Set struct {
+	Namespace, Name string
+	// Parent is the application that declares it, or "".
+	Parent string
+	// Fault is a mistake that the change makes; Note says why it is left out where it is none.
+	Fault *object.Fault
+	Note  string
 }
 
 // Kind says what the change does to an application.
@@ -57,11 +72,15 @@ type Application struct {
 	Project         string
 	Environment     string // "" when it belongs to none
 	Cluster         string // the destination's name, or its server's address
-	Destination     string // the destination's namespace
+	// Moves is the cluster that the change sends it to, or "": everything is new there, and stays in Cluster too.
+	Moves       string
+	Destination string // the destination's namespace
 	// Parent is the name of the application that declares this one, or "".
 	Parent    string
 	Kind      Kind
 	Automated bool
+	// Unseen is whether what it becomes is not looked at before the merge; a finding says why.
+	Unseen bool
 	// Why it is here, at least one reason.
 	Why []plan.Reason
 	// Before is the render at the base (zero for an added application), After the one of the merge (zero for a removed one).
@@ -99,6 +118,12 @@ type Side struct {
 // Failed says whether the application, or something in it, stands in the way of the merge.
 func (a Application) Failed() bool {
 	return a.After.Fault != nil || guard.Blocks(a.Findings)
+}
+
+// Failed says whether anything stands in the way of the merge.
+func (c Change) Failed() bool {
+	return len(c.Conflicts) > 0 || slices.ContainsFunc(c.Applications, Application.Failed) ||
+		slices.ContainsFunc(c.Sets, func(s Set) bool { return s.Fault != nil })
 }
 
 // Counts are the numbers of resources added, changed and removed.

@@ -1,15 +1,12 @@
 package change
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -27,27 +24,23 @@ func (w *walk) children(ctx context.Context, o outcome) []unit {
 	if o.afterTarget.Fault != nil {
 		after = before // what cannot be rendered removes nothing
 	}
-	keys := slices.Collect(maps.Keys(before))
-	for k := range after {
-		if before[k] == nil {
-			keys = append(keys, k)
-		}
-	}
-	slices.SortFunc(keys, func(a, b key) int { return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name)) })
 	var units []unit
-	for _, k := range keys {
+	for _, k := range sortedKeys(before, after) {
+		if w.visited[key{name: k.name}] && w.in.Proposed != nil {
+			continue // a manifest that leaves the namespace to whoever applies it
+		}
 		u := w.child(ctx, o, k, before[k], after[k])
-		if u.respecified || w.moves(u.before) || w.moves(u.after) {
+		if u.respecified || u.after != nil && w.follows(u.after) {
 			units = append(units, u)
 		}
 	}
-	return units
+	return append(units, w.childSets(ctx, o)...)
 }
 
 // child pairs the two specifications of one declared application. What the base means is taken from the cluster where the
 // application is there already: it may have been changed on the way.
 func (w *walk) child(ctx context.Context, parent outcome, k key, before, after *argo.Application) unit {
-	u := unit{parent: parent.app().Name, depth: parent.depth + 1, live: w.live[k]}
+	u := unit{parent: parent.app().Name, verb: "declares", depth: parent.depth + 1, live: w.live[k]}
 	if u.live != nil && !w.claims(parent.app(), before, u.live) {
 		return w.taken(u, parent.app(), before, after)
 	}
@@ -62,7 +55,7 @@ func (w *walk) child(ctx context.Context, parent outcome, k key, before, after *
 		u.after = u.before
 	default:
 		u.respecified = true
-		w.judge(ctx, &u, parent.app(), after)
+		w.judge(ctx, &u, parent.app(), after, nil)
 	}
 	return u
 }
@@ -135,15 +128,7 @@ func declared(s *object.Set) map[key]*argo.Application {
 }
 
 // parentOf is the application that renders this one, by its tracking annotation.
-func parentOf(app *argo.Application) (string, bool) {
-	o := new(unstructured.Unstructured)
-	o.SetAPIVersion(argo.SchemeGroupVersion.String())
-	o.SetKind("Application")
-	o.SetNamespace(app.Namespace)
-	o.SetName(app.Name)
-	o.SetAnnotations(app.Annotations)
-	return compare.TrackedBy(o)
-}
+func parentOf(app *argo.Application) (string, bool) { return ownerOf("Application", app.ObjectMeta) }
 
 // inCluster says whether a destination is the control plane's own cluster.
 func inCluster(d argo.ApplicationDestination) bool {

@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -22,8 +23,9 @@ func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) 
 		Namespace: app.Namespace, Name: app.Name, Project: app.Spec.ProjectName(), Parent: o.parent,
 		Cluster: clusterName(app.Spec.Destination), Destination: app.Spec.Destination.Namespace,
 		Automated: app.Spec.SyncPolicy.IsAutomated(),
-		Before:    side(o.beforeTarget), After: side(o.afterTarget),
+		Before:    side(o.beforeTarget), After: side(o.afterTarget), Unseen: o.unseen != "",
 	}
+	a.After.Fault = gone(a.Before.Fault, a.After.Fault)
 	if in.Environment != nil {
 		a.Environment = in.Environment(app)
 	}
@@ -31,7 +33,11 @@ func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) 
 		a.Health, a.HealthMessage, a.Sync = string(o.live.Status.Health.Status), o.live.Status.Health.Message, string(o.live.Status.Sync.Status)
 	}
 	if a.After.Fault == nil && o.unseen == "" { // what is not rendered changes nothing that we could know of
-		a.Differences = compare.Sets(o.beforeTarget.Objects, o.afterTarget.Objects)
+		before := o.beforeTarget.Objects
+		if a.Moves = o.moves(); a.Moves != "" {
+			before = object.NewSet() // nothing of it is there
+		}
+		a.Differences = compare.Sets(before, o.afterTarget.Objects)
 	}
 	a.Kind = kind(o, a)
 	a.Why = why(c, o, a)
@@ -85,6 +91,24 @@ func (p *Pipeline) examineLive(ctx context.Context, in Input, o outcome, dest Cl
 	a.Drift = drift(ctx, v, o.beforeTarget.Objects, ours)
 }
 
+// gone says of a source whose folder is no more that it was there before.
+func gone(before, after *object.Fault) *object.Fault {
+	if before != nil || after == nil || after.Field != "spec.source.path" || after.Hint != "" {
+		return after
+	}
+	f := *after
+	f.Hint = "the folder is there at the base: change the Application too, or remove it first"
+	return &f
+}
+
+// moves names the cluster that an application goes to, or "" where it stays.
+func (u unit) moves() string {
+	if u.before == nil || u.after == nil || !elsewhere(u.before.Spec.Destination, u.after.Spec.Destination) {
+		return ""
+	}
+	return clusterName(u.after.Spec.Destination)
+}
+
 // undeployed says whether nothing of what the base wants is there.
 func undeployed(base *object.Set, live map[object.ID]*unstructured.Unstructured) bool {
 	for _, id := range ids(base) {
@@ -130,14 +154,7 @@ func faultChanged(a Application) bool {
 func why(c changes, o outcome, a Application) []plan.Reason {
 	var reasons []plan.Reason
 	if o.respecified {
-		text := "its specification changes in " + o.parent
-		switch a.Kind {
-		case Added:
-			text = o.parent + " declares it anew"
-		case Removed:
-			text = o.parent + " no longer declares it"
-		}
-		reasons = append(reasons, plan.Reason{Text: text})
+		reasons = append(reasons, respecified(o.unit, a.Kind))
 	}
 	reasons = append(reasons, c.why(slices.Concat(o.beforeTarget.Trace, o.afterTarget.Trace))...)
 	if len(reasons) == 0 && a.Kind != Unchanged {
@@ -146,11 +163,34 @@ func why(c changes, o outcome, a Application) []plan.Reason {
 	return reasons
 }
 
+// respecified says what becomes of a specification, and by whom.
+func respecified(u unit, k Kind) plan.Reason {
+	said := func(text string, names ...string) plan.Reason { return plan.Reason{Text: text, Names: names} }
+	switch {
+	case u.parent == "" && k == Added: // on a laptop manifests speak for themselves
+		return said("its manifest is new")
+	case u.parent == "" && k == Removed:
+		return said("its manifest goes")
+	case u.parent == "":
+		return said("its specification changes")
+	case u.former != "":
+		return said(fmt.Sprintf("it moves from %s to %s", u.former, u.parent), u.former, u.parent)
+	case k == Added:
+		return said(u.parent+" "+u.verb+" it anew", u.parent)
+	case k == Removed:
+		return said(u.parent+" no longer "+u.verb+" it", u.parent)
+	}
+	return said("its specification changes in "+u.parent, u.parent)
+}
+
 func notes(o outcome) []guard.Finding {
 	var found []guard.Finding
-	remarks := o.notes
+	remarks := slices.Clone(o.notes)
 	if o.unseen != "" {
-		remarks = append(slices.Clone(remarks), o.unseen)
+		remarks = append(remarks, o.unseen)
+	}
+	if o.former != "" {
+		remarks = append(remarks, fmt.Sprintf("it moves from %s to %s: where %s is synced with pruning before %s is synced, it is deleted first", o.former, o.parent, o.former, o.parent))
 	}
 	for _, n := range remarks {
 		found = append(found, guard.Finding{Check: "specification", Severity: guard.Warn, Message: n,

@@ -28,6 +28,9 @@ type Input struct {
 	// Proposed are, on a laptop, the applications that the merged tree declares. With a cluster it is nil: there a specification
 	// changes only through an application that renders it.
 	Proposed []*argo.Application
+	// ApplicationSets are those of the cluster; what the two trees make of them is compared. On a laptop they are those that the trees
+	// declare, whose applications are among the others already.
+	ApplicationSets []*argo.ApplicationSet
 	// Project finds an AppProject as it stands in the cluster. Nil (a laptop) means that nothing is judged.
 	Project func(name string) (*argo.AppProject, bool)
 	// Environment names the environment of an application as the cluster has it, or "".
@@ -49,7 +52,7 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	start := time.Now()
 	c := Change{Base: string(in.BaseTree.Commit()), Head: in.Head, Merged: string(in.MergedTree.Commit()), Files: in.Files}
 	w := newWalk(p, in)
-	for units := w.first(); len(units) > 0; units = w.next(ctx) {
+	for units := w.first(ctx); len(units) > 0; units = w.next(ctx) {
 		if err := w.render(ctx, units); err != nil {
 			return c, err
 		}
@@ -71,14 +74,20 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 		return c, fmt.Errorf("comparing: %w", err)
 	}
 	c.Timings.Compare = time.Since(compared)
-	c.Misses, c.Considered = append(w.misses, quiet...), w.considered
+	shown := map[key]bool{}
+	for _, a := range c.Applications {
+		shown[key{a.Namespace, a.Name}] = true
+	}
+	pinned := slices.DeleteFunc(w.misses, func(m plan.Miss) bool { return shown[key{m.Namespace, m.Name}] })
+	c.Misses, c.Considered, c.Sets = append(pinned, quiet...), w.considered, w.sets
 	c.Timings.Renders, c.Timings.Reused = w.renders, w.reused
 	c.Applications = slices.DeleteFunc(c.Applications, func(a Application) bool { return untouched(&c, a) })
-	c.Reach = w.changes.reach(c.Applications)
+	c.Reach = w.changes.reach(c.Applications, w.read)
 	slices.SortFunc(c.Applications, func(a, b Application) int {
 		return cmp.Or(cmp.Compare(in.rank(a.Environment), in.rank(b.Environment)), cmp.Compare(a.Environment, b.Environment), cmp.Compare(a.Cluster, b.Cluster),
 			cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace))
 	})
+	slices.SortFunc(c.Sets, func(a, b Set) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace)) })
 	slices.SortFunc(c.Misses, func(a, b plan.Miss) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Namespace, b.Namespace))
 	})

@@ -2,6 +2,7 @@ package change
 
 import (
 	"io/fs"
+	"maps"
 	"slices"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -93,14 +94,14 @@ type changes struct {
 func newChanges(in Input) changes {
 	c := changes{same: in.Scope.Same}
 	for _, name := range in.Files {
-		c.files = append(c.files, plan.File{Path: name, Listed: sort(in.BaseTree, name) != sort(in.MergedTree, name)})
+		c.files = append(c.files, plan.File{Path: name, Listed: typeAt(in.BaseTree, name) != typeAt(in.MergedTree, name)})
 	}
 	c.index = plan.NewIndex(c.files)
 	return c
 }
 
-// sort is what a tree has under a name: "-" for nothing, else the type.
-func sort(tree fs.FS, name string) string {
+// typeAt is what a tree has under a name: "-" for nothing, else the type.
+func typeAt(tree fs.FS, name string) string {
 	info, err := fs.Stat(tree, name)
 	if err != nil {
 		return "-"
@@ -108,11 +109,14 @@ func sort(tree fs.FS, name string) string {
 	return info.Mode().Type().String()
 }
 
+// own stands for the repository that changes.
+const own = "."
+
 // why are the changed files that renders read.
 func (c changes) why(traces []SourceTrace) []plan.Reason {
 	var touches []plan.Touch
 	for _, st := range traces {
-		if !c.same(st.RepoURL) {
+		if st.RepoURL != own && !c.same(st.RepoURL) {
 			continue
 		}
 		for _, e := range st.Trace {
@@ -125,7 +129,7 @@ func (c changes) why(traces []SourceTrace) []plan.Reason {
 }
 
 // reach counts, for each changed file, the applications that read it and those of them that change.
-func (c changes) reach(apps []Application) []Reach {
+func (c changes) reach(apps []Application, sets map[string]git.Trace) []Reach {
 	at := map[string]int{}
 	var all []Reach
 	for _, f := range c.files {
@@ -142,6 +146,11 @@ func (c changes) reach(apps []Application) []Reach {
 					all[i].Changed++
 				}
 			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(sets)) {
+		for _, r := range c.why([]SourceTrace{{own, sets[name]}}) {
+			all[at[r.File]].Sets = append(all[at[r.File]].Sets, name)
 		}
 	}
 	return all

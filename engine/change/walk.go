@@ -27,8 +27,11 @@ func keyOf(a *argo.Application) key { return key{a.Namespace, a.Name} }
 type unit struct {
 	before, after *argo.Application
 	// live is the Application in the cluster, or nil.
-	live   *argo.Application
-	parent string
+	live *argo.Application
+	// parent is what declares or generates it, and verb which of the two it does; both are empty where nothing is known to.
+	parent, verb string
+	// former is the parent that lets it go, when it moves to this one.
+	former string
 	depth  int
 	// respecified is whether the merge changes the specification itself.
 	respecified bool
@@ -68,7 +71,10 @@ type walk struct {
 	respecify  map[key]bool // visited under a specification that the merge changes
 	level      []outcome    // the level rendered last
 	all        map[key]outcome
-	added      int // applications that only the head has
+	added      int                  // applications that only the head has
+	unfolded   map[key]bool         // sets that were looked into
+	sets       []Set                // and those that could not be
+	read       map[string]git.Trace // what sets read of the repository, by their names
 	changes    changes
 	mu         sync.Mutex
 	renders    int
@@ -77,7 +83,12 @@ type walk struct {
 
 func newWalk(p *Pipeline, in Input) *walk {
 	in.Scope.Same = remember(in.Scope.Same)
-	w := &walk{p: p, in: in, changes: newChanges(in), live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}}
+	w := &walk{p: p, in: in, changes: newChanges(in), live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}, unfolded: map[key]bool{}, read: map[string]git.Trace{}}
+	if in.Proposed != nil {
+		for _, set := range in.ApplicationSets {
+			w.unfolded[keyOfSet(set)], w.unfolded[key{name: set.Name}] = true, true
+		}
+	}
 	if in.Proposed == nil {
 		for _, app := range in.Applications {
 			w.live[keyOf(app)] = app
@@ -89,7 +100,7 @@ func newWalk(p *Pipeline, in Input) *walk {
 }
 
 // first are the candidates that no other candidate is known to declare; on a laptop, all that either tree declares.
-func (w *walk) first() []unit {
+func (w *walk) first(ctx context.Context) []unit {
 	if w.in.Proposed != nil {
 		return w.proposed()
 	}
@@ -103,7 +114,8 @@ func (w *walk) first() []unit {
 			declared[keyOf(c.App)] = true
 		}
 	}
-	return w.take(func(c plan.Candidate) bool { return !declared[keyOf(c.App)] })
+	units := w.enter(nil, w.rootSets(ctx, func(instance string) bool { return names[instance] }))
+	return append(units, w.take(func(c plan.Candidate) bool { return !declared[keyOf(c.App)] })...)
 }
 
 // proposed pairs the applications that the two trees declare.
@@ -152,23 +164,58 @@ func byKey(apps []*argo.Application) map[key]*argo.Application {
 func (w *walk) next(ctx context.Context) []unit {
 	var units []unit
 	for _, o := range w.level {
-		if o.depth >= maxDepth {
-			continue
-		}
-		for _, child := range w.children(ctx, o) {
-			// One that was rendered before its parent was known to change it is rendered again, as changed.
-			k := keyOf(child.app())
-			if !w.visited[k] || child.respecified && !w.respecify[k] {
-				w.visited[k], w.respecify[k] = true, child.respecified
-				w.bound(&child)
-				units = append(units, child)
-			}
+		if o.depth < maxDepth {
+			units = w.enter(units, w.children(ctx, o))
 		}
 	}
 	if len(units) > 0 {
 		return units
 	}
 	return w.take(func(plan.Candidate) bool { return true })
+}
+
+// enter adds children to the units of a level, each application once. One that was rendered before its parent was known to change it
+// is rendered again, as changed; one that a parent lets go and another takes is one that moves.
+func (w *walk) enter(units, children []unit) []unit {
+	for _, child := range children {
+		k := keyOf(child.app())
+		if i := slices.IndexFunc(units, func(u unit) bool { return keyOf(u.app()) == k }); i >= 0 {
+			units[i] = joined(units[i], child)
+			continue
+		}
+		if w.visited[k] {
+			earlier := w.all[k]
+			if gone := earlier.after == nil && child.after != nil; gone {
+				child = joined(earlier.unit, child)
+			} else if !child.respecified || w.respecify[k] {
+				continue
+			}
+		}
+		w.visited[k], w.respecify[k] = true, child.respecified
+		w.bound(&child)
+		units = append(units, child)
+	}
+	return units
+}
+
+// joined is one application of which two parents speak. Where one lets it go and the other takes it, it moves; else the first is heard,
+// unless only the other changes it.
+func joined(a, b unit) unit {
+	from, to := a, b
+	switch {
+	case a.after == nil && b.after != nil:
+	case a.after != nil && b.after == nil:
+		from, to = b, a
+	case !a.respecified && b.respecified:
+		return b
+	default:
+		return a
+	}
+	if to.before == nil {
+		to.before, to.live = from.before, from.live
+	}
+	to.former, to.respecified = from.parent, true
+	return to
 }
 
 // maxNew bounds the applications of one change that are neither in the cluster nor declared by the base. A chart that declares itself

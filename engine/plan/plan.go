@@ -105,6 +105,8 @@ type Reason struct {
 	File string
 	// Text completes the sentence "this application is shown because …".
 	Text string
+	// Names are the words of Text that somebody chose, in their order: to be quoted where it is shown.
+	Names []string
 }
 
 // File is a changed file.
@@ -158,11 +160,11 @@ func Why(trace []Touch, changed []File) []Reason {
 	for _, f := range sorted {
 		switch file := f.Path; {
 		case reads[file]:
-			reasons = append(reasons, Reason{file, "it reads " + file})
+			reasons = append(reasons, Reason{File: file, Text: "it reads " + file, Names: []string{file}})
 		case misses[file]:
-			reasons = append(reasons, Reason{file, "it looked for " + file})
+			reasons = append(reasons, Reason{File: file, Text: "it looked for " + file, Names: []string{file}})
 		case f.Listed && lists[path.Dir(file)]:
-			reasons = append(reasons, Reason{file, "it lists the folder of " + file})
+			reasons = append(reasons, Reason{File: file, Text: "it lists the folder of " + file, Names: []string{file}})
 		}
 	}
 	return reasons

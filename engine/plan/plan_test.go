@@ -76,14 +76,14 @@ func TestWhy(t *testing.T) {
 		changed []plan.File
 		want    []plan.Reason
 	}{
-		{"a file it reads", []plan.File{{Path: "web/base/deployment.yaml"}}, []plan.Reason{{File: "web/base/deployment.yaml", Text: "it reads web/base/deployment.yaml"}}},
-		{"a file it looked for", []plan.File{{Path: "web/values.yaml", Listed: true}}, []plan.Reason{{File: "web/values.yaml", Text: "it looked for web/values.yaml"}}},
-		{"a new file in a folder it lists", []plan.File{{Path: "web/base/new.yaml", Listed: true}}, []plan.Reason{{File: "web/base/new.yaml", Text: "it lists the folder of web/base/new.yaml"}}},
+		{"a file it reads", []plan.File{{Path: "web/base/deployment.yaml"}}, []plan.Reason{{File: "web/base/deployment.yaml", Text: "it reads web/base/deployment.yaml", Names: []string{"web/base/deployment.yaml"}}}},
+		{"a file it looked for", []plan.File{{Path: "web/values.yaml", Listed: true}}, []plan.Reason{{File: "web/values.yaml", Text: "it looked for web/values.yaml", Names: []string{"web/values.yaml"}}}},
+		{"a new file in a folder it lists", []plan.File{{Path: "web/base/new.yaml", Listed: true}}, []plan.Reason{{File: "web/base/new.yaml", Text: "it lists the folder of web/base/new.yaml", Names: []string{"web/base/new.yaml"}}}},
 		{"the content of a file in a folder it lists", []plan.File{{Path: "web/base/README.md"}}, nil},
 		{"a file deeper than the folder it lists", []plan.File{{Path: "web/base/deep/new.yaml", Listed: true}}, nil},
 		{"a file elsewhere", []plan.File{{Path: "api/deployment.yaml"}}, nil},
 		{"several, in order of name", []plan.File{{Path: "web/values.yaml", Listed: true}, {Path: "web/base/deployment.yaml"}}, []plan.Reason{
-			{File: "web/base/deployment.yaml", Text: "it reads web/base/deployment.yaml"}, {File: "web/values.yaml", Text: "it looked for web/values.yaml"}}},
+			{File: "web/base/deployment.yaml", Text: "it reads web/base/deployment.yaml", Names: []string{"web/base/deployment.yaml"}}, {File: "web/values.yaml", Text: "it looked for web/values.yaml", Names: []string{"web/values.yaml"}}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, plan.Why(trace, tc.changed)); diff != "" {
