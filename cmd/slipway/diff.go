@@ -40,7 +40,8 @@ func diffCommand() *cobra.Command {
 It needs a Git checkout: no cluster, no server. Like the server it compares BASE with the merge of BASE and HEAD.
 The applications are those that Application and ApplicationSet manifests anywhere in the two trees declare, and those that their renders
 declare in turn, as far as a source of theirs is this repository: its URL names a remote of the checkout, or --repo. Charts of Helm
-repositories and registries are fetched without credentials, and kept; with --offline they are not. ApplicationSets whose generators
+repositories and registries, and what charts and kustomizations need from elsewhere, are fetched without credentials, and kept; with
+--offline they are not. ApplicationSets whose generators
 ask for more than this repository, such as the clusters that are registered, are named on standard error and left out.
 
 The exit code is 0 when the change can be deployed, 1 when it cannot (a conflict, an application that does not render, an
@@ -73,7 +74,7 @@ ApplicationSet that cannot be generated, a failing check) and 2 when it could no
 	cmd.Flags().StringVarP(&o.dir, "directory", "C", ".", "the checkout")
 	cmd.Flags().StringArrayVar(&o.repos, "repo", nil, "a URL by which applications name this repository, beside its remotes (repeatable)")
 	cmd.Flags().StringVar(&o.branch, "branch", "", "the branch that applications follow and HEAD is merged into (default: BASE's own name, without that of a remote)")
-	cmd.Flags().BoolVar(&o.offline, "offline", false, "fetch no charts")
+	cmd.Flags().BoolVar(&o.offline, "offline", false, "fetch nothing")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "auto", "markdown, plain, color, or auto: color on a terminal, else markdown")
 	return cmd
 }
@@ -120,7 +121,7 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 		return none, err
 	}
 	defer trees.close()
-	c, err = change.New(change.Deps{Render: offline{next: renderer, kubeVersion: libraryVersion()}, Trees: trees,
+	c, err = change.New(change.Deps{Render: offline{next: renderer, kubeVersion: libraryVersion()}, Trees: trees, Repository: trees.registered,
 		ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
 	return o.input(c), err
 }

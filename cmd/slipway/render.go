@@ -40,8 +40,8 @@ func renderCommand() *cobra.Command {
 		Short: "Print what the server would apply for an application, or what a folder renders",
 		Long: `Print what the server would apply for an application, or what a folder renders, as YAML in the order of a sync.
 
-It needs a Git checkout: no cluster, no server. What is rendered is a commit, not the working copy. Charts of Helm repositories and registries
-are fetched without credentials, and kept; with --offline they are not.
+It needs a Git checkout: no cluster, no server. What is rendered is a commit, not the working copy. Charts of Helm repositories and registries,
+and what charts and kustomizations need from elsewhere, are fetched without credentials, and kept; with --offline they are not.
 
 APP is an application that Application and ApplicationSet manifests anywhere in the tree declare, or that the renders of those declare in
 turn; NAMESPACE/NAME tells two of one name apart. Sources are in this repository when their URL names a remote of the checkout, or --repo.
@@ -90,7 +90,7 @@ which is named with its file and line, and 2 when it could not be found out.`,
 	f.StringArrayVar(&o.set, "set", nil, "a value for charts, NAME=VALUE, which wins over value files (repeatable)")
 	f.BoolVar(&o.trace, "trace", false, "say on standard error what was read, listed, and looked for in vain")
 	f.BoolVar(&o.timing, "timing", false, "say on standard error where the time went")
-	f.BoolVar(&o.offline, "offline", false, "fetch no charts")
+	f.BoolVar(&o.offline, "offline", false, "fetch nothing")
 	return cmd
 }
 
@@ -124,7 +124,7 @@ func (o renderOptions) render(ctx context.Context, arg string, clock *stopwatch,
 		return out, err
 	}
 	defer trees.close()
-	s.pipeline = change.New(change.Deps{Render: rec, Trees: trees, ControlNamespace: controlNamespace(s.apps)})
+	s.pipeline = change.New(change.Deps{Render: rec, Trees: trees, Repository: trees.registered, ControlNamespace: controlNamespace(s.apps)})
 	var app *argo.Application
 	var dir string
 	if err := clock.measure("find "+arg, func() (err error) { app, dir, err = s.find(ctx, arg); return err }); err != nil {

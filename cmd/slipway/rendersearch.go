@@ -190,7 +190,22 @@ func (s *search) target(ctx context.Context, app *argo.Application, notes io.Wri
 			return change.Target{}, err
 		}
 	}
-	return s.pipeline.Target(ctx, change.TargetRequest{App: app, Trusted: true, Tree: func(i int, _ argo.ApplicationSource) *git.Tree { return trees[i] }})
+	return s.pipeline.Target(ctx, change.TargetRequest{App: app, Trusted: true, Own: s.own(ctx),
+		Tree: func(i int, _ argo.ApplicationSource) *git.Tree { return trees[i] }})
+}
+
+// own gives remotes that name this repository the commit that they mean in the checkout.
+func (s *search) own(ctx context.Context) func(repoURL, revision string) *git.Tree {
+	return func(repoURL, revision string) *git.Tree {
+		if !s.scope.Same(repoURL) {
+			return nil
+		}
+		tree, err := s.at(ctx, argo.ApplicationSource{RepoURL: repoURL, TargetRevision: revision}, io.Discard)
+		if err != nil {
+			return nil
+		}
+		return tree
+	}
 }
 
 // at is the tree of a source: its own where it is pinned to a tag, a constraint or a commit, else the one that is asked for.
@@ -248,7 +263,8 @@ func (s *search) folder(ctx context.Context, dir string, r change.Renderer, out 
 	if err := s.override(app); err != nil {
 		return err
 	}
-	got, err := r.Render(ctx, render.Request{Name: name, Namespace: s.opt.namespace, Project: "default", Source: *app.Spec.Source, Revision: string(s.tree.Commit()), Tree: s.tree, Trusted: true})
+	got, err := r.Render(ctx, render.Request{Name: name, Namespace: s.opt.namespace, Project: "default", Source: *app.Spec.Source, Revision: string(s.tree.Commit()), Tree: s.tree, Trusted: true,
+		Remote: s.pipeline.Elsewhere(change.TargetRequest{App: app, Own: s.own(ctx)}, *app.Spec.Source)})
 	if err != nil {
 		return err
 	}

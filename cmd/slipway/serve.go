@@ -216,6 +216,10 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		return engine{}, err
 	}
 	pipeline := change.New(change.Deps{Render: renderer, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+		Project: known.project, Switches: func() render.Switches { return known.switches(ctx) },
+		Repository: func(ctx context.Context, name, project string) (string, bool) {
+			return source.NamedCharts(known.read(ctx), name, project)
+		},
 		Ignore: func() []argo.ResourceIgnoreDifferences { return known.read(ctx).IgnoreDifferences },
 		Clusters: func(ctx context.Context, dest argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, dest)

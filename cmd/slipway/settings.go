@@ -9,9 +9,13 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/project"
+	"github.com/slipway-cd/slipway/engine/render"
+	"github.com/slipway-cd/slipway/engine/render/kustomize"
 	"github.com/slipway-cd/slipway/engine/settings"
 )
 
@@ -49,6 +53,31 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 	}
 	s.key, s.last = key, decoded
 	return decoded
+}
+
+// switches are what the settings say to all renders.
+func (s *settled) switches(ctx context.Context) render.Switches {
+	return switchesOf(s.read(ctx))
+}
+
+// switchesOf are what settings say to all renders.
+func switchesOf(now settings.Settings) render.Switches {
+	versions := make(map[string]kustomize.Version, len(now.KustomizeVersions))
+	for name, v := range now.KustomizeVersions {
+		versions[name] = kustomize.Version{BuildOptions: v.BuildOptions, Path: v.Path}
+	}
+	return render.Switches{HelmOff: now.HelmDisabled, KustomizeOff: now.KustomizeDisabled, JsonnetOff: now.JsonnetDisabled,
+		ValuesFileSchemes: now.ValuesFileSchemes, Kustomize: kustomize.Settings{BuildOptions: now.KustomizeBuildOptions, Versions: versions}}
+}
+
+// project is an AppProject as it stands in the control namespace, or nil where there is none.
+func (s *settled) project(ctx context.Context, name string) (*argo.AppProject, error) {
+	proj := &argo.AppProject{}
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: name}, proj)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return proj, err
 }
 
 // scope is what the secrets register for one project alone.

@@ -14,9 +14,9 @@ import (
 	"github.com/slipway-cd/slipway/engine/source"
 )
 
-// elsewhere opens what the render of a source needs from other places: dependencies of charts, bases of other repositories, files by URL.
+// Elsewhere opens what the render of a source needs from other places: dependencies of charts, bases of other repositories, files by URL.
 // They are the repository's word, so each is judged by the application's project as a source would be, every time it is asked for.
-func (p *Pipeline) elsewhere(r TargetRequest, src argo.ApplicationSource) func(context.Context, render.Remote) (*git.Tree, error) {
+func (p *Pipeline) Elsewhere(r TargetRequest, src argo.ApplicationSource) func(context.Context, render.Remote) (*git.Tree, error) {
 	return func(ctx context.Context, m render.Remote) (*git.Tree, error) {
 		url, err := p.resolve(ctx, r.App.Spec.ProjectName(), m)
 		if err != nil {

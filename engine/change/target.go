@@ -140,7 +140,7 @@ func (p *Pipeline) request(r TargetRequest, src argo.ApplicationSource, tree *gi
 		Name: p.Instance(r.App), Release: r.App.Name, Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
 		Source: src, Revision: tree.Revision(), Tree: tree, Refs: refs, Trusted: r.Trusted, Seed: r.Seed,
 		Shared: true, // what is made ready is a copy
-		Remote: p.elsewhere(r, src), Switches: p.deps.Switches(),
+		Remote: p.Elsewhere(r, src), Switches: p.deps.Switches(),
 	}
 	if dest != nil {
 		req.KubeVersion, req.APIVersions = dest.KubeVersion(), dest.APIVersions()

@@ -40,7 +40,7 @@ func settle(tree *git.Traced, req Request) (source argo.ApplicationSource, dir, 
 	if err = unsupported(source, tool); err != nil {
 		return source, "", "", err
 	}
-	found, err := Tool(tree, dir)
+	found, err := detect(tree, dir, req.Switches)
 	if err != nil {
 		return source, "", "", err
 	}
@@ -49,6 +49,9 @@ func settle(tree *git.Traced, req Request) (source argo.ApplicationSource, dir, 
 		tool = Helm
 	case tool == "":
 		tool = found
+	}
+	if req.Switches.off(tool) { // as in Argo CD, what is left are plain manifests
+		tool = Directory
 	}
 	dir, err = tree.Real(dir)
 	if err != nil {

@@ -20,13 +20,15 @@ const (
 )
 
 // Tool finds out which tool renders a folder that says nothing itself: a kustomization before a chart, else plain manifests.
-func Tool(files fs.FS, dir string) (string, error) {
+func Tool(files fs.FS, dir string) (string, error) { return detect(files, dir, Switches{}) }
+
+func detect(files fs.FS, dir string, s Switches) (string, error) {
 	for _, name := range kustomize.FileNames {
-		if isFile(files, path.Join(dir, name)) {
+		if !s.KustomizeOff && isFile(files, path.Join(dir, name)) {
 			return Kustomize, nil
 		}
 	}
-	if isFile(files, path.Join(dir, "Chart.yaml")) {
+	if !s.HelmOff && isFile(files, path.Join(dir, "Chart.yaml")) {
 		return Helm, nil
 	}
 	info, err := fs.Stat(files, dir)
@@ -77,6 +79,11 @@ func explicit(s argo.ApplicationSource) (string, error) {
 		return "", nil
 	}
 	return named[0], nil
+}
+
+// off says whether a tool is switched off.
+func (s Switches) off(tool string) bool {
+	return tool == Helm && s.HelmOff || tool == Kustomize && s.KustomizeOff
 }
 
 // clean is the source's folder as a name within the tree.

@@ -131,7 +131,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 	}()
 	switch j.Tool {
 	case Directory:
-		req := directory.Request{Path: j.Path, At: at}
+		req := directory.Request{Path: j.Path, At: at, WithoutJsonnet: j.Switches.JsonnetOff}
 		if j.Source.Directory != nil {
 			req.Options = *j.Source.Directory
 		}

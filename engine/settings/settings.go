@@ -52,6 +52,8 @@ type Settings struct {
 	// KustomizeVersions are those that sources may choose by name.
 	KustomizeVersions map[string]KustomizeVersion
 
+	// ValuesFileSchemes are those of the URLs that value files of charts may have; empty where nothing says so.
+	ValuesFileSchemes []string
 	// SubmodulesDisabled leaves submodules of Git repositories empty folders.
 	SubmodulesDisabled bool
 
@@ -158,6 +160,7 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	s.HelmDisabled = m["helm.enable"] == "false"
 	s.KustomizeDisabled = m["kustomize.enable"] == "false"
 	s.JsonnetDisabled = m["jsonnet.enable"] == "false"
+	s.ValuesFileSchemes = list(m["helm.valuesFileSchemes"])
 	s.InCluster = m["cluster.inClusterEnabled"] != "false"
 	switch method := m["application.resourceTrackingMethod"]; method {
 	case "":

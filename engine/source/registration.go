@@ -48,6 +48,20 @@ func RegisteredCharts(s settings.Settings, repoURL, project string) Registration
 	return r
 }
 
+// NamedCharts is the URL of the chart repository that is registered by a name: one that belongs to the project before one for all.
+func NamedCharts(s settings.Settings, name, project string) (repoURL string, ok bool) {
+	r, ok := pick(s.Repositories, project, func(r settings.Repository) int {
+		if name != "" && r.Name == name && r.Type != "git" {
+			return 1
+		}
+		return 0
+	})
+	if ok && r.OCI && isRegistry(r.URL) {
+		return "oci://" + withoutScheme(r.URL), true
+	}
+	return r.URL, ok
+}
+
 // anonymous is the registration without what proves who we are.
 func (r Registration) anonymous() Registration {
 	return Registration{Repository: settings.Repository{Proxy: r.Proxy, NoProxy: r.NoProxy}}

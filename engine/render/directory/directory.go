@@ -38,6 +38,8 @@ type Request struct {
 	Path    string // of the folder, from the repository's root
 	Options argo.ApplicationSourceDirectory
 	At      func(file string) // told which program runs; may be nil
+	// WithoutJsonnet passes Jsonnet files over.
+	WithoutJsonnet bool
 }
 
 // Result is what was found.
@@ -112,7 +114,11 @@ func (r *renderer) walk(ctx context.Context, dir string) error {
 
 func (r *renderer) wants(name string) bool {
 	switch path.Ext(name) {
-	case ".yaml", ".yml", ".json", ".jsonnet":
+	case ".yaml", ".yml", ".json":
+	case ".jsonnet":
+		if r.req.WithoutJsonnet {
+			return false
+		}
 	default:
 		if !r.req.Options.DisableExtensionFilter {
 			return false
