@@ -114,23 +114,10 @@ func helpText(begin string, p policy.Policy) string {
 	}
 	b.WriteString("\n### Environments\n\n")
 	for _, e := range p.Environments {
-		fmt.Fprintf(&b, "- %s: %s\n", quote(e.Name), rules(e))
+		fmt.Fprintf(&b, "- %s\n", quote(e.Name))
+		for _, r := range p.Explain(e.Name) {
+			fmt.Fprintf(&b, "  - %s: %s\n", r.Name, quote(r.Text))
+		}
 	}
 	return b.String()
-}
-
-// rules says in words what an environment asks for.
-func rules(e policy.Environment) string {
-	parts := []string{"after the merge"}
-	if e.BeforeMerge {
-		parts[0] = "before and after the merge; before it, once someone else has approved the head"
-	}
-	if e.Requires.Approvals > 0 {
-		parts = append(parts, fmt.Sprintf("approvals needed: %d", e.Requires.Approvals))
-	}
-	who := "by whoever has " + e.Allow.Permission.String() + " permission"
-	if among := append(append([]string{}, e.Allow.Users...), e.Allow.Teams...); len(among) > 0 {
-		who += " and is one of " + quote(strings.Join(among, ", "))
-	}
-	return strings.Join(append(parts, who), "; ")
 }

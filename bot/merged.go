@@ -67,13 +67,20 @@ func (v *visit) footing(ctx context.Context) (*ground, error) {
 	return g, nil
 }
 
-// auth are narrow, short-lived credentials, asked for when git asks.
+// auth are the credentials of the pull request's repository.
 func (v *visit) auth(ctx context.Context) (git.Credential, error) {
-	c, err := v.forge.Credentials(ctx, v.repo)
-	if err != nil {
-		return git.Credential{}, fmt.Errorf("credentials for %s: %w", v.repo.FullName(), err)
+	return credentials(v.forge, v.repo)(ctx)
+}
+
+// credentials for a repository are narrow and short-lived, asked for when git asks.
+func credentials(f forge.Contents, r forge.Repository) func(context.Context) (git.Credential, error) {
+	return func(ctx context.Context) (git.Credential, error) {
+		c, err := f.Credentials(ctx, r)
+		if err != nil {
+			return git.Credential{}, fmt.Errorf("credentials for %s: %w", r.FullName(), err)
+		}
+		return git.Credential{Username: c.Username, Password: c.Password}, nil
 	}
-	return git.Credential{Username: c.Username, Password: c.Password}, nil
 }
 
 // readPolicy reads .slipway.yaml. Only ever from the base: a head grants itself nothing.

@@ -55,35 +55,98 @@ func (s sweeper) sweep(ctx context.Context) {
 	}
 }
 
-// sweepRepository asks for a look at every open pull request, at those that we think open and that are not, and at those that the last
-// look gave up on. A look at one that is in order costs little: nothing is rendered.
+// sweepRepository asks for a look at every open pull request that something may have happened to unseen, at those that we think open and
+// that are not, and at those that the last look gave up on.
 func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Repository) error {
 	r.Forge, r.Host = site.Kind, site.Host
 	pulls, err := site.Forge.OpenPullRequests(ctx, r)
 	if err != nil {
 		return fmt.Errorf("listing open pull requests: %w", err)
 	}
-	open := map[int]bool{}
+	known, err := s.known(ctx, r)
+	if err != nil {
+		return err
+	}
+	tips := s.tips(ctx, site, r, pulls)
 	for _, p := range pulls {
-		open[p.Number] = true
+		res, ok := known[p.Number]
+		delete(known, p.Number)
+		if ok && !missed(&res, p, tips[p.Base.Name], s.Now()) {
+			continue
+		}
 		if err := s.askFor(ctx, r, p.Number, reasonSweep); err != nil {
 			return err
 		}
 	}
-	known := &slipway.PullRequestList{}
-	if err := s.Client.List(ctx, known, client.InNamespace(s.Namespace)); err != nil {
-		return fmt.Errorf("listing pull requests: %w", err)
-	}
-	for _, k := range known.Items {
-		same := strings.EqualFold(k.Spec.Host, r.Host) && k.Spec.Repository.ID == r.ID
-		if !same || open[k.Spec.Number] || concluded(&k) {
+	for number, res := range known {
+		if concluded(&res) {
 			continue
 		}
-		if err := s.askFor(ctx, r, k.Spec.Number, reasonSweep); err != nil {
+		if err := s.askFor(ctx, r, number, reasonSweep); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// known are the resources of a repository's pull requests, by number.
+func (s sweeper) known(ctx context.Context, r forge.Repository) (map[int]slipway.PullRequest, error) {
+	list := &slipway.PullRequestList{}
+	if err := s.Client.List(ctx, list, client.InNamespace(s.Namespace)); err != nil {
+		return nil, fmt.Errorf("listing pull requests: %w", err)
+	}
+	known := map[int]slipway.PullRequest{}
+	for _, k := range list.Items {
+		if strings.EqualFold(k.Spec.Host, r.Host) && k.Spec.Repository.ID == r.ID {
+			known[k.Spec.Number] = k
+		}
+	}
+	return known, nil
+}
+
+// tips are the commits of the branches that pull requests go to, read by git in one call; none when they cannot be read.
+func (s sweeper) tips(ctx context.Context, site Site, r forge.Repository, pulls []forge.PullRequest) map[string]string {
+	tips := map[string]string{}
+	if len(pulls) == 0 {
+		return tips
+	}
+	mirror := s.Mirrors.Mirror(r.CloneURL)
+	if err := mirror.Fetch(ctx, credentials(site.Forge, r)); err != nil {
+		s.Log.Warn("a repository could not be fetched for the sweep", "repository", r.FullName(), "error", err)
+		return tips
+	}
+	for _, p := range pulls {
+		if tips[p.Base.Name] != "" {
+			continue
+		}
+		if tip, err := mirror.Repository().Resolve(ctx, "refs/heads/"+p.Base.Name); err == nil {
+			tips[p.Base.Name] = string(tip)
+		}
+	}
+	return tips
+}
+
+const (
+	// skew is how far the forge's clock may be from ours.
+	skew = 2 * time.Minute
+	// longUnseen is after how long a pull request is looked at even if nothing is known to have happened: permissions change in silence.
+	longUnseen = time.Hour
+)
+
+// missed says whether something may have happened to an open pull request since it was looked at last; tip is the commit of its base
+// branch now, "" when that is not known.
+func missed(res *slipway.PullRequest, p forge.PullRequest, tip string, now time.Time) bool {
+	s := res.Status
+	seen := s.ObservedAsked.Time
+	switch {
+	case s.State != slipway.StateOpen, s.HeadSHA != p.Head.SHA, s.BaseRef != p.Base.Name:
+		return true
+	case s.Report == nil, s.CheckState == slipway.CheckPending, s.LastError != "", underWay(res):
+		return true
+	case s.Report.Base != "" && s.Report.Base != tip: // one that waits for trust has no base
+		return true
+	}
+	return p.UpdatedAt.Add(skew).After(seen) || now.Sub(seen) > longUnseen
 }
 
 // concluded says whether a pull request is over and all was done about it. A merge whose look failed until we gave up is not: nobody may

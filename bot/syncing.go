@@ -10,9 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/slipway-cd/slipway/bot/policy"
-	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
-	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/forge"
@@ -107,17 +105,9 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 
 // aim renders an application as it would be applied, and holds it against the report.
 func (v *visit) aim(ctx context.Context, g *ground, r reach) (aim, error) {
-	t, err := v.Pipeline.Target(ctx, change.TargetRequest{
-		App: r.app, Trusted: v.own(), Seed: v.Seed,
-		Tree: func(_ int, s argo.ApplicationSource) *git.Tree {
-			if v.follows(s) {
-				return g.merged
-			}
-			return nil
-		},
-	})
+	t, err := v.target(ctx, g, r.app)
 	if err != nil {
-		return aim{}, fmt.Errorf("rendering %s: %w", r.name(), err)
+		return aim{}, err
 	}
 	a := aim{reach: r, revisions: t.Revisions, moved: t.Digest != r.reported.Digest, governs: slices.ContainsFunc(t.Objects.All(), governing)}
 	if t.Fault != nil {
@@ -159,15 +149,13 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 	}
 	in.allowed = len(in.apps) > 0
 	for _, name := range environments {
-		rules := in.ground.policy.Named(name)
-		teams, err := v.teams(ctx, o.user, rules.Allow.Teams)
+		facts, err := v.facts(ctx, o, in, name)
 		if err != nil {
 			return err
 		}
-		d := policy.Evaluate(policy.Input{
-			Command: o.cmd, User: o.user, Permission: o.permission, Teams: teams, PullRequest: v.pull, Reviews: seen.reviews, Reviewers: seen.reviewers, Writers: seen.writers,
-			Trusted: v.res.Status.Trusted, Environment: rules, Fault: in.ground.fault, Report: in.reviewed(o, name), Locks: heldOf(others, in.apps, name),
-		})
+		facts.Reviews, facts.Reviewers, facts.Writers = seen.reviews, seen.reviewers, seen.writers
+		facts.Locks = heldOf(others, in.apps, name)
+		d := policy.Evaluate(facts)
 		in.allowed = in.allowed && d.Allowed
 		for _, gate := range d.Gates {
 			if len(environments) > 1 {
@@ -230,21 +218,4 @@ func (v *visit) reviews(ctx context.Context) (verdicts, error) {
 		}
 	}
 	return seen, nil
-}
-
-// teams are those of the wanted teams that a user is in; nil where the forge does not tell.
-func (v *visit) teams(ctx context.Context, user forge.User, wanted []string) ([]string, error) {
-	members, ok := v.forge.(Members)
-	if !ok || len(wanted) == 0 {
-		return nil, nil
-	}
-	teams, err := members.Teams(ctx, v.repo, user, wanted)
-	if errors.Is(err, forge.ErrForbidden) {
-		v.log.Warn("teams cannot be read: the App needs the permission members: read", "error", err)
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the teams of %s: %w", user.Login, err)
-	}
-	return append([]string{}, teams...), nil
 }

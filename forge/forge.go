@@ -190,6 +190,7 @@ const (
 	Failure   Conclusion = "failure"
 	Neutral   Conclusion = "neutral"
 	Cancelled Conclusion = "cancelled"
+	Skipped   Conclusion = "skipped"
 	// ActionRequired asks a person to do something before the check can go on.
 	ActionRequired Conclusion = "action_required"
 )
@@ -290,6 +291,9 @@ type Checks interface {
 	// SetCheck creates the check, or changes the one with its ID or, when ID is 0, the one on that commit with its Name and ExternalID. It
 	// returns the check's ID.
 	SetCheck(ctx context.Context, r Repository, c Check) (int64, error)
+	// OtherChecks lists the newest of each name on a commit that others have set, with Name, Status and Conclusion. ErrForbidden where we may
+	// not read all of them.
+	OtherChecks(ctx context.Context, r Repository, sha string) ([]Check, error)
 }
 
 // Deployments records what was deployed.

@@ -86,6 +86,8 @@ type Command struct {
 	Now       bool
 	Resources []Resource
 	Reason    string
+	// Override names the freeze that is not to hold the command up.
+	Override string
 	// Problem says why the line cannot be carried out as it stands; empty when it can. Hint says what to write instead, or is empty.
 	Problem, Hint string
 }

@@ -16,6 +16,7 @@ type spec struct {
 	prune, dryRun   bool
 	now, resources  bool
 	reason          bool
+	override        bool
 	usage, summary  string
 }
 
@@ -141,7 +142,8 @@ func (c Command) target(s spec, word string) Command {
 // flag reads the flag at the start of args, and says how many further words it used.
 func (c Command) flag(s spec, args []string) (Command, int) {
 	key, value, inline := strings.Cut(strings.Replace(args[0], "—", "--", 1), "=") // phones turn two hyphens into a dash
-	allowed := map[string]bool{"--prune": s.prune, "--dry-run": s.dryRun, "--now": s.now, "--resource": s.resources, "--reason": s.reason}
+	allowed := map[string]bool{"--prune": s.prune, "--dry-run": s.dryRun, "--now": s.now, "--resource": s.resources, "--reason": s.reason,
+		"--override": s.override}
 	if !allowed[key] {
 		return c.unknownFlag(s, key, allowed), 0
 	}
@@ -156,8 +158,15 @@ func (c Command) flag(s spec, args []string) (Command, int) {
 		}
 		value, used = args[1], 1
 	}
-	if key == "--reason" {
+	switch key {
+	case "--reason":
 		c.Reason = value
+		return c, used
+	case "--override":
+		if !name.MatchString(value) {
+			return c.problem(fmt.Sprintf("%q is no name of a freeze", clip(value)), s.usage), used
+		}
+		c.Override = value
 		return c, used
 	}
 	return c.resource(value), used
@@ -165,7 +174,7 @@ func (c Command) flag(s spec, args []string) (Command, int) {
 
 func (c Command) unknownFlag(s spec, key string, allowed map[string]bool) Command {
 	var names []string
-	for _, flag := range []string{"--prune", "--dry-run", "--now", "--resource", "--reason"} {
+	for _, flag := range []string{"--prune", "--dry-run", "--now", "--resource", "--reason", "--override"} {
 		if allowed[flag] {
 			names = append(names, flag)
 		}

@@ -25,15 +25,19 @@ func approval(in Input) (Gate, bool) {
 	if other != "" {
 		value += "; " + other
 	}
+	others := fmt.Sprintf("others than %s and whoever else wrote or pushed it", in.PullRequest.Author.Login)
+	if by := in.Environment.Requires.Approvers; !by.None() {
+		others = fmt.Sprintf("%s, but not %s nor whoever else wrote or pushed it", by, in.PullRequest.Author.Login)
+	}
 	return Gate{
 		Name: "approval", Passed: len(approvers) >= need, Value: value,
-		Satisfy: fmt.Sprintf("%s of commit %s by others than %s and whoever else wrote or pushed it", count(need, "approval"), short(in.PullRequest.Head.SHA), in.PullRequest.Author.Login),
+		Satisfy: fmt.Sprintf("%s of commit %s by %s", count(need, "approval"), short(in.PullRequest.Head.SHA), others),
 	}, true
 }
 
 // approvers are those whose approval counts, and a remark about one that does not.
 func approvers(in Input) (names []string, remark string) {
-	seen := map[int64]bool{}
+	seen, by := map[int64]bool{}, in.Environment.Requires.Approvers
 	for _, r := range in.Reviews {
 		switch {
 		case r.State != forge.Approved || seen[r.User.ID]:
@@ -49,6 +53,8 @@ func approvers(in Input) (names []string, remark string) {
 			remark = "a bot's does not count"
 		case in.Reviewers[r.User.ID] < forge.Write:
 			remark = r.User.Login + " has no write permission"
+		case !by.None() && !by.Include(r.User, in.ReviewerTeams[r.User.ID]):
+			remark = r.User.Login + " is not among those whose approval counts"
 		default:
 			seen[r.User.ID] = true
 			names = append(names, r.User.Login)

@@ -38,9 +38,11 @@ func Decode(content []byte) (Policy, *object.Fault) {
 				d.fault(n, f, "version must be 1")
 			}
 		},
-		"lockTimeout":  func(n *yaml.Node, f string) { p.LockTimeout = d.duration(n, f) },
+		"lockTimeout":  func(n *yaml.Node, f string) { p.LockTimeout = d.span(n, f, 30*24*time.Hour) },
 		"environments": func(n *yaml.Node, f string) { p.Environments = d.environments(n, f) },
+		"freezes":      func(n *yaml.Node, f string) { p.Freezes = d.freezes(n, f) },
 	})
+	d.resolve(p)
 	if d.first != nil {
 		return Policy{}, d.first
 	}
@@ -59,7 +61,10 @@ func syntax(err error) *object.Fault {
 }
 
 // decoder reads nodes and keeps the first fault.
-type decoder struct{ first *object.Fault }
+type decoder struct {
+	first      *object.Fault
+	references []reference
+}
 
 func (d *decoder) fault(n *yaml.Node, field, format string, args ...any) {
 	if d.first == nil {
@@ -114,16 +119,8 @@ func (d *decoder) environment(n *yaml.Node, at string) Environment {
 		"match":       func(n *yaml.Node, f string) { e.Match = d.match(n, f) },
 		"production":  func(n *yaml.Node, f string) { e.Production = d.yes(n, f) },
 		"beforeMerge": func(n *yaml.Node, f string) { e.BeforeMerge = d.yes(n, f) },
-		"requires": func(n *yaml.Node, f string) {
-			d.fields(n, f, map[string]func(*yaml.Node, string){
-				"approvals": func(n *yaml.Node, f string) {
-					if e.Requires.Approvals = d.whole(n, f); e.Requires.Approvals < 0 || e.Requires.Approvals > 100 {
-						d.fault(n, f, "must be between 0 and 100")
-					}
-				},
-			})
-		},
-		"allow": func(n *yaml.Node, f string) { e.Allow = d.allow(n, f) },
+		"requires":    func(n *yaml.Node, f string) { e.Requires = d.requires(n, f, &e.Name) },
+		"allow":       func(n *yaml.Node, f string) { e.Allow = d.allow(n, f) },
 	})
 	if !environmentName.MatchString(e.Name) {
 		d.fault(n, at+".name", "an environment needs a name of letters, digits, '-', '_' and '.'")
@@ -152,18 +149,8 @@ func (d *decoder) allow(n *yaml.Node, at string) Allow {
 	a := Allow{Permission: forge.Write}
 	d.fields(n, at, map[string]func(*yaml.Node, string){
 		"permission": func(n *yaml.Node, f string) { a.Permission = d.permission(n, f) },
-		"users": func(n *yaml.Node, f string) {
-			d.list(n, f, func(item *yaml.Node, f string) { a.Users = append(a.Users, strings.TrimPrefix(d.text(item, f), "@")) })
-		},
-		"teams": func(n *yaml.Node, f string) {
-			d.list(n, f, func(item *yaml.Node, f string) {
-				team := strings.TrimPrefix(d.text(item, f), "@")
-				if !strings.Contains(team, "/") {
-					d.fault(item, f, "a team is written org/team")
-				}
-				a.Teams = append(a.Teams, team)
-			})
-		},
+		"users":      func(n *yaml.Node, f string) { a.Users = d.users(n, f) },
+		"teams":      func(n *yaml.Node, f string) { a.Teams = d.teams(n, f) },
 	})
 	return a
 }
@@ -227,10 +214,19 @@ func (d *decoder) whole(n *yaml.Node, at string) int {
 	return i
 }
 
-func (d *decoder) duration(n *yaml.Node, at string) time.Duration {
+// span is a duration between a minute and a longest one.
+func (d *decoder) span(n *yaml.Node, at string, longest time.Duration) time.Duration {
 	v, err := time.ParseDuration(d.text(n, at))
-	if err != nil || v < time.Minute || v > 30*24*time.Hour {
-		d.fault(n, at, "must be a duration between 1m and 720h, such as 24h")
+	if err != nil || v < time.Minute || v > longest {
+		d.fault(n, at, "must be a duration between 1m and %dh, such as 24h", int(longest.Hours()))
 	}
 	return v
+}
+
+func (d *decoder) moment(n *yaml.Node, at string) time.Time {
+	t, err := time.Parse(time.RFC3339, d.text(n, at))
+	if err != nil {
+		d.fault(n, at, "must be a time such as 2026-12-23T12:00:00Z")
+	}
+	return t
 }

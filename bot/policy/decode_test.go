@@ -43,7 +43,7 @@ func TestDecode(t *testing.T) {
 		{Name: "staging", Match: policy.Match{Labels: map[string]string{"tier": "stage"}}, BeforeMerge: true,
 			Requires: policy.Requires{Approvals: 1}, Allow: policy.Allow{Permission: forge.Write}},
 		{Name: "prod", Production: true, Requires: policy.Requires{Approvals: 2},
-			Allow: policy.Allow{Permission: forge.Maintain, Users: []string{"alice", "bob"}, Teams: []string{"org/ops"}}},
+			Allow: policy.Allow{Permission: forge.Maintain, People: policy.People{Users: []string{"alice", "bob"}, Teams: []string{"org/ops"}}}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -83,6 +83,17 @@ func TestDecodeNamesTheLineOfAFault(t *testing.T) {
 		"alias of a list":     {"environments: &a\n- name: b\n  match: *a\n", "", "", 0},
 		"not YAML":            {"environments:\n\t- name: a\n", "", "not YAML", 2},
 		"other version":       {"version: 2\n", "version", "must be 1", 1},
+		"unknown first":       {"environments:\n- name: a\n  requires:\n    after: [b]\n", "environments[0].requires.after[0]", "no other environment", 4},
+		"after itself":        {"environments:\n- name: a\n  requires: {after: [a]}\n", "environments[0].requires.after[0]", "no other environment", 3},
+		"checks of a word":    {"environments:\n- name: a\n  requires: {checks: some}\n", "environments[0].requires.checks", "must be all", 3},
+		"no approvers":        {"environments:\n- name: a\n  requires: {approvers: {}}\n", "environments[0].requires.approvers", "nobody", 3},
+		"a bad schedule":      {"freezes:\n- {name: a, schedule: '0 25 * * *', duration: 1h}\n", "freezes[0]", "hour", 2},
+		"a bad zone":          {"freezes:\n- {name: a, schedule: '0 5 * * *', duration: 1h, timeZone: Mars}\n", "freezes[0]", "no time zone", 2},
+		"a freeze of neither": {"freezes:\n- {name: a}\n", "freezes[0]", "either schedule", 2},
+		"a freeze of both":    {"freezes:\n- {name: a, schedule: '0 5 * * *', duration: 1h, from: '2026-01-01T00:00:00Z', to: '2026-01-02T00:00:00Z'}\n", "freezes[0]", "either schedule", 2},
+		"a freeze backwards":  {"freezes:\n- {name: a, from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z'}\n", "freezes[0]", "after from", 2},
+		"a freeze of nothing": {"freezes:\n- {name: a, environments: [b], schedule: '0 5 * * *', duration: 1h}\n", "freezes[0].environments[0]", "no other environment", 2},
+		"a freeze twice":      {"freezes:\n- {name: a, schedule: '0 5 * * *', duration: 1h}\n- {name: a, schedule: '0 5 * * *', duration: 1h}\n", "freezes[1].name", "twice", 3},
 		"short lock":          {"lockTimeout: 1s\n", "lockTimeout", "between", 1},
 	} {
 		t.Run(name, func(t *testing.T) {

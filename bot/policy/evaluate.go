@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"time"
+
 	"github.com/slipway-cd/slipway/bot/command"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/forge"
@@ -28,6 +30,19 @@ type Input struct {
 	Fault  *object.Fault
 	Report Reviewed
 	Locks  []Held
+	// Freezes of the policy, and the time at which they are asked about.
+	Freezes []Freeze
+	Now     time.Time
+	// Earlier are the applications of the environments that the rules want first, as far as the pull request changes them.
+	Earlier []Earlier
+	// Checks are the newest of others on the head; read only where the rules ask for some.
+	Checks []forge.Check
+	// ChecksUnread says why they could not be read; empty when they were.
+	ChecksUnread string
+	// UpToDate is whether the head contains the tip of its base branch.
+	UpToDate bool
+	// ReviewerTeams are the teams of the environment's rules that those who approved are in, by their ID.
+	ReviewerTeams map[int64][]string
 }
 
 // Reviewed is the report that a command is bound to, held against what is so now.
@@ -88,7 +103,7 @@ type gate func(Input) (g Gate, ok bool)
 func gatesOf(v command.Verb) []gate {
 	switch v {
 	case command.Sync:
-		return []gate{permission, people, file, state, trust, approval, reviewed, unchanged, renders, governs, locks}
+		return []gate{permission, people, file, freeze, state, trust, approval, checks, upToDate, after, reviewed, unchanged, renders, governs, locks}
 	case command.Unlock:
 		return []gate{permission, people, file}
 	case command.OKToTest:

@@ -8,8 +8,11 @@ package policy
 
 import (
 	"path"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/forge"
 )
 
@@ -31,6 +34,7 @@ type Policy struct {
 	Environments []Environment
 	// LockTimeout is how long a sync before the merge holds an application.
 	LockTimeout time.Duration
+	Freezes     []Freeze
 }
 
 // Environment is a group of applications with rules of its own.
@@ -58,13 +62,80 @@ type Match struct {
 type Requires struct {
 	// Approvals of the head by others than its author. Before a merge at least one is needed, whatever stands here.
 	Approvals int
+	// Approvers are those whose approvals count; when empty, everyone's with write permission.
+	Approvers People
+	// After are environments in which the same must be deployed and healthy first, as far as the pull request changes them.
+	After []string
+	// Checks of the head that must be green, by name; with AllChecks every one that is there, our own aside.
+	Checks    []string
+	AllChecks bool
+	// UpToDate asks that the head contains the tip of its base branch.
+	UpToDate bool
 }
 
 // Allow is who may command. Permission is always needed; with users or teams, one of these must fit as well.
 type Allow struct {
 	Permission forge.Permission
-	Users      []string
-	Teams      []string // "org/team"
+	People
+}
+
+// People are accounts, by login and by team.
+type People struct {
+	Users []string
+	Teams []string // "org/team"
+}
+
+// None says whether nobody is named.
+func (p People) None() bool { return len(p.Users) == 0 && len(p.Teams) == 0 }
+
+// Include says whether a user who is in some teams is among them.
+func (p People) Include(user forge.User, teams []string) bool {
+	return slices.ContainsFunc(p.Users, func(u string) bool { return strings.EqualFold(u, user.Login) }) ||
+		slices.ContainsFunc(p.Teams, func(t string) bool {
+			return slices.ContainsFunc(teams, func(have string) bool { return strings.EqualFold(have, t) })
+		})
+}
+
+// String lists them.
+func (p People) String() string { return strings.Join(append(slices.Clone(p.Users), p.Teams...), ", ") }
+
+// Freeze is a time in which nothing is deployed by command.
+type Freeze struct {
+	Name string
+	// Environments that it is for; all when empty.
+	Environments []string
+	// It recurs by a calendar, or is one span of time.
+	Calendar *project.Calendar
+	From, To time.Time
+	Reason   string
+	// Override are those who may deploy nevertheless, when they name it: /sync prod --override NAME.
+	Override People
+}
+
+// holds says whether it is on for an environment at a time.
+func (f Freeze) holds(environment string, at time.Time) bool {
+	if !f.concerns(environment) {
+		return false
+	}
+	if f.Calendar != nil {
+		return f.Calendar.Open(at)
+	}
+	return !at.Before(f.From) && at.Before(f.To)
+}
+
+func (f Freeze) concerns(environment string) bool {
+	return len(f.Environments) == 0 || slices.Contains(f.Environments, environment)
+}
+
+// Teams are those that the rules of an environment name: which of them someone is in must be known to decide.
+func (p Policy) Teams(environment string) []string {
+	e := p.Named(environment)
+	teams := append(slices.Clone(e.Allow.Teams), e.Requires.Approvers.Teams...)
+	for _, f := range p.Freezes {
+		teams = append(teams, f.Override.Teams...)
+	}
+	slices.Sort(teams)
+	return slices.Compact(teams)
 }
 
 // Named gives the rules of an environment: those of the file, or the defaults.

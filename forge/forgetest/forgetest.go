@@ -29,6 +29,7 @@ func Run(t *testing.T, world func(*testing.T) World) {
 		{"a check set twice is one check", checkTwice},
 		{"a check whose answer was lost is one check", checkLost},
 		{"checks of other keys or commits are others", otherChecks},
+		{"others' checks are listed, ours are not", othersChecks},
 		{"a completed check needs a conclusion", checkConclusion},
 		{"a deployment created twice is one deployment", deployTwice},
 		{"a deployment whose answer was lost is one deployment", deployLost},

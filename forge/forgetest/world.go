@@ -45,6 +45,8 @@ type People interface {
 	EditComment(t testing.TB, number int, login string, id int64, body string)
 	// Review gives a verdict, and reports false if the forge has no such verdict.
 	Review(t testing.TB, number int, login string, verdict forge.ReviewState) bool
+	// Build has a build of that name end on a commit, well or not; ended is false while it runs.
+	Build(t testing.TB, login, sha, name string, ended, well bool)
 }
 
 // Pull describes a pull request to be opened.

@@ -25,6 +25,8 @@ const (
 	report job = "report"
 	// look reads what repositories there are.
 	look job = "look"
+	// others reads the checks and statuses that others set.
+	others job = "others"
 	// teams reads who is in which team of the organisation.
 	teams job = "teams"
 )
@@ -36,8 +38,9 @@ func (j job) permissions() *github.InstallationPermissions {
 		return &github.InstallationPermissions{Metadata: read, Contents: read}
 	case report:
 		return &github.InstallationPermissions{Metadata: read, PullRequests: write, Issues: write, Checks: write, Deployments: write}
-	}
-	if j == teams {
+	case others:
+		return &github.InstallationPermissions{Metadata: read, Checks: read, Statuses: read}
+	case teams:
 		return &github.InstallationPermissions{Metadata: read, Members: read}
 	}
 	return &github.InstallationPermissions{Metadata: read}

@@ -107,3 +107,11 @@ func TestTeamsNeedAPermission(t *testing.T) {
 		t.Errorf("without the permission: %v", err)
 	}
 }
+
+func TestOthersChecksNeedAPermission(t *testing.T) {
+	w := newTrialWith(t, map[string]string{"metadata": "read", "contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "deployments": "write"})
+	_, head := w.pull(t)
+	if _, err := w.Forge.OtherChecks(t.Context(), w.Repository, head); !errors.Is(err, forge.ErrForbidden) {
+		t.Errorf("without statuses: read: %v", err)
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/xanzy/go-gitlab"
@@ -70,6 +72,60 @@ func (f *Forge) commitStatus(ctx context.Context, r forge.Repository, c forge.Ch
 		return resp, err
 	})
 	return newest, newest != nil, err
+}
+
+// OtherChecks implements forge.Checks with the statuses that are not the bot's own: its pipelines' jobs, and what others set.
+func (f *Forge) OtherChecks(ctx context.Context, r forge.Repository, sha string) ([]forge.Check, error) {
+	newest := map[string]*gitlab.CommitStatus{}
+	options := &gitlab.GetCommitStatusesOptions{}
+	err := pages(&options.ListOptions, func() (*gitlab.Response, error) {
+		page, resp, err := f.api.Commits.GetCommitStatuses(int(r.ID), sha, options, gitlab.WithContext(ctx))
+		for _, s := range page {
+			if have := newest[s.Name]; have == nil || s.ID > have.ID {
+				newest[s.Name] = s
+			}
+		}
+		return resp, err
+	})
+	if err != nil {
+		return nil, refused(fmt.Sprintf("reading the statuses on %s of %s", sha, r.FullName()), err)
+	}
+	me, err := f.me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []forge.Check
+	for _, name := range slices.Sorted(maps.Keys(newest)) {
+		if s := newest[name]; int64(s.Author.ID) != me {
+			all = append(all, statusCheck(s))
+		}
+	}
+	return all, nil
+}
+
+// statusCheck is a commit status as a check. A job that may fail, or waits for a person, stands in nobody's way.
+func statusCheck(s *gitlab.CommitStatus) forge.Check {
+	c := forge.Check{ID: int64(s.ID), Name: s.Name, SHA: s.SHA, Status: forge.Completed}
+	switch gitlab.BuildStateValue(s.Status) {
+	case gitlab.Success:
+		c.Conclusion = forge.Success
+	case gitlab.Skipped:
+		c.Conclusion = forge.Skipped
+	case gitlab.Canceled:
+		c.Conclusion = forge.Cancelled
+	case gitlab.Failed:
+		c.Conclusion = forge.Failure
+	case gitlab.Running:
+		c.Status = forge.InProgress
+	case gitlab.Manual:
+		c.Conclusion = forge.ActionRequired
+	default:
+		c.Status = forge.Queued
+	}
+	if s.AllowFailure && c.Status == forge.Completed {
+		c.Conclusion = forge.Neutral
+	}
+	return c
 }
 
 // buildState maps a check. A neutral one does not stand in the way, as on GitHub; one that asks for action does.

@@ -1,0 +1,80 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// Rule is one thing that an environment asks for, in words.
+type Rule struct{ Name, Text string }
+
+// Explain lists what a command in an environment has to satisfy, beside what is always asked: a report that was read and still holds.
+func (p Policy) Explain(environment string) []Rule {
+	e := p.Named(environment)
+	rules := []Rule{{"when", "after the merge"}, {"who", who(e.Allow)}}
+	need := e.Requires.Approvals
+	if e.BeforeMerge {
+		rules[0].Text = "before and after the merge"
+	}
+	if e.BeforeMerge && need == 0 {
+		rules = append(rules, Rule{"approvals", "1 before the merge, " + by(e.Requires.Approvers)})
+	}
+	if need > 0 {
+		rules = append(rules, Rule{"approvals", fmt.Sprintf("%d, %s", need, by(e.Requires.Approvers))})
+	}
+	if len(e.Requires.After) > 0 {
+		rules = append(rules, Rule{"order", "what is deployed must be deployed and healthy in " + strings.Join(e.Requires.After, ", ")})
+	}
+	switch {
+	case e.Requires.AllChecks:
+		rules = append(rules, Rule{"checks", "all others of the head are green"})
+	case len(e.Requires.Checks) > 0:
+		rules = append(rules, Rule{"checks", strings.Join(e.Requires.Checks, ", ") + " green"})
+	}
+	if e.Requires.UpToDate {
+		rules = append(rules, Rule{"up to date", "before the merge the head contains the tip of its base branch"})
+	}
+	for _, f := range p.Freezes {
+		if f.concerns(environment) {
+			rules = append(rules, Rule{"freeze", f.String()})
+		}
+	}
+	if e.BeforeMerge {
+		rules = append(rules, Rule{"locks", "a sync before the merge holds its applications for " + p.Holds().String()})
+	}
+	return rules
+}
+
+func who(a Allow) string {
+	text := fmt.Sprintf("whoever has %s permission", max(a.Permission, forge.Write))
+	if !a.None() {
+		text += " and is one of " + a.String()
+	}
+	return text
+}
+
+func by(p People) string {
+	if p.None() {
+		return "by others than whoever wrote or pushed the head"
+	}
+	return fmt.Sprintf("by %s, but nobody who wrote or pushed the head", p)
+}
+
+// String says when it is on and who may override it.
+func (f Freeze) String() string {
+	text := f.Name
+	if f.Calendar != nil {
+		text += " recurs by " + f.Calendar.String()
+	} else {
+		text += fmt.Sprintf(" from %s to %s", f.From.UTC().Format("2006-01-02 15:04 MST"), f.To.UTC().Format("2006-01-02 15:04 MST"))
+	}
+	if f.Reason != "" {
+		text += " (" + f.Reason + ")"
+	}
+	if !f.Override.None() {
+		text += fmt.Sprintf("; %s may give the command with --override %s", f.Override, f.Name)
+	}
+	return text
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-cd/slipway/bot/policy"
+)
+
+func policyCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "policy", Short: "Check and explain a " + policy.File}
+	cmd.AddCommand(policyExplainCommand(), policySchemaCommand())
+	return cmd
+}
+
+func policyExplainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain [FILE] [ENVIRONMENT ...]",
+		Short: "Say what a policy asks for in each environment, or what is wrong with it",
+		Long: "Says what a policy asks of a command in each environment, or in those that are named. The file is " + policy.File + " in the\n" +
+			"working folder unless one is named, or - for standard input. A fault is told with its line, and ends with exit code 1.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, environments := policy.File, args
+			if len(args) > 0 {
+				file, environments = args[0], args[1:]
+			}
+			content, err := readPolicyFile(file, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			p, fault := policy.Decode(content)
+			if fault != nil {
+				fault.File = file
+				return fault
+			}
+			return explain(cmd.OutOrStdout(), p, environments)
+		},
+	}
+}
+
+// readPolicyFile reads what may become a policy, and no more than that.
+func readPolicyFile(name string, in io.Reader) ([]byte, error) {
+	const most = 1 << 20
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	return io.ReadAll(io.LimitReader(in, most))
+}
+
+func explain(out io.Writer, p policy.Policy, environments []string) error {
+	if len(environments) == 0 {
+		for _, e := range p.Environments {
+			environments = append(environments, e.Name)
+		}
+	}
+	if len(environments) == 0 {
+		_, err := fmt.Fprintln(out, "No environment is named: whoever has write permission may sync, after the merge.")
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, name := range environments {
+		if !slices.ContainsFunc(p.Environments, func(e policy.Environment) bool { return e.Name == name }) {
+			return fmt.Errorf("there is no environment %q in the policy", name)
+		}
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, name)
+		for _, r := range p.Explain(name) {
+			fmt.Fprintf(w, "  %s\t%s\n", r.Name, r.Text)
+		}
+	}
+	return w.Flush()
+}
+
+func policySchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of " + policy.File + ", for editors",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := cmd.OutOrStdout().Write(policy.Schema)
+			return err
+		},
+	}
+}
