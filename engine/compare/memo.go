@@ -99,7 +99,7 @@ func (m *Memo) key(desired, live *unstructured.Unstructured, o Options) memoKey 
 			writeBool(&h, flag)
 		}
 		writeRules(&h, rules)
-		writeUint(&h, digest(seed, desired.Object))
+		writeUint(&h, Digest(seed, desired.Object))
 		out[i] = h.Sum64()
 	}
 	return out
@@ -124,8 +124,8 @@ func writeRules(h *maphash.Hash, rules []argo.ResourceIgnoreDifferences) {
 	}
 }
 
-// digest hashes a decoded value; the order of a map's keys does not matter.
-func digest(seed maphash.Seed, v any) uint64 {
+// Digest hashes a decoded value; the order of a map's keys does not matter.
+func Digest(seed maphash.Seed, v any) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	switch x := v.(type) {
@@ -135,7 +135,7 @@ func digest(seed maphash.Seed, v any) uint64 {
 			var entry maphash.Hash
 			entry.SetSeed(seed)
 			writeString(&entry, k)
-			writeUint(&entry, digest(seed, v))
+			writeUint(&entry, Digest(seed, v))
 			sum += entry.Sum64()
 		}
 		writeString(&h, "map")
@@ -144,7 +144,7 @@ func digest(seed maphash.Seed, v any) uint64 {
 	case []any:
 		writeString(&h, "list")
 		for _, v := range x {
-			writeUint(&h, digest(seed, v))
+			writeUint(&h, Digest(seed, v))
 		}
 	case string:
 		writeString(&h, "text")

@@ -54,11 +54,15 @@ func filters(text string, into *[]ResourceFilter) error {
 	return yaml.Unmarshal([]byte(text), into)
 }
 
-const ignorePrefix = "resource.customizations.ignoreDifferences."
+// Keys of rules by kind: "resource.customizations.ignoreDifferences.apps_Deployment".
+const (
+	ignoreDifferences = "ignoreDifferences"
+	ignoreUpdates     = "ignoreResourceUpdates"
+)
 
-// ignoreRules reads the rules that apply to every application, from keys of their own and from the one map of older
+// ignoreRules reads the rules of one sort that apply to every application, from keys of their own and from the one map of older
 // installations.
-func ignoreRules(m map[string]string) ([]argo.ResourceIgnoreDifferences, []error) {
+func ignoreRules(m map[string]string, sort string) ([]argo.ResourceIgnoreDifferences, []error) {
 	var out []argo.ResourceIgnoreDifferences
 	var errs []error
 	add := func(key, group, kind, text string) {
@@ -71,7 +75,7 @@ func ignoreRules(m map[string]string) ([]argo.ResourceIgnoreDifferences, []error
 		out = append(out, rule)
 	}
 	for key, text := range m {
-		name, ok := strings.CutPrefix(key, ignorePrefix)
+		name, ok := strings.CutPrefix(key, "resource.customizations."+sort+".")
 		switch {
 		case !ok:
 		case name == "all":
@@ -81,16 +85,14 @@ func ignoreRules(m map[string]string) ([]argo.ResourceIgnoreDifferences, []error
 			add(key, group, kind, text)
 		}
 	}
-	old := map[string]struct {
-		IgnoreDifferences string `json:"ignoreDifferences"`
-	}{}
-	if err := yaml.Unmarshal([]byte(m["resource.customizations"]), &old); err != nil {
+	old := map[string]map[string]any{}
+	if err := yaml.Unmarshal([]byte(m["resource.customizations"]), &old); err != nil && sort == ignoreDifferences { // said once
 		errs = append(errs, fmt.Errorf("%s: resource.customizations: %w", ConfigMapName, err))
 	}
 	for name, c := range old {
-		if c.IgnoreDifferences != "" {
+		if text, _ := c[sort].(string); text != "" {
 			group, kind := splitKind(name, "/")
-			add("resource.customizations", group, kind, c.IgnoreDifferences)
+			add("resource.customizations", group, kind, text)
 		}
 	}
 	slices.SortFunc(out, func(a, b argo.ResourceIgnoreDifferences) int {
@@ -105,4 +107,52 @@ func splitKind(name, separator string) (group, kind string) {
 		return name[:i], name[i+1:]
 	}
 	return "", name
+}
+
+// Comparing is how differences are found: resource.compareoptions, and controller.diff.server.side.
+type Comparing struct {
+	// IgnoreAggregatedRoles leaves out the rules of ClusterRoles that are put together from others.
+	IgnoreAggregatedRoles bool
+	// Status says of which kinds the status field is left out: "all", "crd" or "none".
+	Status string
+	// ServerSide asks the API server about every object.
+	ServerSide bool
+	// UpdatesAlways has changes of ignored fields be news too (ignoreDifferencesOnResourceUpdates: false).
+	UpdatesAlways bool
+}
+
+// comparing reads resource.compareoptions.
+func comparing(text string, into *Comparing) error {
+	var from struct {
+		IgnoreAggregatedRoles              bool  `json:"ignoreAggregatedRoles"`
+		IgnoreResourceStatusField          any   `json:"ignoreResourceStatusField"`
+		IgnoreDifferencesOnResourceUpdates *bool `json:"ignoreDifferencesOnResourceUpdates"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &from); err != nil {
+		return err
+	}
+	into.IgnoreAggregatedRoles = from.IgnoreAggregatedRoles
+	into.UpdatesAlways = from.IgnoreDifferencesOnResourceUpdates != nil && !*from.IgnoreDifferencesOnResourceUpdates
+	switch status := fmt.Sprint(from.IgnoreResourceStatusField); status {
+	case "<nil>", "", "all":
+		into.Status = "all"
+	case "crd":
+		into.Status = "crd"
+	case "none", "off", "false":
+		into.Status = "none"
+	default:
+		return fmt.Errorf("ignoreResourceStatusField: %q is none of crd, all, none", status)
+	}
+	return nil
+}
+
+// IgnoredUpdates are the fields of live objects whose changes alone are no reason to look at an application again.
+func (s Settings) IgnoredUpdates() []argo.ResourceIgnoreDifferences {
+	if s.UpdatesUnfiltered {
+		return nil
+	}
+	if s.Comparing.UpdatesAlways {
+		return s.IgnoreUpdates
+	}
+	return slices.Concat(s.IgnoreUpdates, s.IgnoreDifferences)
 }

@@ -44,6 +44,11 @@ type Settings struct {
 	Exclusions, Inclusions []ResourceFilter
 	// IgnoreDifferences apply to every application.
 	IgnoreDifferences []argo.ResourceIgnoreDifferences
+	// IgnoreUpdates are fields of live objects whose changes are no news; see IgnoredUpdates. UpdatesUnfiltered switches that off.
+	IgnoreUpdates     []argo.ResourceIgnoreDifferences
+	UpdatesUnfiltered bool
+	// Comparing is how differences are found.
+	Comparing Comparing
 
 	// HelmDisabled, KustomizeDisabled and JsonnetDisabled switch a tool off.
 	HelmDisabled, KustomizeDisabled, JsonnetDisabled bool
@@ -76,7 +81,7 @@ const (
 // Defaults are the settings of an installation that sets nothing.
 func Defaults() Settings {
 	return Settings{InCluster: true, TrackingMethod: "annotation", InstanceLabelKey: "app.kubernetes.io/instance",
-		Reconciliation: 2 * time.Minute, Jitter: time.Minute}
+		Reconciliation: 2 * time.Minute, Jitter: time.Minute, Comparing: Comparing{Status: "all"}}
 }
 
 // Decode reads ConfigMaps and Secrets in any order; those of other names and labels are skipped. An entry that cannot be read
@@ -89,6 +94,7 @@ func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, [
 		case ConfigMapName:
 			errs = append(errs, s.readConfigMap(m.Data)...)
 		case ParametersName:
+			s.Comparing.ServerSide = m.Data["controller.diff.server.side"] == "true"
 			s.ApplicationNamespaces = list(m.Data["application.namespaces"])
 			enabled, err := strconv.ParseBool(cmp.Or(m.Data[submodulesKey], "true"))
 			if err != nil {
@@ -173,8 +179,13 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	fail("timeout.reconciliation.jitter", duration(m, "timeout.reconciliation.jitter", &s.Jitter))
 	fail("resource.exclusions", filters(m["resource.exclusions"], &s.Exclusions))
 	fail("resource.inclusions", filters(m["resource.inclusions"], &s.Inclusions))
-	rules, bad := ignoreRules(m)
+	fail("resource.compareoptions", comparing(m["resource.compareoptions"], &s.Comparing))
+	s.UpdatesUnfiltered = m["resource.ignoreResourceUpdatesEnabled"] == "false"
+	rules, bad := ignoreRules(m, ignoreDifferences)
 	s.IgnoreDifferences = rules
+	errs = append(errs, bad...)
+	rules, bad = ignoreRules(m, ignoreUpdates)
+	s.IgnoreUpdates = rules
 	return append(errs, bad...)
 }
 

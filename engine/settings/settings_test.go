@@ -44,10 +44,12 @@ func TestDecode(t *testing.T) {
 		configMap(ConfigMapName, "url", "https://cd.example.com/", "application.resourceTrackingMethod", "annotation+label", "application.instanceLabelKey", "x/y",
 			"installationID", "me", "timeout.reconciliation", "300", "timeout.reconciliation.jitter", "0s", "helm.enable", "false", "cluster.inClusterEnabled", "false",
 			"resource.exclusions", "- apiGroups: ['*.cilium.io']\n  kinds: [Identity]\n  clusters: ['https://10.*']\n",
+			"resource.compareoptions", "ignoreAggregatedRoles: true\nignoreResourceStatusField: crd\n",
+			"resource.customizations.ignoreResourceUpdates.all", "jsonPointers: [/status]\n",
 			"resource.customizations.ignoreDifferences.all", "managedFieldsManagers: [hpa]\n",
 			"resource.customizations.ignoreDifferences.apps_Deployment", "jsonPointers: [/spec/replicas]\n",
 			"resource.customizations", "admissionregistration.k8s.io/MutatingWebhookConfiguration:\n  ignoreDifferences: |\n    jqPathExpressions: ['.webhooks[]?.clientConfig.caBundle']\n"),
-		configMap(ParametersName, "application.namespaces", "team-*, other", "reposerver.enable.git.submodule", "false"),
+		configMap(ParametersName, "application.namespaces", "team-*, other", "reposerver.enable.git.submodule", "false", "controller.diff.server.side", "true"),
 		configMap(KnownHostsName, "ssh_known_hosts", "host key"),
 		configMap(CertificatesName, "git.example.com", "PEM"),
 	}, []corev1.Secret{
@@ -77,6 +79,8 @@ func TestDecode(t *testing.T) {
 			{Group: "admissionregistration.k8s.io", Kind: "MutatingWebhookConfiguration", JQPathExpressions: []string{".webhooks[]?.clientConfig.caBundle"}},
 			{Group: "apps", Kind: "Deployment", JSONPointers: []string{"/spec/replicas"}},
 		},
+		IgnoreUpdates:      []argo.ResourceIgnoreDifferences{{Group: "*", Kind: "*", JSONPointers: []string{"/status"}}},
+		Comparing:          Comparing{IgnoreAggregatedRoles: true, Status: "crd", ServerSide: true},
 		SubmodulesDisabled: true,
 		KnownHosts:         "host key", Certificates: map[string]string{"git.example.com": "PEM"},
 	}
