@@ -10,6 +10,8 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 # soak runs kill, fault and fuzz laws at their full count; test at a tenth.
 SOAK        ?= 10
 FUZZTIME    ?= 30s
+# how often bench renders a source each way, beside the command lines.
+ROUNDS      ?= 12
 
 .PHONY: demo test soak build lint bench generate tools sandbox help
 
@@ -39,7 +41,8 @@ lint: ## vet, gofmt, staticcheck
 	$(GO) run $(STATICCHECK) ./...
 
 bench: build ## what users wait for, beside what they would run instead
-	$(GO) test -run '^$$' -bench . -benchmem ./engine/... ./bot/... ./fixtures/cases ./fixtures/scale
+	{ $(GO) test -run '^$$' -bench . -benchmem ./engine/... ./bot/... ./fixtures/cases ./fixtures/scale; \
+	  $(GO) test -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 60m ./fixtures/exact; } | $(GO) run ./fixtures/budgets
 
 generate: ## deepcopy functions and CustomResourceDefinitions, from the Go types
 	$(GO) generate ./engine/api/... ./deploy/...
