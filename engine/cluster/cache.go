@@ -4,51 +4,48 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/dynamic/dynamicinformer"
-	toolscache "k8s.io/client-go/tools/cache"
 
-	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
-// cache holds the live objects of the kinds that were asked for, each kept up to date by a watch that begins with the first
-// question and ends when nobody has asked for long.
+// cache holds the live objects of the kinds that were asked for, each kept up to date by feeds that begin with the first
+// question and end when nobody has asked for long, or the kind is no longer served.
 type cache struct {
+	*recorder
 	mu     sync.Mutex
 	kinds  map[schema.GroupVersionResource]*watched
 	recent recent
+	pages  atomic.Bool          // the server cannot stream
+	ends   []context.CancelFunc // of what runs beside the kinds
 	closed bool
 }
 
 // watched is one kind, in every namespace or in those that the cluster is limited to.
 type watched struct {
-	resource  resource
-	informers []toolscache.SharedIndexInformer
-	stop      context.CancelFunc
-	usedAt    time.Time
+	resource resource
+	stores   []*store
+	stop     context.CancelFunc
+	usedAt   time.Time // guarded by the cache
 
 	mu      sync.Mutex
-	refused error         // why the kind cannot be read at all
-	gone    chan struct{} // closed when it is refused
+	filled  int           // how many stores are
+	refused error         // why the kind cannot be read now
 	trouble error         // the last error, which may pass
+	changed chan struct{} // closed, and made anew, when one of these changes
 }
 
 const (
-	appIndex = "app"
-	// idleFor is how long a kind is watched without being asked for.
+	// idleFor is how long a kind is watched, and an object nobody tracks is kept, without being asked for.
 	idleFor = 30 * time.Minute
-	// syncTimeout bounds the first listing of a kind.
+	// syncTimeout bounds the wait for the first listing of a kind.
 	syncTimeout = 30 * time.Second
-	// refusedFor is how long a kind that may not be read is not tried again.
-	refusedFor = 30 * time.Second
 )
 
 // watch is the cache of one kind, begun if it is not there. It does not wait for its first listing.
@@ -59,9 +56,10 @@ func (c *Cluster) watch(ctx context.Context, r resource) (*watched, error) {
 	if k.closed {
 		return nil, errors.New("the connection is closed")
 	}
-	k.dropIdle(time.Now())
+	now := time.Now()
+	k.dropIdle(now)
 	if w, ok := k.kinds[r.gvr()]; ok {
-		w.usedAt = time.Now()
+		w.usedAt = now
 		return w, nil
 	}
 	w, err := c.begin(ctx, r)
@@ -75,13 +73,16 @@ func (c *Cluster) watch(ctx context.Context, r resource) (*watched, error) {
 	return w, nil
 }
 
-// dropIdle ends watches that nobody needs, and those of refused kinds after a while, so that they are tried again.
+// dropIdle ends watches that nobody needs, and lets objects go that nobody asked for again.
 func (k *cache) dropIdle(now time.Time) {
 	for key, w := range k.kinds {
-		age := now.Sub(w.usedAt)
-		if age > idleFor || w.isRefused() && age > refusedFor {
+		if now.Sub(w.usedAt) > idleFor {
 			w.stop()
 			delete(k.kinds, key)
+			continue
+		}
+		for _, s := range w.stores {
+			s.forgetAsked(now.Add(-idleFor))
 		}
 	}
 }
@@ -90,39 +91,42 @@ func (k *cache) close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.closed = true
+	for _, end := range k.ends {
+		end()
+	}
 	for key, w := range k.kinds {
 		w.stop()
 		delete(k.kinds, key)
 	}
 }
 
-// begin starts the watches of a kind. They outlive the question that began them.
+// begin starts the feeds of a kind. They outlive the question that began them.
 func (c *Cluster) begin(ctx context.Context, r resource) (*watched, error) {
 	if !r.Watchable {
 		return nil, fmt.Errorf("%s cannot be listed and watched", r.GroupVersionKind)
 	}
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w := &watched{resource: r, stop: stop, usedAt: time.Now(), gone: make(chan struct{})}
+	w := &watched{resource: r, stop: stop, usedAt: time.Now(), changed: make(chan struct{})}
 	for _, namespace := range c.namespaces(r) {
-		informer := dynamicinformer.NewFilteredDynamicInformer(c.dynamic, r.gvr(), namespace, 0,
-			toolscache.Indexers{appIndex: c.indexByApp}, nil).Informer()
-		err := errors.Join(
-			informer.SetTransform(c.reduce),
-			informer.SetWatchErrorHandlerWithContext(func(_ context.Context, _ *toolscache.Reflector, err error) { w.failed(err) }),
-		)
-		if err == nil {
-			_, err = informer.AddEventHandler(c.changes(r))
+		s := &store{recorder: c.cache.recorder, news: func(app string, o *record) { c.tell(app, r, o) }}
+		w.stores = append(w.stores, s)
+		f := &feed{from: c.objects(r, namespace), store: s, pages: &c.cache.pages, failed: func(err error) { c.failed(w, err) }}
+		var once sync.Once
+		f.well = func() {
+			filled := 0
+			once.Do(func() { filled = 1 })
+			w.well(filled)
 		}
-		if err != nil {
-			stop()
-			return nil, fmt.Errorf("preparing to watch %s: %w", r.GroupVersionKind, err)
-		}
-		w.informers = append(w.informers, informer)
-	}
-	for _, informer := range w.informers {
-		go informer.RunWithContext(ctx)
+		go f.run(ctx)
 	}
 	return w, nil
+}
+
+// tell passes on what matters to an application.
+func (c *Cluster) tell(app string, r resource, o *record) {
+	id := object.ID{Group: r.Group, Kind: r.Kind, Namespace: o.namespace, Name: o.name}
+	c.here.tell(c, app, id)
+	c.everywhere.tell(c, app, id)
 }
 
 // namespaces are where objects of a kind are looked for: everywhere, or where the cluster's registration says.
@@ -138,195 +142,103 @@ func (c *Cluster) namespaces(r resource) []string {
 	return nil
 }
 
-// failed notes why a listing or watch failed. What the server refuses for good ends the waiting; all else is retried by the
-// informer, with back-off.
-func (w *watched) failed(err error) {
+// failed notes why a feed has nothing to tell. What the server refuses makes the kind unreadable until it no longer does; through all
+// else, what was known stands.
+func (c *Cluster) failed(w *watched, err error) {
+	c.log.Debug("cannot watch", "kind", w.resource.GroupVersionKind.String(), "error", err)
+	if w.note(err) {
+		c.catalogIsOld() // perhaps the kind is gone
+	}
+}
+
+// note says whether the kind has just become unreadable.
+func (w *watched) note(err error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.trouble = err
-	lasting := apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err)
-	if lasting && w.refused == nil && !w.synced() {
+	first := w.refused == nil && refusal(err)
+	if refusal(err) {
 		w.refused = err
-		close(w.gone)
-		w.stop()
 	}
+	w.signal()
+	return first
 }
 
-func (w *watched) isRefused() bool {
+// well notes that a feed has the server's word again, and how many stores that fills for the first time.
+func (w *watched) well(filled int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.refused != nil
+	w.filled += filled
+	w.refused, w.trouble = nil, nil
+	w.signal()
 }
 
-func (w *watched) synced() bool {
-	for _, i := range w.informers {
-		if !i.HasSynced() {
-			return false
-		}
-	}
-	return true
+func (w *watched) signal() {
+	close(w.changed)
+	w.changed = make(chan struct{})
 }
 
-// wait returns when the kind has been listed whole. The error says why it has not.
+// wait returns when the kind has been listed whole. The error says why it has not, or may not be read any more.
 func (w *watched) wait(ctx context.Context) error {
 	timer := time.NewTimer(syncTimeout)
 	defer timer.Stop()
-	for _, i := range w.informers {
+	for {
+		w.mu.Lock()
+		refused, trouble, changed, filled := w.refused, w.trouble, w.changed, w.filled == len(w.stores)
+		w.mu.Unlock()
+		fail := func(err error) error { return fmt.Errorf("listing %s: %w", w.resource.GroupVersionKind, err) }
+		switch {
+		case refused != nil:
+			return fail(refused)
+		case filled:
+			return nil
+		}
 		select {
-		case <-i.HasSyncedChecker().Done():
-		case <-w.gone:
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			return fmt.Errorf("listing %s: %w", w.resource.GroupVersionKind, w.refused)
+		case <-changed:
 		case <-ctx.Done():
-			return w.late(ctx.Err())
+			return fail(errors.Join(ctx.Err(), trouble)) // the server's error says more than the lack of time
 		case <-timer.C:
-			return w.late(fmt.Errorf("not listed within %s", syncTimeout))
+			return fail(errors.Join(fmt.Errorf("not listed within %s", syncTimeout), trouble))
 		}
 	}
-	return nil
 }
 
-// late prefers the error that the server gave to the mere lack of time.
-func (w *watched) late(err error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return fmt.Errorf("listing %s: %w", w.resource.GroupVersionKind, errors.Join(err, w.trouble))
-}
-
-// find is the cached object of a name; nil if there is none.
-func (w *watched) find(namespace, name string) *unstructured.Unstructured {
-	key := name
-	if namespace != "" {
-		key = namespace + "/" + name
-	}
-	for _, i := range w.informers {
-		if o, ok, err := i.GetStore().GetByKey(key); ok && err == nil {
-			if u, ok := o.(*unstructured.Unstructured); ok {
-				return u
-			}
-		}
-	}
-	return nil
-}
-
-// of are the cached objects that an application tracks.
-func (w *watched) of(app string) []*unstructured.Unstructured {
-	var out []*unstructured.Unstructured
-	for _, i := range w.informers {
-		objects, err := i.GetIndexer().ByIndex(appIndex, app)
-		if err != nil {
-			continue
-		}
-		for _, o := range objects {
-			if u, ok := o.(*unstructured.Unstructured); ok {
-				out = append(out, u)
-			}
-		}
-	}
-	return out
-}
-
-func (c *Cluster) indexByApp(o any) ([]string, error) {
-	if u, ok := o.(*unstructured.Unstructured); ok {
-		if app, ok := c.tracking.TrackedBy(u); ok {
-			return []string{app}, nil
+// find is the record of a name and the store it is in; nil if there is none.
+func (w *watched) find(namespace, name string) (*record, *store) {
+	key := keyOf(namespace, name)
+	for _, s := range w.stores {
+		if o := s.find(key); o != nil {
+			return o, s
 		}
 	}
 	return nil, nil
 }
 
-// reduced marks an object of which only the metadata is kept.
-const reduced = "slipway.dev/reduced"
-
-// reduce keeps of objects that no application tracks only what tells that they are there: most of a cluster is not ours.
-func (c *Cluster) reduce(o any) (any, error) {
-	u, ok := o.(*unstructured.Unstructured)
-	if !ok {
-		return o, nil
-	}
-	annotations, labels := u.GetAnnotations(), u.GetLabels()
-	label := c.tracking.Label
-	if label == "" {
-		label = compare.InstanceLabel
-	}
-	if annotations[compare.TrackingAnnotation] != "" || c.tracking.Method == compare.MethodLabel && labels[label] != "" {
-		return u, nil
-	}
-	small := &unstructured.Unstructured{Object: map[string]any{"apiVersion": u.GetAPIVersion(), "kind": u.GetKind(), reduced: true}}
-	small.SetName(u.GetName())
-	small.SetNamespace(u.GetNamespace())
-	small.SetUID(u.GetUID())
-	small.SetResourceVersion(u.GetResourceVersion())
-	return small, nil
-}
-
-func isReduced(u *unstructured.Unstructured) bool {
-	_, ok := u.Object[reduced]
-	return ok
-}
-
-// recent remembers what we just wrote, since watches tell of it a little later: who applies and then looks must see it.
-type recent struct {
-	mu  sync.Mutex
-	all map[object.ID]written
-}
-
-type written struct {
-	object *unstructured.Unstructured
-	at     time.Time
-}
-
-// recentFor is how long a write is remembered at most, should the watch never tell of it.
-const recentFor = 30 * time.Second
-
-func (r *recent) note(id object.ID, u *unstructured.Unstructured) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.all == nil {
-		r.all = map[object.ID]written{}
-	}
-	now := time.Now()
-	for old, w := range r.all {
-		if now.Sub(w.at) > recentFor {
-			delete(r.all, old)
+// of calls f with the objects that an application tracks.
+func (w *watched) of(app string, f func(*record, *unstructured.Unstructured)) error {
+	for _, s := range w.stores {
+		for _, o := range s.of(app) {
+			u, err := s.object(o)
+			if err != nil {
+				return err
+			}
+			f(o, u)
 		}
 	}
-	r.all[id] = written{u, now}
+	return nil
 }
 
-// newer is what is known of an object: what the cache has, or what we wrote if the cache has not heard of it.
-func (r *recent) newer(id object.ID, cached *unstructured.Unstructured) *unstructured.Unstructured {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	w, ok := r.all[id]
-	if !ok {
-		return cached
+// Refused are the kinds that are asked for and cannot be read now, with the server's reason. Each is tried again on its own.
+func (c *Cluster) Refused() map[schema.GroupKind]error {
+	c.cache.mu.Lock()
+	defer c.cache.mu.Unlock()
+	out := map[schema.GroupKind]error{}
+	for _, w := range c.cache.kinds {
+		w.mu.Lock()
+		if w.refused != nil {
+			out[w.resource.GroupKind()] = w.refused
+		}
+		w.mu.Unlock()
 	}
-	if time.Since(w.at) > recentFor || cached != nil && !older(cached.GetResourceVersion(), w.object.GetResourceVersion()) {
-		delete(r.all, id)
-		return cached
-	}
-	if cached != nil && cached.GetUID() != w.object.GetUID() && !isReduced(cached) {
-		return cached
-	}
-	return w.object
-}
-
-// forget is for what was deleted.
-func (r *recent) forget(id object.ID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.all, id)
-}
-
-// older compares resource versions of one kind, which are decimal numbers that grow. Others are taken to be of the same age.
-func older(a, b string) bool {
-	if strings.Trim(a+b, "0123456789") != "" {
-		return false
-	}
-	if len(a) != len(b) {
-		return len(a) < len(b)
-	}
-	return a < b
+	return out
 }

@@ -56,11 +56,17 @@ func newCluster(r settings.Cluster, config *rest.Config, now settings.Settings, 
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection: %w", err)
 	}
+	keeps, err := newRecorder(trackingOf(now), now.IgnoredUpdates())
+	if err != nil {
+		return nil, err
+	}
 	c := &Cluster{
 		registered: r, tracking: trackingOf(now), log: of.log.With("cluster", r.Name), dynamic: objects, discovery: kinds,
 		excluded:   func(gk schema.GroupKind) bool { return now.Excluded(gk, r.Server) },
 		everywhere: &of.subscribers, connecting: make(chan struct{}, 1),
 	}
+	c.cache.recorder = keeps
+	c.served.old = make(chan struct{}, 1)
 	c.schemas.documents = of.documents
 	return c, nil
 }
@@ -112,6 +118,9 @@ func (c *Cluster) connect(ctx context.Context) error {
 	info, err := retried(ctx, callTimeout, c.discovery.ServerVersionWithContext)
 	if err == nil {
 		err = c.refresh(ctx)
+	}
+	if err == nil {
+		c.followKinds(ctx)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

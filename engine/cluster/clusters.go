@@ -139,7 +139,10 @@ func fingerprint(r settings.Cluster, s settings.Settings) (string, error) {
 		Secrets  []string
 		Key      []byte
 		Tracking compare.Tracking
-	}{r, []string{string(r.Access.Password), string(r.Access.BearerToken)}, []byte(r.Access.TLS.Key), trackingOf(s)})
+		Excluded [2][]settings.ResourceFilter
+		NoNews   []argo.ResourceIgnoreDifferences
+	}{r, []string{string(r.Access.Password), string(r.Access.BearerToken)}, []byte(r.Access.TLS.Key), trackingOf(s),
+		[2][]settings.ResourceFilter{s.Exclusions, s.Inclusions}, s.IgnoredUpdates()})
 	if err != nil {
 		return "", fmt.Errorf("cluster %s: %w", r.Name, err)
 	}

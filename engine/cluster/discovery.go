@@ -18,8 +18,9 @@ import (
 // served is what the API server serves, as of the last look.
 type served struct {
 	now     atomic.Pointer[catalog]
-	looking sync.Mutex   // one look at a time
-	triedAt atomic.Int64 // when the last look began, in Unix nanoseconds
+	looking sync.Mutex    // one look at a time
+	triedAt atomic.Int64  // when the last look began, in Unix nanoseconds
+	old     chan struct{} // asks for a look; see followKinds
 }
 
 // tryAgain says whether the last look began at least that long ago, and if so notes that one begins now.
@@ -33,6 +34,7 @@ type catalog struct {
 	at       time.Time
 	kinds    map[schema.GroupKind][]resource // preferred version first
 	versions []string
+	down     map[string]error // groups of which a version does not answer, such as an API service whose server is down
 }
 
 // resource is one version of a kind.
@@ -70,11 +72,16 @@ func (c *Cluster) refresh(ctx context.Context) error {
 		return fmt.Errorf("asking what it serves: %w", err)
 	}
 	next := catalogOf(got.groups, got.resources)
+	before := c.served.now.Load()
 	if partial != nil {
-		c.log.Warn("a group of kinds does not answer", "error", partial)
-		next.keep(c.served.now.Load(), partial)
+		if before == nil || len(before.down) == 0 {
+			c.log.Warn("a group of kinds does not answer", "error", partial)
+		}
+		next.keep(before, partial)
 	}
 	c.served.now.Store(next)
+	c.schemas.renew()
+	c.dropUnserved()
 	return nil
 }
 
@@ -99,6 +106,10 @@ func (c *Cluster) lookup(ctx context.Context, gk schema.GroupKind, version strin
 	}
 	if r, ok := c.known(gk, version); ok {
 		return r, nil
+	}
+	if now := c.served.now.Load(); now != nil && now.down[gk.Group] != nil {
+		// Nothing can be said of what the group has, least of all that it is not there.
+		return resource{}, fmt.Errorf("the API group %s does not answer: %w", gk.Group, now.down[gk.Group])
 	}
 	noMatch := &meta.NoKindMatchError{GroupKind: gk}
 	if version != "" {
@@ -200,6 +211,10 @@ func (k *catalog) add(l *metav1.APIResourceList) {
 
 // keep takes over, from the look before, what the groups that failed this time had.
 func (k *catalog) keep(before *catalog, failed *discovery.ErrGroupDiscoveryFailed) {
+	k.down = map[string]error{}
+	for gv, err := range failed.Groups {
+		k.down[gv.Group] = err
+	}
 	if before == nil {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -72,8 +73,9 @@ func (c *Cluster) Live(ctx context.Context, app string, want, hint []object.ID) 
 			kinds[gk] = nil
 			continue
 		}
-		for _, u := range w.of(app) {
-			c.put(out, object.IDOf(u), u)
+		err := w.of(app, func(o *record, u *unstructured.Unstructured) { c.put(out, object.IDOf(u), o, u) })
+		if err != nil {
+			return nil, err
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -89,37 +91,55 @@ func (c *Cluster) Live(ctx context.Context, app string, want, hint []object.ID) 
 	return out, nil
 }
 
-func (c *Cluster) put(out map[object.ID]*unstructured.Unstructured, id object.ID, cached *unstructured.Unstructured) {
-	if u := c.cache.recent.newer(id, cached); u != nil {
+func (c *Cluster) put(out map[object.ID]*unstructured.Unstructured, id object.ID, cached *record, u *unstructured.Unstructured) {
+	if ours := c.cache.recent.newer(id, cached); ours != nil {
+		u = ours
+	}
+	if u != nil {
 		out[id] = u
 	}
 }
 
-// wanted adds the wanted objects that the cache knows of. Those that nobody tracks are kept there by name only, and are read.
+// wanted adds the wanted objects that the cache knows of. Of those that nobody tracks it knows little, until they are wanted.
 func (c *Cluster) wanted(ctx context.Context, want []object.ID, kinds map[schema.GroupKind]*watched, out map[object.ID]*unstructured.Unstructured) error {
 	for _, id := range want {
 		w := kinds[id.GroupKind()]
 		if w == nil || out[id] != nil || id.Name == "" {
 			continue
 		}
-		key := id
-		if !w.resource.Namespaced {
-			key.Namespace = ""
-		}
-		c.put(out, id, w.find(key.Namespace, key.Name))
-		if u := out[id]; u == nil || !isReduced(u) {
-			continue
-		}
-		delete(out, id)
-		full, err := c.read(ctx, w.resource, key)
-		switch {
-		case err == nil:
-			out[id] = full
-		case !apierrors.IsNotFound(err):
+		u, err := c.one(ctx, w, id)
+		if err != nil {
 			return fmt.Errorf("reading %s: %w", id, err)
+		}
+		if u != nil {
+			out[id] = u
 		}
 	}
 	return nil
+}
+
+// one is one object of a kind that is watched; nil if there is none.
+func (c *Cluster) one(ctx context.Context, w *watched, id object.ID) (*unstructured.Unstructured, error) {
+	key := id
+	if !w.resource.Namespaced {
+		key.Namespace = ""
+	}
+	o, s := w.find(key.Namespace, key.Name)
+	if ours := c.cache.recent.newer(id, o); ours != nil || o == nil {
+		return ours, nil
+	}
+	if o.packed != nil {
+		s.wanted(o.key(), time.Now())
+		return s.object(o)
+	}
+	u, err := c.read(ctx, w.resource, key)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u, s.ask(u, time.Now())
 }
 
 // oneByOne reads the wanted objects of kinds that may not be listed: reading by name may be allowed where listing is not. A kind

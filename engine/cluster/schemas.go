@@ -74,6 +74,13 @@ func (c *Cluster) loadSchemas(ctx context.Context, wanted map[schema.GroupVersio
 	s.now.Store(&next)
 }
 
+// renew has the list of documents read again with the next question: kinds have come, gone or changed.
+func (s *schemas) renew() {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.indexedAt = time.Time{}
+}
+
 // published says whether the server describes all of these group versions by now.
 func (c *Cluster) published(ctx context.Context, versions []schema.GroupVersion) bool {
 	paths, err := retried(ctx, callTimeout, c.discovery.OpenAPIV3WithContext(ctx).PathsWithContext)
@@ -113,7 +120,7 @@ func (s *schemas) load(ctx context.Context, gv schema.GroupVersion) typeConverte
 	if err != nil {
 		return typeConverter{err: fmt.Errorf("reading the schema of %s: %w", gv, err)}
 	}
-	return typeConverter{types: types}
+	return typeConverter{types: types, version: document.ServerRelativeURL()}
 }
 
 func documentPath(gv schema.GroupVersion) string {
@@ -178,9 +185,13 @@ func (d *documents) types(ctx context.Context, from openapi.GroupVersionWithCont
 type typeConverters map[schema.GroupVersion]typeConverter
 
 type typeConverter struct {
-	types managedfields.TypeConverter
-	err   error
+	types   managedfields.TypeConverter
+	version string // the document's address, which holds its hash
+	err     error
 }
+
+// Version tells one form of a group version's schema from another.
+func (t typeConverters) Version(gv schema.GroupVersion) string { return t[gv].version }
 
 var _ managedfields.TypeConverter = typeConverters{}
 
