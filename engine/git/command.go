@@ -53,6 +53,7 @@ type failure struct {
 	verb   string
 	code   int
 	stderr string
+	ours   bool // it named a file of ours
 }
 
 func (f *failure) Error() string {
@@ -109,7 +110,9 @@ func (s *Store) output(ctx context.Context, c command) ([]byte, error) {
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return stdout.Bytes(), &failure{verb: c.args[0], code: exit.ExitCode(), stderr: redact(stderr.String(), c.secrets)}
+		text := stderr.String()
+		return stdout.Bytes(), &failure{verb: c.args[0], code: exit.ExitCode(), ours: strings.Contains(text, s.opt.Dir),
+			stderr: strings.ReplaceAll(redact(text, c.secrets), s.opt.Dir+"/", "")}
 	}
 	return nil, fmt.Errorf("git %s: %w", c.args[0], err)
 }

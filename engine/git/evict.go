@@ -41,16 +41,29 @@ func (u *usage) note() {
 	}
 }
 
-// housed is a folder of the store: a mirror, or what is left of one.
+// housed is a part of the store that can go alone.
 type housed struct {
 	path string
-	key  string // empty for a leftover
+	kind kind
+	key  string // of a mirror
 	used time.Time
 	size int64
 }
 
-// gonePrefix begins the name of a mirror that is being removed.
-const gonePrefix = "gone-"
+type kind int
+
+const (
+	leftover kind = iota // of a mirror that was damaged or evicted, or of what a killed process was making
+	mirrored             // a mirror
+	imported             // an import
+	large                // a mirror's file of Git LFS
+)
+
+// gonePrefix begins the name of what is being removed, and makingPrefix of what is being made.
+const (
+	gonePrefix   = "gone-"
+	makingPrefix = "new-"
+)
 
 var mirrorForm = regexp.MustCompile(`^[0-9a-f]{24}$`)
 
@@ -65,8 +78,9 @@ func (s *Store) sweep(ctx context.Context) {
 	}
 }
 
-// Evict removes mirrors, the one that was not used for longest first, until all take no more than Options.MaxBytes. One that is in
-// use, or that holds what was kept, stays; so the disk may hold more. A mirror that is gone is made anew by its next Fetch.
+// Evict removes mirrors, imports and files of Git LFS, the one that was not used for longest first, until all take no more than
+// Options.MaxBytes. One that is in use, or that holds what was kept, stays; so the disk may hold more. A mirror that is gone is made
+// anew by its next Fetch.
 func (s *Store) Evict(ctx context.Context) error {
 	if s.opt.MaxBytes == 0 {
 		return nil
@@ -80,7 +94,7 @@ func (s *Store) Evict(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("evicting mirrors: %w", err)
 	}
-	total := diskSize(filepath.Join(s.opt.Dir, importsDir)) // which stays
+	var total int64
 	for _, h := range all {
 		total += h.size
 	}
@@ -99,32 +113,82 @@ func (s *Store) Evict(ctx context.Context) error {
 	return nil
 }
 
-// housed lists the store's folders in the order in which they may go: leftovers, then mirrors by their last use.
+// housed lists the store's parts in the order in which they may go: leftovers, then the others by their last use.
 func (s *Store) housed() ([]housed, error) {
 	entries, err := os.ReadDir(s.opt.Dir)
 	if err != nil {
 		return nil, err
 	}
-	var all []housed
+	all := s.importsHoused()
 	for _, e := range entries {
 		h := housed{path: filepath.Join(s.opt.Dir, e.Name())}
 		key, _, broken := strings.Cut(e.Name(), ".broken-")
 		switch {
-		case !e.IsDir() || !mirrorForm.MatchString(key) && !strings.HasPrefix(e.Name(), gonePrefix):
+		case !e.IsDir():
+			continue
+		case strings.HasPrefix(e.Name(), makingPrefix):
+			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < forgotten {
+				continue // somebody makes it
+			}
+		case !mirrorForm.MatchString(key) && !strings.HasPrefix(e.Name(), gonePrefix) && e.Name() != formerImports:
 			continue
 		case !broken && mirrorForm.MatchString(key):
-			h.key = key
+			h.kind, h.key = mirrored, key
 			info, err := os.Stat(filepath.Join(h.path, readyFile))
 			if err != nil {
 				continue // half made; its next use puts it aside
 			}
 			h.used = s.used(key, info.ModTime())
+			files := largeHoused(filepath.Join(h.path, lfsDir))
+			for _, f := range files {
+				h.size -= f.size
+			}
+			all = append(all, files...)
 		}
-		h.size = diskSize(h.path)
+		h.size += diskSize(h.path)
 		all = append(all, h)
 	}
 	slices.SortStableFunc(all, func(a, b housed) int { return a.used.Compare(b.used) })
 	return all, nil
+}
+
+// formerImports is where imports were before each had a store of its own.
+const formerImports = "imports.git"
+
+// importsHoused are the imports.
+func (s *Store) importsHoused() []housed {
+	entries, err := os.ReadDir(filepath.Join(s.opt.Dir, importsDir))
+	if err != nil {
+		return nil // there are none
+	}
+	var all []housed
+	for _, e := range entries {
+		h := housed{path: filepath.Join(s.opt.Dir, importsDir, e.Name()), kind: imported}
+		if info, err := os.Stat(filepath.Join(h.path, importFile)); err == nil {
+			h.used = info.ModTime()
+		}
+		if here := time.Unix(0, s.importUsage(h.path).last.Load()); here.After(h.used) {
+			h.used = here
+		}
+		h.size = diskSize(h.path)
+		all = append(all, h)
+	}
+	return all
+}
+
+// largeHoused are a mirror's files of Git LFS.
+func largeHoused(dir string) []housed {
+	var all []housed
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil
+		}
+		if info, err := d.Info(); err == nil {
+			all = append(all, housed{path: path, kind: large, used: info.ModTime(), size: info.Size()})
+		}
+		return nil
+	})
+	return all
 }
 
 // diskSize is what the files of a folder take. What goes away meanwhile counts nothing.
@@ -142,11 +206,33 @@ func diskSize(dir string) int64 {
 	return size
 }
 
-// evict removes a folder unless it is in use. The store's lock is held, so no mirror is made meanwhile.
+// evict removes a part unless it is in use. The store's lock is held, so no mirror is made meanwhile.
 func (s *Store) evict(h housed) (gone bool, err error) {
-	if h.key == "" {
+	switch {
+	case h.kind == leftover:
 		return true, os.RemoveAll(h.path)
+	case h.kind != mirrored && time.Since(h.used) < s.opt.EvictAfter:
+		return false, nil
+	case h.kind == large:
+		err := os.Remove(h.path)
+		return err == nil, ignoreGone(err)
+	case h.kind == imported:
+		s.removeImport(h.path)
+		s.opt.Log.Info("import evicted", "import", filepath.Base(h.path), "bytes", h.size, "unused", time.Since(h.used).Round(time.Second))
+		return true, nil
 	}
+	return s.evictMirror(h)
+}
+
+// ignoreGone takes it as well that somebody else was faster.
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) evictMirror(h housed) (gone bool, err error) {
 	if time.Since(s.used(h.key, h.used)) < s.opt.EvictAfter || keeps(filepath.Join(h.path, "first.git")) {
 		return false, nil
 	}

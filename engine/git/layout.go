@@ -20,33 +20,34 @@ const readyFile = "slipway-mirror-1"
 const lockFile = "slipway.lock"
 
 // prepare sees to it that both stores are there and sound: a mirror that is half made or damaged is put aside and made anew.
-func (m *Mirror) prepare(ctx context.Context) error {
+func (m *Mirror) prepare(ctx context.Context) (renewed bool, err error) {
 	m.usage.note()
 	m.mu.Lock()
 	ready, suspect := m.ready, m.suspect
 	m.mu.Unlock()
 	if ready && m.whole() {
-		return nil
+		return false, nil
 	}
 	unlock, err := lock(ctx, m.store.opt.Dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unlock()
-	if _, err := os.Stat(m.dir); err == nil && (!m.whole() || (suspect && !m.sound(ctx))) {
+	if _, err := os.Stat(m.dir); err == nil && (!m.whole() || (suspect != "" && !m.sound(ctx, suspect))) {
 		if err := m.putAside(); err != nil {
-			return err
+			return false, err
 		}
+		renewed = true
 	}
 	if !m.whole() {
 		if err := m.create(ctx); err != nil {
-			return fmt.Errorf("making a mirror: %w", err)
+			return renewed, fmt.Errorf("making a mirror: %w", err)
 		}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.ready, m.suspect = true, false
-	return nil
+	m.ready, m.suspect = true, ""
+	return renewed, nil
 }
 
 // whole is a cheap look at the parts without which git takes a folder for no repository.
@@ -61,8 +62,12 @@ func (m *Mirror) whole() bool {
 	return true
 }
 
-// sound is the thorough look: every object that a ref reaches is there and can be read.
-func (m *Mirror) sound(ctx context.Context) bool {
+// sound is the thorough look: every object that a ref reaches is there, and the suspect one can be read.
+func (m *Mirror) sound(ctx context.Context, suspect Hash) bool {
+	m.forget() // what is open reads what was there when it was opened
+	if suspect.IsFull() && !m.readable(suspect) {
+		return false
+	}
 	for _, dir := range []string{m.firstDir(), m.pullsDir()} {
 		_, err := m.store.output(ctx, command{dir: dir, args: []string{"fsck", "--connectivity-only", "--no-dangling", "--no-progress"},
 			timeout: m.store.opt.FetchTimeout})
@@ -71,6 +76,18 @@ func (m *Mirror) sound(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// readable says whether the second store, which sees the first's objects too, has one whole.
+func (m *Mirror) readable(id Hash) bool {
+	var f found
+	err := m.store.readers.with(m.pullsDir(), func(r *reader) error {
+		return r.ask("contents", []Hash{id}, maxTree, func(a found) error { f = a; return nil })
+	})
+	if errors.Is(err, ErrTooLarge) {
+		return true
+	}
+	return err == nil && f.kind != "" && f.genuine()
 }
 
 // putAside moves a damaged mirror out of the way. The one put aside before goes: one is enough to look into.
@@ -88,14 +105,33 @@ func (m *Mirror) putAside() error {
 	if err := os.Rename(m.dir, to); err != nil {
 		return fmt.Errorf("putting a damaged mirror aside: %w", err)
 	}
+	m.mu.Lock()
+	m.salvage = filepath.Join(to, "first.git")
+	m.mu.Unlock()
 	m.store.opt.Log.Warn("mirror is damaged, made anew", "remote", redactURL(m.remote.url()), "aside", filepath.Base(to))
 	m.forget()
 	return nil
 }
 
+// takeKept takes what Keep was asked for over from a mirror that was put aside: it may be the only copy. The first store's lock is held.
+func (m *Mirror) takeKept(ctx context.Context) {
+	m.mu.Lock()
+	from := m.salvage
+	m.salvage = ""
+	m.mu.Unlock()
+	if from == "" || !keeps(from) {
+		return
+	}
+	_, err := m.store.output(ctx, command{dir: m.firstDir(), allow: "file", args: []string{"fetch", "--quiet", "--no-tags",
+		"--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--", from, "+" + keepPrefix + "*:" + keepPrefix + "*"}})
+	if err != nil {
+		m.store.opt.Log.Warn("what was kept of a damaged mirror is lost", "remote", redactURL(m.remote.url()), "error", err.Error())
+	}
+}
+
 // create makes both stores beside their place and moves them there as a whole.
 func (m *Mirror) create(ctx context.Context) error {
-	tmp, err := os.MkdirTemp(m.store.opt.Dir, "new-")
+	tmp, err := os.MkdirTemp(m.store.opt.Dir, makingPrefix)
 	if err != nil {
 		return err
 	}
@@ -148,6 +184,7 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 		}
 	}
 	clearStale(dir)
+	clearUnfinished(dir)
 	return func() { _ = f.Close() }, nil // closing lets go
 }
 
@@ -162,6 +199,24 @@ func clearStale(dir string) {
 		}
 		return nil
 	})
+}
+
+// unfinished is when what is being written must have been left by a process that was killed.
+const unfinished = time.Hour
+
+// clearUnfinished removes packs and objects that killed processes began to write.
+func clearUnfinished(dir string) {
+	for _, pattern := range []string{"pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*", "tmp_objdir-*"} {
+		found, err := filepath.Glob(filepath.Join(dir, "objects", filepath.FromSlash(pattern)))
+		if err != nil {
+			return
+		}
+		for _, p := range found {
+			if info, err := os.Lstat(p); err == nil && time.Since(info.ModTime()) > unfinished {
+				_ = os.RemoveAll(p)
+			}
+		}
+	}
 }
 
 // caBundle is a file with the system's certificates and the extra ones: git takes one file, and it replaces the system's.

@@ -122,7 +122,7 @@ func (m *Mirror) bringLarge(ctx context.Context, auth Auth, p pointer) error {
 }
 
 func (m *Mirror) downloadLarge(ctx context.Context, auth Auth, p pointer) error {
-	if err := m.prepare(ctx); err != nil {
+	if _, err := m.prepare(ctx); err != nil {
 		return err
 	}
 	s, err := m.lfsServer(ctx, auth)

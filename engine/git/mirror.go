@@ -28,7 +28,8 @@ type Mirror struct {
 	mu      sync.Mutex
 	ready   bool
 	running *fetching // of the first store
-	suspect bool      // an object was missing
+	suspect Hash      // an object that was missing or damaged
+	salvage string    // a damaged mirror's first store, from which what was kept is still to be taken
 	took    Auth      // the credential that the remote took last
 	// downloads are the files of LFS on their way, by their digests.
 	downloads map[string]*download
@@ -45,10 +46,10 @@ func newMirror(s *Store, r remote, err error, key string) *Mirror {
 	m := &Mirror{store: s, remote: r, err: err, key: key, dir: filepath.Join(s.opt.Dir, key), downloads: map[string]*download{}}
 	m.usage = &usage{file: filepath.Join(m.dir, readyFile)}
 	m.names = &names{store: s, dir: m.firstDir(), head: headRef, keepFor: 5 * time.Second}
-	m.first = &Repository{objects: objects{s, key, m.firstDir(), m.usage}, names: m.names, suspect: m.suspected, commits: newCommits(),
-		mirror: m}
-	m.pulls = &Repository{objects: objects{s, key, m.pullsDir(), m.usage}, names: m.names, named: m.first, writable: true,
-		suspect: m.suspected, commits: newCommits(), mirror: m}
+	in := objects{store: s, mirror: key, dir: m.firstDir(), usage: m.usage, suspect: m.suspected}
+	m.first = &Repository{objects: in, names: m.names, commits: newCommits(), mirror: m}
+	in.dir = m.pullsDir()
+	m.pulls = &Repository{objects: in, names: m.names, named: m.first, writable: true, commits: newCommits(), mirror: m}
 	return m
 }
 
@@ -126,32 +127,59 @@ func (m *Mirror) begin(f *fetching) {
 }
 
 func (m *Mirror) fetchBranches(ctx context.Context, auth Auth, f *fetching) error {
-	err := m.prepare(ctx)
-	if err != nil {
-		m.begin(f)
-		return err
-	}
-	unlock, err := lock(ctx, m.firstDir())
-	m.begin(f) // whoever calls from here on may want what this conversation no longer sees
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	defer m.names.forget()
 	specs := []string{"+HEAD:" + headRef, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}
-	err = m.talk(ctx, auth, m.firstDir(), true, specs)
-	if isMissingRef(err, "HEAD") { // an empty repository, or one whose HEAD points to a branch that is not there
-		err = m.talk(ctx, auth, m.firstDir(), true, specs[1:])
-	}
-	if err != nil && isCorrupt(err) {
-		m.suspected()
-	}
+	defer m.begin(f)
+	err := m.into(ctx, auth, m.firstDir(), func() error {
+		m.begin(f) // whoever calls from here on may want what this conversation no longer sees
+		defer m.names.forget()
+		err := m.talk(ctx, auth, m.firstDir(), true, specs)
+		if isMissingRef(err, "HEAD") { // an empty repository, or one whose HEAD points to a branch that is not there
+			err = m.talk(ctx, auth, m.firstDir(), true, specs[1:])
+		}
+		if err == nil {
+			m.takeKept(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("fetching %s: %w", redactURL(m.remote.url()), err)
 	}
-	m.tidy(ctx, m.firstDir())
 	m.store.sweep(ctx)
 	return nil
+}
+
+// into has one of the stores written to, with its lock held. If the mirror turns out to be damaged, it is made anew and written to
+// again; when that was for the second store, the first is filled before.
+func (m *Mirror) into(ctx context.Context, auth Auth, dir string, write func() error) error {
+	once := func() error {
+		renewed, err := m.prepare(ctx)
+		if err == nil && renewed && dir != m.firstDir() {
+			err = m.fetchBranches(ctx, auth, nil)
+		}
+		if err != nil {
+			return err
+		}
+		unlock, err := lock(ctx, dir)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if err := write(); err != nil {
+			return err
+		}
+		m.tidy(ctx, dir)
+		return nil
+	}
+	err := once()
+	if err == nil || !isCorrupt(err) || ctx.Err() != nil {
+		return err
+	}
+	m.suspected(unknownObject)
+	if m.sound(ctx, unknownObject) {
+		m.suspected("")
+		return err // it is the other side that is, then
+	}
+	return once()
 }
 
 var (
@@ -184,34 +212,25 @@ func (m *Mirror) FetchPulls(ctx context.Context, auth Auth, refs ...string) erro
 	if len(specs) == 0 {
 		return nil
 	}
-	if err := m.prepare(ctx); err != nil {
-		return err
-	}
-	unlock, err := lock(ctx, m.pullsDir())
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	err = m.talk(ctx, auth, m.pullsDir(), false, specs)
-	if err != nil && isCorrupt(err) {
-		m.suspected()
-	}
+	err := m.into(ctx, auth, m.pullsDir(), func() error { return m.talk(ctx, auth, m.pullsDir(), false, specs) })
 	if isMissingRef(err, "") {
 		return fmt.Errorf("fetching %s: %w: %w", strings.Join(refs, ", "), ErrUnknownRevision, err)
 	}
 	if err != nil {
 		return fmt.Errorf("fetching %s: %w", strings.Join(refs, ", "), err)
 	}
-	m.tidy(ctx, m.pullsDir())
 	m.store.sweep(ctx)
 	return nil
 }
 
-// suspected notes that an object which must be there is not. The next conversation looks closer.
-func (m *Mirror) suspected() {
+// unknownObject stands for one that git did not name.
+const unknownObject Hash = "unknown"
+
+// suspected notes that an object which must be there is not, or cannot be read. The next conversation looks closer. Empty takes it back.
+func (m *Mirror) suspected(id Hash) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.suspect, m.ready = true, false
+	m.suspect, m.ready = id, false
 }
 
 // Keep copies a commit and all it reaches from the second store into the first, under a name that holds it there until it is
@@ -279,8 +298,11 @@ func isCorrupt(err error) bool {
 	if !errors.As(err, &f) {
 		return false
 	}
+	if f.ours {
+		return true
+	}
 	for _, sign := range []string{"is corrupt", "bad object", "is empty", "unable to read", "missing object", "bad tree object",
-		"packfile", "not a git repository", "unresolved delta", "loose object", "Could not read", "did not send all necessary objects"} {
+		"packfile", "reference broken", "unable to resolve reference", "bad signature", "inflate", "not a git repository", "unresolved delta", "loose object", "Could not read", "did not send all necessary objects"} {
 		if strings.Contains(f.stderr, sign) {
 			return true
 		}

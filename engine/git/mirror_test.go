@@ -3,11 +3,15 @@ package git_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -252,6 +256,33 @@ func TestDamagedMirrorIsRebuilt(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		"a pack cut short": func(t *testing.T, mirror string) {
+			cutShort(t, filepath.Join(mirror, "first.git", "objects", "pack", "*.pack"))
+		},
+		"a pack's index cut short": func(t *testing.T, mirror string) {
+			cutShort(t, filepath.Join(mirror, "first.git", "objects", "pack", "*.idx"))
+		},
+		"a pack lost": func(t *testing.T, mirror string) {
+			lose(t, filepath.Join(mirror, "first.git", "objects", "pack", "*.pack"))
+		},
+		"bytes changed in a pack": func(t *testing.T, mirror string) {
+			flip(t, filepath.Join(mirror, "first.git", "objects", "pack", "*.pack"))
+		},
+		"a ref emptied": func(t *testing.T, mirror string) {
+			if err := os.WriteFile(filepath.Join(mirror, "first.git", "refs", "heads", "main"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"refs garbled": func(t *testing.T, mirror string) {
+			if err := os.WriteFile(filepath.Join(mirror, "first.git", "packed-refs"), []byte("\x00\x01 nonsense\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"configuration garbled": func(t *testing.T, mirror string) {
+			if err := os.WriteFile(filepath.Join(mirror, "first.git", "config"), []byte("[core\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
 		"stale locks": func(t *testing.T, mirror string) {
 			for _, name := range []string{"first.git/packed-refs.lock", "first.git/refs/heads/main.lock", "first.git/HEAD.lock"} {
 				if err := os.WriteFile(filepath.Join(mirror, name), nil, 0o600); err != nil {
@@ -263,10 +294,15 @@ func TestDamagedMirrorIsRebuilt(t *testing.T) {
 	for name, harm := range damage {
 		t.Run(name, func(t *testing.T) {
 			u := newUpstream(t)
-			u.commit("one", map[string]string{"a.txt": "1"})
+			u.commit("one", map[string]string{"a.txt": "1", "big": noise(1)})
 			u.push("main")
 			dir := t.TempDir()
-			fetch(t, u.store(git.Options{Dir: dir}).Mirror(u.url))
+			old := u.store(git.Options{Dir: dir}).Mirror(u.url)
+			fetch(t, old)
+			before, err := old.Repository().Resolve(t.Context(), "main")
+			if err != nil {
+				t.Fatal(err)
+			}
 			mirrors, err := filepath.Glob(filepath.Join(dir, "????????????????????????"))
 			if err != nil || len(mirrors) != 1 {
 				t.Fatalf("mirrors: %v, %v", mirrors, err)
@@ -275,9 +311,14 @@ func TestDamagedMirrorIsRebuilt(t *testing.T) {
 			want := u.commit("two", map[string]string{"a.txt": "2"})
 			u.push("main")
 			m := u.store(git.Options{Dir: dir}).Mirror(u.url)
-			if err := m.Fetch(t.Context(), nil); err != nil {
-				t.Log("first attempt:", err)
-				fetch(t, m)
+			fetch(t, m)
+			if tr, err := m.Repository().Tree(t.Context(), before); err == nil {
+				if _, err := tr.ReadFile("big"); err != nil { // found out only now
+					if m.Repository().Sound() {
+						t.Error("a file cannot be read, and nothing is suspected")
+					}
+					fetch(t, m)
+				}
 			}
 			if got := resolve(t, m.Repository(), "main"); got != want {
 				t.Errorf("main is %s, want %s", got, want)
@@ -285,8 +326,124 @@ func TestDamagedMirrorIsRebuilt(t *testing.T) {
 			if b, err := tree(t, m.Repository(), want).ReadFile("a.txt"); err != nil || string(b) != "2" {
 				t.Errorf("read %q, %v", b, err)
 			}
+			for _, h := range []git.Hash{before, want} {
+				if b, err := tree(t, m.Repository(), h).ReadFile("big"); err != nil || string(b) != noise(1) {
+					t.Errorf("%s reads %d bytes, %v", h, len(b), err)
+				}
+			}
+			if !m.Repository().Sound() {
+				t.Error("it is still suspect")
+			}
 		})
 	}
+}
+
+func TestWhatWasKeptOutlivesADamagedMirror(t *testing.T) {
+	u := newUpstream(t)
+	base := u.commit("base", map[string]string{"a.txt": "1"})
+	u.push("main")
+	u.git("checkout", "-q", "-b", "feature")
+	head := u.commit("head", map[string]string{"b.txt": "2"})
+	u.push("feature:refs/pull/7/head")
+	dir := t.TempDir()
+	m := u.store(git.Options{Dir: dir}).Mirror(u.url)
+	fetch(t, m)
+	if err := m.FetchPulls(t.Context(), nil, "refs/pull/7/head"); err != nil {
+		t.Fatal(err)
+	}
+	merge, err := m.Pulls().Merge(t.Context(), base, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Keep(t.Context(), "lock-7", merge.Commit); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, the(t, filepath.Join(dir, "????????????????????????", "pulls.git", "HEAD")))
+	fetch(t, m)
+	if b, err := tree(t, m.Repository(), merge.Commit).ReadFile("b.txt"); err != nil || string(b) != "2" {
+		t.Errorf("kept commit reads %q, %v", b, err)
+	}
+	fetch(t, m)
+	if !m.Repository().Has(t.Context(), merge.Commit) {
+		t.Error("it is not kept any more")
+	}
+}
+
+// TestKilledInTheMiddleOfAFetch fetches in another process, which is killed while a pack is on its way.
+func TestKilledInTheMiddleOfAFetch(t *testing.T) {
+	if dir := os.Getenv("SLIPWAY_FETCH_INTO"); dir != "" {
+		s := plain(t, git.Options{Dir: dir, CAFile: os.Getenv("SLIPWAY_FETCH_CA")})
+		_ = s.Mirror(os.Getenv("SLIPWAY_FETCH_URL")).Fetch(t.Context(), nil)
+		return
+	}
+	u := newUpstream(t)
+	one := u.commit("one", map[string]string{"a.txt": "1"})
+	u.push("main")
+	dir := t.TempDir()
+	m := u.store(git.Options{Dir: dir}).Mirror(u.url)
+	fetch(t, m)
+	big := u.commit("two", map[string]string{"a.txt": "2", "one": noise(1), "two": noise(2), "three": noise(3)})
+	u.push("main")
+
+	stuck, next := make(chan struct{}), u.server.Config.Handler
+	sent, halfway := atomic.Int64{}, make(chan struct{})
+	u.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&halting{ResponseWriter: w, sent: &sent, halfway: halfway, until: stuck}, r)
+	})
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledInTheMiddleOfAFetch$")
+	child.Env = append(os.Environ(), "SLIPWAY_FETCH_INTO="+dir, "SLIPWAY_FETCH_URL="+u.url, "SLIPWAY_FETCH_CA="+u.ca)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-halfway
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait()
+	close(stuck)
+	u.server.Config.Handler = next
+
+	if b, err := tree(t, m.Repository(), one).ReadFile("a.txt"); err != nil || string(b) != "1" {
+		t.Errorf("after the kill, it reads %q, %v", b, err)
+	}
+	fetch(t, m)
+	for name, want := range map[string]string{"a.txt": "2", "three": noise(3)} {
+		if b, err := tree(t, m.Repository(), big).ReadFile(name); err != nil || string(b) != want {
+			t.Errorf("%s reads %d bytes, %v", name, len(b), err)
+		}
+	}
+	packs := filepath.Join(dir, "????????????????????????", "first.git", "objects", "pack")
+	leftover := filepath.Join(filepath.Dir(the(t, filepath.Join(packs, "*.pack"))), "tmp_pack_left")
+	if err := os.WriteFile(leftover, []byte("PACK"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	long := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(leftover, long, long); err != nil {
+		t.Fatal(err)
+	}
+	fetch(t, m)
+	if _, err := os.Stat(leftover); err == nil {
+		t.Error("what a killed process had begun to write is still there")
+	}
+}
+
+// halting sends part of a large answer, and the rest never.
+type halting struct {
+	http.ResponseWriter
+	sent    *atomic.Int64
+	halfway chan struct{}
+	until   chan struct{}
+}
+
+func (h *halting) Write(b []byte) (int, error) {
+	if before := h.sent.Add(int64(len(b))) - int64(len(b)); before <= 300_000 && before+int64(len(b)) > 300_000 {
+		_, _ = h.ResponseWriter.Write(b[:len(b)/2])
+		_ = http.NewResponseController(h.ResponseWriter).Flush()
+		close(h.halfway)
+		<-h.until
+		return 0, errors.New("halted")
+	}
+	return h.ResponseWriter.Write(b)
 }
 
 func remove(t *testing.T, path string) {

@@ -3,9 +3,11 @@ package git
 import (
 	"bytes"
 	"crypto/sha1" //nolint:gosec // a listing's digest tells two listings of one repository apart; nothing is trusted by it
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"slices"
 	"strings"
@@ -17,6 +19,8 @@ type objects struct {
 	mirror string // whose cache entries are used
 	dir    string
 	usage  *usage // nil for what is never evicted
+	// suspect is told of an object that must be there and is not, or cannot be read. Nil for stores that are not ours to mend.
+	suspect func(Hash)
 }
 
 // read yields an object that must be there and be of the kind.
@@ -25,13 +29,32 @@ func (o objects) read(id Hash, kind string, limit int64) ([]byte, error) {
 	err := o.store.readers.with(o.dir, func(r *reader) error {
 		return r.ask("contents", []Hash{id}, limit, func(a found) error { f = a; return nil })
 	})
-	if err != nil {
-		return nil, err
+	if err == nil && (f.kind != kind || !f.genuine()) {
+		err = fmt.Errorf("%s %s: %w", kind, id, ErrCorrupt)
 	}
-	if f.kind != kind {
-		return nil, fmt.Errorf("%s %s: %w", kind, id, ErrCorrupt)
+	if err != nil {
+		return nil, o.damaged(id, err)
 	}
 	return f.content, nil
+}
+
+// damaged passes an error on, and what it says about the store.
+func (o objects) damaged(id Hash, err error) error {
+	if o.suspect != nil && errors.Is(err, ErrCorrupt) {
+		o.suspect(id)
+	}
+	return err
+}
+
+// genuine says whether an object is what its id says. Git itself does not look when it reads.
+func (f found) genuine() bool {
+	var h hash.Hash = sha1.New() //nolint:gosec // which it is that git's ids are made by
+	if len(f.id) == 64 {
+		h = sha256.New()
+	}
+	fmt.Fprintf(h, "%s %d\x00", f.kind, f.size)
+	h.Write(f.content)
+	return hex.EncodeToString(h.Sum(nil)) == string(f.id)
 }
 
 // describe says kind and size of an object; the kind is empty when it is not there.
@@ -97,7 +120,7 @@ func (o objects) warm(ids []Hash) error {
 	}
 	err := o.store.readers.with(o.dir, func(r *reader) error {
 		return r.ask("contents", want, o.store.opt.MaxBlob, func(f found) error {
-			if f.kind == "blob" {
+			if f.kind == "blob" && f.genuine() {
 				o.store.cache.keep(cacheKey{o.mirror, f.id}, f.content, f.size)
 			}
 			return nil

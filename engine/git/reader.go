@@ -56,10 +56,13 @@ func (rs *readers) with(dir string, do func(*reader) error) error {
 			return nil
 		}
 		r.kill()
-		// A process that waited may have died in the meantime, which says nothing about what is asked.
-		if fresh || !errors.Is(err, errReaderEnded) {
+		switch {
+		case !errors.Is(err, errReaderEnded):
 			return err
+		case fresh: // git ends at an object that it cannot unpack, and where there is no store
+			return fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
+		// A process that waited may have died in the meantime, which says nothing about what is asked.
 		r = nil
 	}
 }

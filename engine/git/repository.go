@@ -15,7 +15,6 @@ type Repository struct {
 	named    *Repository // where names and abbreviations are looked up, if not here
 	writable bool        // merges may be written
 	shell    bool        // revisions are resolved as in a shell: HEAD~1, @{u}
-	suspect  func()      // told when an object is missing that must be there
 	commits  *commits
 	mirror   *Mirror // nil for what is not a mirror's
 	origin   string  // a checkout's remote, to which URLs of submodules are relative
@@ -79,7 +78,7 @@ func (r *Repository) Commit(ctx context.Context, h Hash) (Commit, error) {
 	}
 	raw, err := r.objects.read(h, "commit", maxCommit)
 	if err != nil {
-		return Commit{}, fmt.Errorf("commit %s: %w", h, r.damaged(err))
+		return Commit{}, fmt.Errorf("commit %s: %w", h, err)
 	}
 	c, err := parseCommit(h, raw)
 	if err != nil {
@@ -89,11 +88,14 @@ func (r *Repository) Commit(ctx context.Context, h Hash) (Commit, error) {
 	return c, nil
 }
 
-func (r *Repository) damaged(err error) error {
-	if errors.Is(err, ErrCorrupt) && r.suspect != nil {
-		r.suspect()
+// Sound says that nothing was found missing or damaged since the last fetch. If something was, the next Fetch mends it.
+func (r *Repository) Sound() bool {
+	if r.mirror == nil {
+		return true
 	}
-	return err
+	r.mirror.mu.Lock()
+	defer r.mirror.mu.Unlock()
+	return r.mirror.suspect == ""
 }
 
 // Has says whether a commit is in this store, whether or not anything reaches it.
@@ -116,7 +118,7 @@ func (r *Repository) Tree(ctx context.Context, h Hash) (*Tree, error) {
 	}
 	if _, err := r.objects.tree(c.Tree); err != nil {
 		r.commits.forget() // another process may have evicted all of them
-		return nil, fmt.Errorf("commit %s: %w", h, r.damaged(err))
+		return nil, fmt.Errorf("commit %s: %w", h, err)
 	}
 	return &Tree{objects: r.objects, commit: h, root: c.Tree, reach: newReach(ctx, r.access(ctx), r, h)}, nil
 }
@@ -198,7 +200,7 @@ func (r *Repository) peel(id Hash, revision string) (Hash, error) {
 		case "tag":
 			raw, err := r.objects.read(id, "tag", maxCommit)
 			if err != nil {
-				return "", fmt.Errorf("resolving %q: %w", revision, r.damaged(err))
+				return "", fmt.Errorf("resolving %q: %w", revision, err)
 			}
 			next, ok := parseTag(raw)
 			if !ok {
@@ -206,7 +208,7 @@ func (r *Repository) peel(id Hash, revision string) (Hash, error) {
 			}
 			id = next
 		case "":
-			return "", fmt.Errorf("resolving %q: %w", revision, r.damaged(fmt.Errorf("object %s: %w", id, ErrCorrupt)))
+			return "", fmt.Errorf("resolving %q: %w", revision, r.objects.damaged(id, fmt.Errorf("object %s: %w", id, ErrCorrupt)))
 		default:
 			return "", unknown(revision)
 		}

@@ -59,9 +59,10 @@ type Options struct {
 	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors
 	MaxBlob      int64         // 32 MiB: the largest file that is read
 	Program      string        // "git"
-	// MaxBytes is what all mirrors together may take on disk before those that were not used for longest are evicted; 0 is no limit.
+	// MaxBytes is what mirrors and imports together may take on disk before those that were not used for longest are evicted; 0 is no
+	// limit.
 	MaxBytes   int64
-	EvictAfter time.Duration // 1 hour: a mirror that was used more recently is in use
+	EvictAfter time.Duration // 1 hour: what was used more recently is in use
 }
 
 func (o Options) withDefaults() Options {
@@ -98,6 +99,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	mirrors map[string]*Mirror
+	imports map[string]*usage // by folder
 }
 
 // NewStore opens the folder, which is created if need be.

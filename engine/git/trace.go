@@ -59,6 +59,7 @@ func (tr Trace) HoldsSince(since Hash, t *Tree) bool {
 		}
 	}
 	if since == t.root {
+		t.objects.usage.note()
 		return true
 	}
 	old := entry{mode: fs.ModeDir, id: since}

@@ -25,6 +25,12 @@ type answer[V any] struct {
 	err    error
 }
 
+// gone says that what an answer led to is there no more, so that it has to be asked for again.
+func (a *answer[V]) gone() bool {
+	v, ok := any(a.value).(interface{ Gone() bool })
+	return ok && v.Gone()
+}
+
 // terms are how an answer is wanted.
 type terms struct {
 	now   func() time.Time
@@ -63,7 +69,10 @@ func (a *answers[K, V]) ask(ctx context.Context, k K, t terms, fetch func() (V, 
 	}
 	defer func() { <-kept.turn }()
 	now := t.now()
-	has := !kept.began.IsZero()
+	has := !kept.began.IsZero() && !kept.gone()
+	if !has {
+		kept.began = time.Time{}
+	}
 	if has && (kept.began.After(called) || !t.fresh && now.Sub(kept.began) < t.age) {
 		return kept.value, nil
 	}

@@ -151,7 +151,7 @@ func (s *Sources) Resolve(ctx context.Context, q Query) (git.Hash, error) {
 		return "", err
 	}
 	repo := s.deps.Store.Mirror(q.RepoURL).Repository()
-	if h := git.Hash(q.Revision); h.IsFull() && !q.Fresh && repo.Has(ctx, h) {
+	if h := git.Hash(q.Revision); h.IsFull() && !q.Fresh && repo.Has(ctx, h) && repo.Sound() {
 		return h, nil // a commit never changes
 	}
 	age := maxAge
@@ -239,6 +239,9 @@ func (s *Sources) fetch(ctx context.Context, q Query, age time.Duration) error {
 	mirror := s.deps.Store.Mirror(q.RepoURL)
 	st := s.state(mirror)
 	now := s.deps.Now()
+	if !mirror.Repository().Sound() {
+		age = -1 // none is young enough: the next one mends it
+	}
 	if done, err := st.recent(now, age); done {
 		return err
 	}
