@@ -61,15 +61,15 @@ func (c *charts) find(kind schema.GroupKind) *chart {
 		return found
 	}
 	for _, w := range c.wide {
-		if glob(w.group, kind.Group) && glob(w.kind, kind.Kind) {
+		if covers(w.group, kind.Group) && covers(w.kind, kind.Kind) {
 			return w.of
 		}
 	}
 	return nil
 }
 
-// glob matches a star in a pattern with anything.
-func glob(pattern, s string) bool {
+// covers matches a star in a pattern with anything.
+func covers(pattern, s string) bool {
 	ok, err := path.Match(pattern, s)
 	return err == nil && ok
 }
