@@ -35,6 +35,7 @@ import (
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
@@ -220,11 +221,21 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		Repository: func(ctx context.Context, name, project string) (string, bool) {
 			return source.NamedCharts(known.read(ctx), name, project)
 		},
-		Ignore: func() []argo.ResourceIgnoreDifferences { return known.read(ctx).IgnoreDifferences },
+		Ignore:  func() []argo.ResourceIgnoreDifferences { return known.read(ctx).IgnoreDifferences },
+		Compare: func() compare.Options { return comparing(known.read(ctx).Comparing) },
 		Clusters: func(ctx context.Context, dest argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, dest)
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx)}, nil
+}
+
+// comparing is how the installation's settings have differences found.
+func comparing(s settings.Comparing) compare.Options {
+	o := compare.Options{Status: s.Status, IgnoreAggregatedRoles: s.IgnoreAggregatedRoles}
+	if s.ServerSide {
+		o.Strategy = compare.ServerSideDiff
+	}
+	return o
 }
 
 // setup has the manager run the controller and the bot.

@@ -63,6 +63,8 @@ type Deps struct {
 	Clusters Clusters
 	// Ignore are the differences that no application minds, as the installation's settings have them now; nil for none.
 	Ignore func() []argo.ResourceIgnoreDifferences
+	// Compare is how the installation has differences found; nil for the default. Schema and Ignore of it are filled in here.
+	Compare func() compare.Options
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
 	// Project finds an AppProject as it stands in the cluster, by which remotes of renders are judged; a nil project does not exist. Nil, on
@@ -81,7 +83,8 @@ type Deps struct {
 
 // Pipeline gathers, renders and compares. It keeps no state but its dependencies' caches, and is safe for concurrent use.
 type Pipeline struct {
-	deps Deps
+	deps   Deps
+	synced compare.Memo
 }
 
 // New makes a Pipeline. Render is needed; without Trees only the changed repository can be read, without Clusters nothing live.
@@ -91,6 +94,9 @@ func New(d Deps) *Pipeline {
 	}
 	if d.Ignore == nil {
 		d.Ignore = func() []argo.ResourceIgnoreDifferences { return nil }
+	}
+	if d.Compare == nil {
+		d.Compare = func() compare.Options { return compare.Options{} }
 	}
 	if d.Scope == nil {
 		d.Scope = func(string) project.Scope { return project.Scope{} }

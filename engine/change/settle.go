@@ -16,9 +16,12 @@ import (
 
 // view is what is known of an application's live objects.
 type view struct {
-	dest Cluster
-	opts compare.Options
-	live map[object.ID]*unstructured.Unstructured
+	dest   Cluster
+	opts   compare.Options
+	synced *compare.Memo
+	// clientSide says that the application's objects are applied client-side unless they say otherwise.
+	clientSide bool
+	live       map[object.ID]*unstructured.Unstructured
 	// unreadable says why some kinds could not be read; nil when all could.
 	unreadable *cluster.UnreadableError
 }
@@ -26,17 +29,26 @@ type view struct {
 // look reads what is live of an application: the wanted objects, and what it tracks of their kinds and of those it had before.
 func (p *Pipeline) look(ctx context.Context, dest Cluster, app *argo.Application, want, hint []object.ID) (view, error) {
 	live, err := dest.Live(ctx, p.Instance(app), want, hint)
-	v := view{dest: dest, live: live}
+	v := view{dest: dest, live: live, synced: &p.synced, clientSide: app.Spec.SyncPolicy.Options().Has("ServerSideApply=false")}
 	if err != nil && !errors.As(err, &v.unreadable) {
 		return v, err
 	}
 	// Live has loaded the schemas of these kinds.
-	v.opts = compare.Options{Schema: dest.Schema(), Ignore: slices.Concat(p.deps.Ignore(), app.Spec.IgnoreDifferences)}
+	v.opts = p.deps.Compare().Choose(app.Annotations)
+	v.opts.Schema, v.opts.Ignore = dest.Schema(), slices.Concat(p.deps.Ignore(), app.Spec.IgnoreDifferences)
 	return v, nil
 }
 
+// options are those that one object is compared with.
+func (v view) options(desired *unstructured.Unstructured) compare.Options {
+	o := v.opts.Choose(desired.GetAnnotations())
+	const annotation = "argocd.argoproj.io/sync-options"
+	o.ClientSide = (v.clientSide || hasOption(desired, annotation, "ServerSideApply=false")) && !hasOption(desired, annotation, "ServerSideApply=true")
+	return o
+}
+
 // settle compares a desired object with the live one. The local prediction is believed when it says Synced; when it says OutOfSync the
-// API server is asked by a dry run, which knows its defaults and webhooks. Whatever stands in the way makes this object Unknown.
+// API server is asked by a dry run, which knows its defaults and webhooks; other ways of comparing ask always or never. Whatever stands in the way makes this object Unknown.
 func (v view) settle(ctx context.Context, desired, live *unstructured.Unstructured) compare.Sync {
 	id := object.IDOf(desired)
 	if v.unreadable != nil {
@@ -54,11 +66,12 @@ func (v view) settle(ctx context.Context, desired, live *unstructured.Unstructur
 		}
 		live = read
 	}
-	s, err := compare.Drift(id, desired, live, v.opts)
+	o := v.options(desired)
+	s, err := v.synced.Drift(id, desired, live, o)
 	if err != nil {
 		return unknown(err)
 	}
-	if s.Status != compare.OutOfSync || live == nil {
+	if live == nil || !o.Asks(s) {
 		return s
 	}
 	answer, err := v.dest.Predict(ctx, desired, live)
@@ -68,7 +81,10 @@ func (v view) settle(ctx context.Context, desired, live *unstructured.Unstructur
 	case err != nil:
 		s.Reason = err.Error() // the server would refuse it; that it differs stands
 	case answer != nil:
-		s = compare.Predicted(id, answer, live, v.opts)
+		s = compare.Answered(id, answer, live, o)
+		if s.Status == compare.Synced && o.Strategy == compare.Confirmed {
+			v.synced.Settled(desired, live, o)
+		}
 	}
 	return s
 }

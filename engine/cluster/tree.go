@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -116,7 +116,7 @@ func (c *Cluster) everything(ctx context.Context) (*census, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		case meta.IsNoMatchError(err):
+		case apierrors.IsNotFound(err): // the kind has just gone
 		case err != nil:
 			failed[w.resource.GroupKind()] = err
 		default:
