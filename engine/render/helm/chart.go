@@ -214,7 +214,7 @@ func (c *loaded) dependencyFault(dep *chart.Dependency, message, hint string) *o
 		if file.Name != "Chart.yaml" && file.Name != "requirements.yaml" {
 			continue
 		}
-		if line := lineWith(file.Data, "name: "+dep.Name, `name: "`+dep.Name+`"`); line > 0 {
+		if line := lineWith(file.Data, dep.Name); line > 0 {
 			f.File, f.Line = path.Join(c.dir, file.Name), line
 		}
 	}
@@ -222,15 +222,15 @@ func (c *loaded) dependencyFault(dep *chart.Dependency, message, hint string) *o
 	return f
 }
 
-// lineWith is the first line that ends with one of some texts, or 0.
-func lineWith(text []byte, wanted ...string) int {
-	n := 0
+// lineWith is the first line that gives a dependency its name, or 0.
+func lineWith(text []byte, name string) int {
+	wanted := regexp.MustCompile(`(^|[\s{,"'-])name["']?:\s*["']?` + regexp.QuoteMeta(name) + `["']?\s*([,}#]|$)`)
+	n, within := 0, false
 	for row := range bytes.Lines(text) {
 		n++
-		for _, w := range wanted {
-			if strings.HasSuffix(strings.TrimSpace(string(row)), w) {
-				return n
-			}
+		within = within || bytes.HasPrefix(row, []byte("dependencies"))
+		if within && wanted.Match(bytes.TrimSpace(row)) {
+			return n
 		}
 	}
 	return 0
