@@ -38,6 +38,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	rules "github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
@@ -213,6 +214,7 @@ type bench struct {
 	pipeline *change.Pipeline
 	projects map[string]*argo.AppProject
 	settings settings.Settings
+	scope    rules.Scope
 }
 
 func newBench(t *testing.T, m *market) *bench {
@@ -239,7 +241,7 @@ func newBench(t *testing.T, m *market) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.renderer.Close)
-	b.pipeline = change.New(change.Deps{Render: b.renderer, Trees: sources,
+	b.pipeline = change.New(change.Deps{Render: b.renderer, Trees: sources, Scope: func(string) rules.Scope { return b.scope }, ControlNamespace: "argocd",
 		Project: func(_ context.Context, name string) (*argo.AppProject, error) { return b.projects[name], nil },
 		Repository: func(_ context.Context, name, project string) (string, bool) {
 			return source.NamedCharts(b.settings, name, project)

@@ -5,7 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/plan"
+	rules "github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/settings"
 )
 
@@ -74,5 +80,129 @@ func TestNamesOfRepositories(t *testing.T) {
 	b.settings.Repositories[0].Project = "default"
 	if got, err := b.render(tree, nil); err != nil || got.Fault != nil {
 		t.Errorf("its own: %v, %v", got.Fault, err)
+	}
+}
+
+// pull compares two states of the repository as a pull request of somebody who may write.
+func (b *bench) pull(base, merged *git.Tree) change.Application {
+	b.t.Helper()
+	app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "web"}, Spec: argo.ApplicationSpec{
+		Source: &argo.ApplicationSource{RepoURL: shop, Path: "web", TargetRevision: "main"}, Destination: argo.ApplicationDestination{Name: "prod", Namespace: "web"}}}
+	c, err := b.pipeline.PullRequest(b.t.Context(), change.Input{
+		Scope:    plan.Scope{Same: func(url string) bool { return url == shop }, BaseBranch: "main", DefaultBranch: "main"},
+		BaseTree: base, MergedTree: merged, Files: []string{"web/Chart.yaml"}, Applications: []*argo.Application{app}, Trusted: true,
+		Project: func(name string) (*argo.AppProject, bool) { return b.projects[name], b.projects[name] != nil }})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(c.Applications) != 1 {
+		b.t.Fatalf("%d applications, misses %v", len(c.Applications), c.Misses)
+	}
+	return c.Applications[0]
+}
+
+// TestWhatOnlyAPullRequestNamesIsNotFetched attacks with dependencies of a head: on a repository that our credentials open, but not to the
+// author of a pull request.
+func TestWhatOnlyAPullRequestNamesIsNotFetched(t *testing.T) {
+	m := stocked(t)
+	b := newBench(t, m)
+	redis := func(version string) string {
+		return "- {name: redis, version: " + version + ", repository: \"" + m.url("stable") + "\"}\n"
+	}
+	vault := "- {name: vault, version: 3.x, repository: \"" + m.url("private") + "\"}\n"
+	state := func(dependencies string) *git.Tree {
+		writeAll(t, b.dir, web(dependencies))
+		return b.commit()
+	}
+	old, newer, stolen := state(redis("17.0.0")), state(redis("17.1.0")), state(redis("17.0.0")+vault)
+	said := func(a change.Application) string {
+		var all []string
+		for _, f := range a.Findings {
+			all = append(all, f.Message)
+		}
+		return strings.Join(all, "\n")
+	}
+
+	if a := b.pull(old, newer); len(a.Differences) != 1 || a.After.Fault != nil || strings.Contains(said(a), "names") {
+		t.Errorf("another version of what the base names: %d differences, %v, %s", len(a.Differences), a.After.Fault, said(a))
+	}
+	m.asked = nil
+	a := b.pull(old, stolen)
+	if len(a.Differences) != 0 || a.After.Fault != nil || !strings.Contains(said(a), "the base does not name") || !strings.Contains(said(a), "chart vault") {
+		t.Errorf("what the base does not name: %d differences, %v, %s", len(a.Differences), a.After.Fault, said(a))
+	}
+	for _, path := range m.asked {
+		if strings.HasPrefix(path, "/private") {
+			t.Errorf("%s was asked for", path)
+		}
+	}
+	// Somebody renders the same with every right; what is kept of that is nobody else's.
+	if got, err := b.render(stolen, nil); err != nil || got.Fault != nil {
+		t.Fatalf("%v, %v", got.Fault, err)
+	}
+	if a := b.pull(old, stolen); len(a.Differences) != 0 {
+		t.Errorf("what is kept was shown: %v", a.Differences)
+	}
+	// Once it is in the base it is shown.
+	if a := b.pull(stolen, state(redis("17.1.0")+vault)); len(a.Differences) != 1 || said(a) != "" {
+		t.Errorf("after the merge: %d differences, %s", len(a.Differences), said(a))
+	}
+}
+
+// TestCredentialsOfAProjectAreItsOwn has a repository that is registered for the project alone read for a head that names it first.
+func TestCredentialsOfAProjectAreItsOwn(t *testing.T) {
+	m := stocked(t)
+	b := newBench(t, m)
+	b.scope = rules.Scope{Repositories: []string{m.url("private") + "/"}}
+	writeAll(t, b.dir, web("- {name: redis, version: 17.x, repository: \""+m.url("stable")+"\"}\n"))
+	base := b.commit()
+	writeAll(t, b.dir, web("- {name: vault, version: 3.x, repository: \""+m.url("private")+"\"}\n"))
+	if a := b.pull(base, b.commit()); a.After.Fault != nil || len(a.Differences) != 3 {
+		t.Errorf("%d differences, %v, %v", len(a.Differences), a.After.Fault, a.Findings)
+	}
+}
+
+func TestValueFilesByURL(t *testing.T) {
+	m := stocked(t)
+	b := newBench(t, m)
+	writeAll(t, b.dir, web(" []\n"))
+	tree := b.commit()
+	serve := func(text string) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.files["/files/values.yaml"], m.files["/files/text"] = []byte(text), []byte("a, b")
+	}
+	values := func(o argo.ApplicationSourceHelm) string {
+		t.Helper()
+		got, err := b.render(tree, &o)
+		if err != nil || got.Fault != nil {
+			t.Fatalf("%v, %v", got.Fault, err)
+		}
+		data, _ := got.Objects.All()[0].Object["data"].(map[string]any)
+		text, _ := data["values"].(string)
+		return text
+	}
+	url := m.url("files") + "/values.yaml"
+	serve("queue: {enabled: true}\nby: url\n")
+	o := argo.ApplicationSourceHelm{ValueFiles: []string{url + "?token=HUSH", "values.yaml"}, FileParameters: []argo.HelmFileParameter{{Name: "text", Path: m.url("files") + "/text"}}}
+	if got := values(o); !strings.Contains(got, `"by":"url"`) || !strings.Contains(got, `"enabled":false`) || !strings.Contains(got, `"text":"a, b"`) {
+		t.Errorf("values: %s", got)
+	}
+	for name, c := range map[string]struct{ entry, say string }{
+		"missing":         {m.url("files") + "/none.yaml?token=HUSH", "404"},
+		"without TLS":     {"http://127.0.0.1:1/values.yaml?token=HUSH", "http:// URLs are not fetched"},
+		"of the disk":     {"file:///etc/hostname", "file:// URLs are not fetched"},
+		"of a bucket":     {"s3://bucket/values.yaml", "s3:// URLs are not fetched"},
+		"with a password": {strings.Replace(url, "https://", "https://eve:HUSH@", 1), "credentials in them"},
+		"no URL":          {"https://%zz/HUSH", "not a URL"},
+	} {
+		got, err := b.render(tree, &argo.ApplicationSourceHelm{ValueFiles: []string{c.entry}, IgnoreMissingValueFiles: true})
+		if err != nil || got.Fault == nil || !strings.Contains(got.Fault.Error(), c.say) || !strings.Contains(got.Fault.Field, "valueFiles") || strings.Contains(got.Fault.Error(), "HUSH") {
+			t.Errorf("%s: %v, %v", name, got.Fault, err)
+		}
+	}
+	b.projects["default"] = &argo.AppProject{Spec: argo.AppProjectSpec{SourceRepos: []string{shop}}}
+	if got, err := b.render(tree, &o); err != nil || got.Fault == nil || !strings.Contains(got.Fault.Message, "does not permit "+url) {
+		t.Errorf("another project: %v, %v", got.Fault, err)
 	}
 }
