@@ -38,6 +38,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
@@ -152,6 +153,7 @@ type engine struct {
 	clusters *cluster.Clusters
 	pipeline *change.Pipeline
 	scope    func(string) project.Scope
+	health   func() *health.Rules
 }
 
 func (e engine) close() {
@@ -223,10 +225,12 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		},
 		Ignore:  func() []argo.ResourceIgnoreDifferences { return known.read(ctx).IgnoreDifferences },
 		Compare: func() compare.Options { return comparing(known.read(ctx).Comparing) },
+		Health:  func() *health.Rules { return known.health(ctx) },
 		Clusters: func(ctx context.Context, dest argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, dest)
 		}})
-	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx)}, nil
+	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
+		health: func() *health.Rules { return known.health(ctx) }}, nil
 }
 
 // comparing is how the installation's settings have differences found.
@@ -242,7 +246,7 @@ func comparing(s settings.Comparing) compare.Options {
 func setup(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
 	destinations, changes := controller.From(e.clusters)
 	err := controller.Setup(mgr, controller.Deps{
-		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope,
+		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
 	})
 	if err != nil {

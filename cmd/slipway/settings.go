@@ -7,12 +7,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/render/kustomize"
@@ -26,9 +28,10 @@ type settled struct {
 	namespace string
 	log       *slog.Logger
 
-	mu   sync.Mutex
-	key  string
-	last settings.Settings
+	mu    sync.Mutex
+	key   string
+	last  settings.Settings
+	rules *health.Rules
 }
 
 // read gives the settings as they are now. While they cannot be read it gives the last ones.
@@ -48,11 +51,25 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 		return s.last
 	}
 	decoded, faults := settings.Decode(maps.Items, secrets.Items)
+	custom := make(map[string]health.Customization, len(decoded.Customizations))
+	for kind, c := range decoded.Customizations {
+		custom[kind] = health.Customization(c)
+	}
+	rules, unread := health.New(custom, time.Now)
+	faults = append(faults, unread...)
 	for _, fault := range faults {
 		s.log.Warn("a setting is passed over", "error", fault)
 	}
-	s.key, s.last = key, decoded
+	s.key, s.last, s.rules = key, decoded, rules
 	return decoded
+}
+
+// health are the installation's rules of health and its actions, as they are now.
+func (s *settled) health(ctx context.Context) *health.Rules {
+	s.read(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rules
 }
 
 // switches are what the settings say to all renders.

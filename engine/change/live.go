@@ -83,7 +83,7 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 		if _, isWanted := t.Objects.Find(id); isWanted || !tracked || owner != instance || !permitted(id) {
 			continue
 		}
-		c.Resources = append(c.Resources, extra(id, u))
+		c.Resources = append(c.Resources, extra(ctx, v, id))
 	}
 	slices.SortFunc(c.Resources, func(a, b Resource) int { return compareIDs(a.ID, b.ID) })
 	c.Sync = syncStatus(c.Resources)
@@ -112,7 +112,7 @@ func wanted(ctx context.Context, v view, o object.Object) Resource {
 	r := Resource{ID: id, Version: o.GroupVersionKind().Version, Desired: o.Unstructured, Live: live, Place: o.Place,
 		Hook: sync.IsHook(o.Unstructured), Wave: sync.Wave(o.Unstructured)}
 	if live != nil {
-		r.Health = health.Of(live)
+		r.Health = v.health.Of(ctx, live)
 	}
 	if r.Hook {
 		r.Status = argo.SyncStatusCodeSynced // hooks are run, not kept
@@ -124,8 +124,9 @@ func wanted(ctx context.Context, v view, o object.Object) Resource {
 }
 
 // extra is a tracked live object that the target does not want.
-func extra(id object.ID, u *unstructured.Unstructured) Resource {
-	r := Resource{ID: id, Version: u.GroupVersionKind().Version, Live: u, Health: health.Of(u), Hook: sync.IsHook(u), Wave: sync.Wave(u),
+func extra(ctx context.Context, v view, id object.ID) Resource {
+	u := v.live[id]
+	r := Resource{ID: id, Version: u.GroupVersionKind().Version, Live: u, Health: v.health.Of(ctx, u), Hook: sync.IsHook(u), Wave: sync.Wave(u),
 		Status: argo.SyncStatusCodeSynced}
 	if !r.Hook {
 		r.Status, r.RequiresPruning, r.Reason = argo.SyncStatusCodeOutOfSync, true, "requires pruning"

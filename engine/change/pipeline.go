@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
@@ -65,6 +66,8 @@ type Deps struct {
 	Ignore func() []argo.ResourceIgnoreDifferences
 	// Compare is how the installation has differences found; nil for the default. Schema and Ignore of it are filled in here.
 	Compare func() compare.Options
+	// Health are the installation's own rules of health; nil is none.
+	Health func() *health.Rules
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
 	// Project finds an AppProject as it stands in the cluster, by which remotes of renders are judged; a nil project does not exist. Nil, on
@@ -97,6 +100,9 @@ func New(d Deps) *Pipeline {
 	}
 	if d.Compare == nil {
 		d.Compare = func() compare.Options { return compare.Options{} }
+	}
+	if d.Health == nil {
+		d.Health = func() *health.Rules { return nil }
 	}
 	if d.Scope == nil {
 		d.Scope = func(string) project.Scope { return project.Scope{} }

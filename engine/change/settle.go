@@ -11,6 +11,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
@@ -19,6 +20,7 @@ type view struct {
 	dest   Cluster
 	opts   compare.Options
 	synced *compare.Memo
+	health *health.Rules
 	// clientSide says that the application's objects are applied client-side unless they say otherwise.
 	clientSide bool
 	live       map[object.ID]*unstructured.Unstructured
@@ -29,7 +31,7 @@ type view struct {
 // look reads what is live of an application: the wanted objects, and what it tracks of their kinds and of those it had before.
 func (p *Pipeline) look(ctx context.Context, dest Cluster, app *argo.Application, want, hint []object.ID) (view, error) {
 	live, err := dest.Live(ctx, p.Instance(app), want, hint)
-	v := view{dest: dest, live: live, synced: &p.synced, clientSide: app.Spec.SyncPolicy.Options().Has("ServerSideApply=false")}
+	v := view{dest: dest, live: live, synced: &p.synced, health: p.deps.Health(), clientSide: app.Spec.SyncPolicy.Options().Has("ServerSideApply=false")}
 	if err != nil && !errors.As(err, &v.unreadable) {
 		return v, err
 	}

@@ -60,6 +60,7 @@ func newCluster(r settings.Cluster, config *rest.Config, now settings.Settings, 
 	if err != nil {
 		return nil, err
 	}
+	keeps.scripted = scripted(now)
 	c := &Cluster{
 		registered: r, tracking: trackingOf(now), log: of.log.With("cluster", r.Name), dynamic: objects, discovery: kinds,
 		excluded:   func(gk schema.GroupKind) bool { return now.Excluded(gk, r.Server) },

@@ -19,10 +19,12 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/settings"
 )
@@ -141,13 +143,40 @@ func fingerprint(r settings.Cluster, s settings.Settings) (string, error) {
 		Tracking compare.Tracking
 		Excluded [2][]settings.ResourceFilter
 		NoNews   []argo.ResourceIgnoreDifferences
+		Scripted []string
 	}{r, []string{string(r.Access.Password), string(r.Access.BearerToken)}, []byte(r.Access.TLS.Key), trackingOf(s),
-		[2][]settings.ResourceFilter{s.Exclusions, s.Inclusions}, s.IgnoredUpdates()})
+		[2][]settings.ResourceFilter{s.Exclusions, s.Inclusions}, s.IgnoredUpdates(), scriptedKinds(s)})
 	if err != nil {
 		return "", fmt.Errorf("cluster %s: %w", r.Name, err)
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// scriptedKinds are the kinds that the installation judges by scripts of its own, in order. A script that changes makes no new connection.
+func scriptedKinds(s settings.Settings) []string {
+	var kinds []string
+	for kind, c := range s.Customizations {
+		if c.Health != "" {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// scripted says whether a kind is among them; nil where there are none.
+func scripted(s settings.Settings) func(schema.GroupKind) bool {
+	kinds := scriptedKinds(s)
+	if len(kinds) == 0 {
+		return nil
+	}
+	custom := map[string]health.Customization{}
+	for _, kind := range kinds {
+		custom[kind] = health.Customization{Health: "return {}"}
+	}
+	rules, _ := health.New(custom, nil) // a name that is no pattern is said where the scripts are read
+	return rules.Customized
 }
 
 func trackingOf(s settings.Settings) compare.Tracking {

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -37,10 +38,12 @@ type record struct {
 type recorder struct {
 	tracking compare.Tracking
 	// noNews are the fields whose changes are no reason to look at an application.
-	noNews  []argo.ResourceIgnoreDifferences
-	seed    maphash.Seed
-	encoder *zstd.Encoder
-	decoder *zstd.Decoder
+	noNews []argo.ResourceIgnoreDifferences
+	// scripted are the kinds whose health the installation's own scripts judge: any change of their status may be one of it. Nil is none.
+	scripted func(schema.GroupKind) bool
+	seed     maphash.Seed
+	encoder  *zstd.Encoder
+	decoder  *zstd.Decoder
 }
 
 // mostUnpacked bounds what one packed object may become: the API server takes no larger ones.
@@ -75,7 +78,11 @@ func (r *recorder) record(u *unstructured.Unstructured, whole bool) (*record, er
 	app, tracked := r.tracking.TrackedBy(u)
 	if tracked {
 		out.app = app
-		out.sum = compare.Digest(r.seed, content(compare.Without(u, r.noNews)))
+		counts := content(compare.Without(u, r.noNews))
+		if r.scripted != nil && r.scripted(u.GroupVersionKind().GroupKind()) {
+			counts["status"] = u.Object["status"]
+		}
+		out.sum = compare.Digest(r.seed, counts)
 	}
 	if !whole && !tracked && !r.marked(u) {
 		return out, nil

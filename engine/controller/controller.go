@@ -18,6 +18,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/run"
@@ -59,6 +60,8 @@ type Deps struct {
 	Clusters Destinations
 	// Changes of live objects; nil means that only the clock and the sources bring news.
 	Changes Changes
+	// Health are the installation's own rules of health; nil is none.
+	Health func() *health.Rules
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
 	// ControlNamespace holds the AppProjects, the Locks, and the Applications that need no leave to be there.

@@ -236,7 +236,7 @@ func (p *pass) options() argo.SyncOptions {
 }
 
 // input puts together what package sync decides by.
-func (g *gathered) input(p *pass, progress *progress) engine.Input {
+func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engine.Input {
 	state := p.app.Status.OperationState
 	app := g.wants.app
 	in := engine.Input{
@@ -246,7 +246,7 @@ func (g *gathered) input(p *pass, progress *progress) engine.Input {
 		Done: g.done, StartedAt: state.StartedAt.Time, Attempt: state.RetryCount, Approved: approval(p.app),
 		Terminate: p.terminates(), Tried: progress.tried,
 		Now: p.now(), Since: progress.since, WaveTimeout: max(p.Options.WaveTimeout, 0), WaveDelay: max(p.Options.WaveDelay, 0),
-		Served: g.destination.Namespaced, Health: judge,
+		Served: g.destination.Namespaced, Health: p.judge(ctx),
 		Permits: func(id object.ID, namespaced bool) string {
 			return g.permits.Object(id, namespaced, place(g.destination, id.Namespace))
 		},
@@ -271,12 +271,19 @@ func (p *pass) overdue() bool {
 	return p.Options.SyncTimeout > 0 && p.now().Sub(p.app.Status.OperationState.StartedAt.Time) > p.Options.SyncTimeout
 }
 
-func judge(u *unstructured.Unstructured) *argo.HealthStatus {
-	h := health.Of(u)
-	if h == nil {
-		return nil
+// judge is how well a live object is, by the installation's rules and ours.
+func (p *pass) judge(ctx context.Context) func(*unstructured.Unstructured) *argo.HealthStatus {
+	var rules *health.Rules
+	if p.Health != nil {
+		rules = p.Health()
 	}
-	return &argo.HealthStatus{Status: h.Status, Message: h.Message}
+	return func(u *unstructured.Unstructured) *argo.HealthStatus {
+		h := rules.Of(ctx, u)
+		if h == nil {
+			return nil
+		}
+		return &argo.HealthStatus{Status: h.Status, Message: h.Message}
+	}
 }
 
 // approval is when a person last approved deletions.

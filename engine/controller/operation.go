@@ -146,7 +146,7 @@ func (p *pass) advance(ctx context.Context) (time.Duration, error) {
 		return p.fail(ctx, failure)
 	}
 	for range stepsAtOnce {
-		plan := engine.Next(g.input(p, progress))
+		plan := engine.Next(g.input(ctx, p, progress))
 		if plan.Phase.Completed() {
 			return p.finish(ctx, plan)
 		}

@@ -62,6 +62,9 @@ type Settings struct {
 	// SubmodulesDisabled leaves submodules of Git repositories empty folders.
 	SubmodulesDisabled bool
 
+	// Customizations are the installation's own rules of health and its actions, by "group/Kind"; a name may be a glob.
+	Customizations map[string]Customization
+
 	// KnownHosts are SSH host keys as ssh writes them, Certificates trusted PEM certificates by host.
 	KnownHosts   string
 	Certificates map[string]string
@@ -186,6 +189,8 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	errs = append(errs, bad...)
 	rules, bad = ignoreRules(m, ignoreUpdates)
 	s.IgnoreUpdates = rules
+	errs = append(errs, bad...)
+	s.Customizations, bad = customizations(m)
 	return append(errs, bad...)
 }
 
