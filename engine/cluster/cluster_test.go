@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,9 @@ import (
 // The sandbox cluster that all tests of this package share, each in a namespace of its own.
 var shared *rest.Config
 
+// sharedFiles is the folder of its files, which its processes' command lines name.
+var sharedFiles string
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
 		up, err := sandbox.Start(context.Background(), sandbox.Options{Name: "cluster-test"})
@@ -37,6 +41,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer up.Stop()
+		sharedFiles = filepath.Dir(up.Kubeconfig())
 		if shared, err = up.Config(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
