@@ -68,7 +68,10 @@ func (tr Trace) HoldsSince(since Hash, t *Tree) bool {
 
 // holdsBelow checks entries whose paths begin with prefix, which is old in the tree where they held and now in t.
 func (tr Trace) holdsBelow(t *Tree, prefix string, old, now entry) bool {
-	was, err := t.objects.tree(old.id)
+	// An import has a store of its own, without the trees of the one before it: that is no damage.
+	before := t.objects
+	before.suspect = nil
+	was, err := before.tree(old.id)
 	if err != nil {
 		return tr.Holds(t)
 	}
