@@ -34,7 +34,11 @@ func (w *worker) kustomize(ctx context.Context, j job, files *kept, wants *wanti
 
 // kustomize is fetch as kustomizations ask for it.
 func (w *wanting) kustomize(want kustomize.Wanted) (kustomize.Files, bool) {
-	k := w.fetch(lack{Remote: Remote{Kind: RemoteKind(want.Kind), URL: want.URL, Chart: want.Chart, Version: want.Version}, Place: want.Place, Field: want.Field})
+	m := Remote{Kind: RemoteKind(want.Kind), URL: want.URL, Chart: want.Chart, Version: want.Version}
+	if slices.Contains(w.missing, m) {
+		return nil, true
+	}
+	k := w.fetch(lack{Remote: m, Place: want.Place, Field: want.Field, Try: want.Try})
 	if k == nil {
 		return nil, false
 	}

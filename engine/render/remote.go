@@ -116,6 +116,8 @@ type lack struct {
 	Remote Remote
 	Place  object.Place
 	Field  string
+	// Try says that the worker can do without it: that it is not there is an answer.
+	Try bool
 }
 
 // fault is what stands in a lack's way, where the repository asks for it.
@@ -176,6 +178,7 @@ func (o *opener) one(ctx context.Context, m Remote) (*git.Tree, error) {
 type elsewhere struct {
 	remotes *opener
 	trees   map[Remote]*git.Tree
+	missing []Remote // that were tried, and are not there
 }
 
 // known are the remotes at hand, for a job.
@@ -209,7 +212,12 @@ func (e *elsewhere) fetch(ctx context.Context, lacks []lack, into library) error
 		if errors.Is(o.err, errNotFetched) {
 			return l.fault(l.Remote.String()+" is not fetched here", "")
 		}
-		if f, ok := object.AsFault(o.err); ok {
+		f, isFault := object.AsFault(o.err)
+		if isFault && l.Try {
+			e.missing = append(e.missing, l.Remote)
+			continue
+		}
+		if isFault {
 			return l.fault(f.Message, f.Hint)
 		}
 		if o.err != nil {
@@ -229,7 +237,7 @@ func (e *elsewhere) fetch(ctx context.Context, lacks []lack, into library) error
 
 // bounded refuses what no repository needs. A worker that strangers may have taken over asks here.
 func (e *elsewhere) bounded(lacks []lack) error {
-	if len(lacks) > maxRemotes || len(e.trees)+len(lacks) > maxRemotes {
+	if len(lacks) > maxRemotes || len(e.trees)+len(e.missing)+len(lacks) > maxRemotes {
 		return lacks[0].fault(fmt.Sprintf("more than %d charts, repositories and files would have to be fetched", maxRemotes), "")
 	}
 	for _, l := range lacks {
@@ -240,7 +248,7 @@ func (e *elsewhere) bounded(lacks []lack) error {
 		if !slices.Contains([]RemoteKind{RemoteChart, RemoteGit, RemoteFile}, m.Kind) {
 			return l.fault(fmt.Sprintf("there are no remotes of the kind %.20q", m.Kind), "")
 		}
-		if e.trees[m] != nil {
+		if e.trees[m] != nil || slices.Contains(e.missing, m) {
 			return fmt.Errorf("a render worker asks again for %s", m)
 		}
 	}

@@ -214,7 +214,7 @@ type turn struct {
 // waits for it, and the job is rendered again.
 func (r *Renderer) inRounds(ctx context.Context, j job, req Request, t turn) (*stored, error) {
 	for range maxRounds {
-		j.Remotes = t.from.known()
+		j.Remotes, j.Missing = t.from.known(), t.from.missing
 		s, lacks, err := r.inWorker(ctx, j, req, t.trees)
 		if err != nil {
 			return nil, err

@@ -21,6 +21,7 @@ type job struct {
 	Seed        []byte
 	Refs        []string
 	Remotes     []Remote // that are at hand, in trees of their own
+	Missing     []Remote // that were tried, and are not there
 	Switches    Switches
 	Folders     []folder // of the application's tree; the blob holds their contents
 }

@@ -75,7 +75,7 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	for _, name := range j.Refs {
 		refs[name] = newKept(w.link, name)
 	}
-	wants := &wanting{link: w.link, known: j.Remotes, open: map[Remote]*kept{}}
+	wants := &wanting{link: w.link, known: j.Remotes, missing: j.Missing, open: map[Remote]*kept{}}
 	got, err := w.render(ctx, j, files, refs, wants)
 	uses := files.uses
 	for _, r := range slices.Concat(slices.Collect(maps.Values(refs)), slices.Collect(maps.Values(wants.open))) {
@@ -156,10 +156,11 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 
 // wanting is what a job wants from elsewhere: trees that are at hand, and what is not, for the parent to fetch.
 type wanting struct {
-	link  *link
-	known []Remote
-	open  map[Remote]*kept
-	lacks []lack
+	link    *link
+	known   []Remote
+	missing []Remote
+	open    map[Remote]*kept
+	lacks   []lack
 }
 
 // fetch is the tree of a remote, or nil with the lack noted.

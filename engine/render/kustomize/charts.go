@@ -272,8 +272,12 @@ func (k *kustomization) chartDir(c chart) (string, error) {
 	if path.IsAbs(home) || dir == ".." || strings.HasPrefix(dir, "../") || !s.confined(k.dir, dir) {
 		return "", k.at(c.entry, "helmGlobals.chartHome", home+" is outside of the repository", "")
 	}
-	if info, err := s.Stat(dir); err == nil && info.IsDir() {
+	info, err := s.Stat(dir)
+	if err == nil && info.IsDir() {
 		return s.Real(dir)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fileFault(err, dir)
 	}
 	if c.Repo == "" {
 		return "", k.at(c.named(), c.field, fmt.Sprintf("there is no chart in %s, and no repo is given to fetch it from", s.shown(dir)), "")

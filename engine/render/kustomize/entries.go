@@ -197,13 +197,18 @@ func (k *kustomization) enter(ctx context.Context, entry *yaml.Node, name, dir s
 		return k.at(entry, name, secretless(entry.Value)+" is outside of the repository", "")
 	}
 	for _, n := range FileNames {
-		if info, err := k.survey.Stat(path.Join(real, n)); err == nil && !info.IsDir() {
-			err := k.survey.folder(ctx, real, k.namespace)
-			if _, isGit := ParseRemote(entry.Value); isGit {
-				k.rewrite(entry, relative(k.dir, dir))
-			}
-			return err
+		info, err := k.survey.Stat(path.Join(real, n))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+			continue
 		}
+		if err != nil {
+			return fileFault(err, path.Join(real, n))
+		}
+		err = k.survey.folder(ctx, real, k.namespace)
+		if _, isGit := ParseRemote(entry.Value); isGit {
+			k.rewrite(entry, relative(k.dir, dir))
+		}
+		return err
 	}
 	return k.at(entry, name, secretless(entry.Value)+" is a folder without a kustomization", "")
 }

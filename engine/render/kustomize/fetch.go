@@ -3,6 +3,7 @@ package kustomize
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -108,7 +109,11 @@ func (k *kustomization) clone(entry *yaml.Node, name string, r Remote, try bool)
 		s.fetched[key] = at
 	}
 	dir = path.Join(at, r.Dir)
-	if info, err := s.Stat(dir); err != nil || !info.IsDir() {
+	info, err := s.Stat(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", false, fileFault(err, dir)
+	}
+	if err != nil || !info.IsDir() {
 		return "", false, k.at(entry, name, r.Shown()+": there is no such folder in that repository", "")
 	}
 	return dir, false, nil
@@ -158,20 +163,24 @@ func (k *kustomization) elsewhere(entry *yaml.Node) (r Remote, isGit, isFile boo
 	return r, isGit, web(entry.Value)
 }
 
-// remoteResource takes a resource from elsewhere: a file if there is one at the address, else a repository, as kustomize does. What is
-// written as a repository is asked for as one first, which saves the question for a file.
+// remoteResource takes a resource from elsewhere: a file if there is one at the address, else a repository, as kustomize does.
 func (k *kustomization) remoteResource(entry *yaml.Node, name string, r Remote, isGit, isFile bool) (dir, file string, err error) {
-	both := isGit && isFile
+	how := asFile
+	switch {
+	case !isFile:
+		how = onlyGit
+	case isGit:
+		how = r.form(entry.Value)
+	}
 	missing := false
-	if !isFile || both && r.explicit(entry.Value) {
-		if dir, missing, err = k.clone(entry, name, r, both); err != nil || !missing {
+	if how != asFile {
+		if dir, missing, err = k.clone(entry, name, r, how == asGit); err != nil || !missing {
 			return dir, "", err
 		}
-		_, missing, err = "", false, nil
 		file, _, err = k.download(entry, name, entry.Value, false)
 		return "", file, err
 	}
-	if file, missing, err = k.download(entry, name, entry.Value, both); err != nil || !missing {
+	if file, missing, err = k.download(entry, name, entry.Value, isGit); err != nil || !missing {
 		return "", file, err
 	}
 	dir, _, err = k.clone(entry, name, r, false)

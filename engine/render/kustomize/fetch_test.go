@@ -324,42 +324,40 @@ func TestWhatMayNotBeFetched(t *testing.T) {
 	}
 }
 
-// TestAnAddressMayBeAFileOrARepository holds the two readings of one entry.
+// TestAnAddressMayBeAFileOrARepository holds the two readings of one entry, and in which order they are tried.
 func TestAnAddressMayBeAFileOrARepository(t *testing.T) {
 	for entry, want := range map[string][]string{
-		"https://host.example/org/base?ref=v1":                              {"git"},
-		"https://host.example/api/manifests":                                {"file", "git"},
-		"https://host.example/org/install/manifests.yaml":                   {"file"},
-		"https://host.example/org/install.git":                              {"git", "file"},
-		"https://github.com/org/repo/releases/download/v1/install.yaml":     {"file"},
-		"https://host.example/api/v4/projects/1/files/x.yaml/raw?ref=tried": {"git", "file"},
+		"https://host.example/org/base?ref=v1":                          {"git"},
+		"https://host.example/org/base":                                 {"file", "git"},
+		"https://host.example/api/list":                                 {"file"},
+		"https://host.example/api/list?ref=v1":                          {"git", "file"},
+		"https://host.example/one":                                      {"file"},
+		"https://host.example/org/repo/install.yaml":                    {"file"},
+		"https://host.example/org/base.git?ref=v1":                      {"git"},
+		"https://host.example/org/gone.git":                             {"git"},
+		"https://github.com/org/repo/releases/download/v1/install":      {"file", "git"},
+		"https://github.com/org/repo/releases/download/v1/install.yaml": {"file", "git"},
+		"https://github.com/org/repo/base?ref=v1":                       {"git"},
+		"git@host.example:org/base":                                     {"git"},
 	} {
-		e := asWanted(t, "-- here/app/kustomization.yaml --\nresources:\n- "+entry+"\n-- git/org/base@v1/kustomization.yaml --\nnamePrefix: x-\n")
-		for _, file := range []string{"org/install/manifests.yaml", "org/install", "api/v4/projects/1/files/x.yaml/raw?ref=tried", "github"} {
-			at := filepath.Join(e.dir, "web", file)
-			if _, err := os.Stat(at); err == nil {
-				continue
-			}
-			if file == "org/install" || file == "github" {
-				continue
-			}
-			if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(at, []byte(cm+"x}\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		_, _ = e.render(t, kustomize.Request{Path: "app"})
+		e := asWanted(t, "-- here/app/kustomization.yaml --\nresources:\n- "+entry+"\n-- git/org/base@v1/kustomization.yaml --\nresources: [c.yaml]\n-- git/org/base@v1/c.yaml --\n"+cm+"x}\n"+
+			"-- git/org/base@HEAD/kustomization.yaml --\nresources: [c.yaml]\n-- git/org/base@HEAD/c.yaml --\n"+cm+"x}\n"+
+			"-- web/api/list --\n"+cm+"x}\n-- web/api/list?ref=v1 --\n"+cm+"x}\n-- web/one --\n"+cm+"x}\n-- web/org/repo/install.yaml --\n"+cm+"x}\n")
+		_, err := e.render(t, kustomize.Request{Path: "app"})
 		var kinds []string
 		for i, w := range e.asked {
 			kinds = append(kinds, w.Kind)
-			if last := i == len(e.asked)-1; w.Try && last && len(want) > 1 {
+			if w.Try && i > 0 {
 				t.Errorf("%s: there is no reading after the last one", entry)
 			}
 		}
-		if !slices.Equal(kinds, want) && !(len(kinds) > len(want) && slices.Equal(kinds[:len(want)], want)) {
-			t.Errorf("%s is asked for as %v, want %v", entry, kinds, want)
+		if !slices.Equal(kinds, want) {
+			t.Errorf("%s is asked for as %v, want %v (%v)", entry, kinds, want, err)
+		}
+		last := e.asked[len(e.asked)-1]
+		found := strings.Contains(last.URL, "host.example/org/base") || strings.Contains(entry, "/api/list") || strings.HasSuffix(entry, "/one") || strings.Contains(entry, "host.example/org/repo")
+		if (err == nil) != found {
+			t.Errorf("%s: %v", entry, err)
 		}
 	}
 }

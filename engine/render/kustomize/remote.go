@@ -165,20 +165,39 @@ func splitPath(p string, local bool) (repository, dir string, ok bool) {
 	return parts[0] + "/" + parts[1], dir, true
 }
 
-// Web is whether an entry names a file by an address of the web.
+// web is whether an entry names a file by an address of the web.
 func web(entry string) bool {
 	u, err := url.Parse(entry)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https")
 }
 
-// explicit says whether an entry can hardly be anything but a repository: then the question for a file is left for last.
-func (r Remote) explicit(entry string) bool {
+// reading is how an address is to be read, as its form tells.
+type reading int
+
+const (
+	asFile  reading = iota // first; it may be a repository
+	asGit                  // first; it may be a file
+	onlyGit                // nothing else has this form
+)
+
+// form is how an address of the web that could be a repository's is read. Kustomize asks for a file first whatever the form; where the
+// form leaves no doubt, that question is saved, and what is said of a repository that is not there is not lost for it.
+func (r Remote) form(entry string) reading {
 	before, query, _ := strings.Cut(entry, "?")
 	_, p, _ := strings.Cut(before, "://")
-	ext := strings.ToLower(path.Ext(p))
-	if ext == ".yaml" || ext == ".yml" || ext == ".json" {
-		return false
+	for _, ext := range []string{".yaml", ".yml", ".json"} {
+		if strings.HasSuffix(strings.ToLower(p), ext) {
+			return asFile
+		}
 	}
-	return strings.Contains(p, "//") || strings.Contains(p, ".git") || strings.Contains(p, "_git/") || r.Ref != "" || query != "" ||
-		strings.HasPrefix(r.URL, "https://github.com/")
+	if strings.Contains(p, "//") || strings.Contains(p, ".git") || strings.Contains(p, "_git/") {
+		return onlyGit
+	}
+	if kind, _, _ := strings.Cut(r.Dir, "/"); strings.HasPrefix(r.URL, "https://github.com/") && kind != "raw" && kind != "releases" && kind != "archive" {
+		return onlyGit
+	}
+	if query != "" && r.Ref != "" {
+		return asGit
+	}
+	return asFile
 }
