@@ -35,6 +35,7 @@ type reach struct {
 	names  modules
 	err    error
 	mounts map[string]*mount
+	short  error // why contents could not be fetched; who opens the tree again tries again
 }
 
 // mount is a submodule that was looked for: the tree, nothing, or why it cannot be read.

@@ -69,8 +69,11 @@ func (m *Mirror) sound(ctx context.Context, suspect Hash) bool {
 		return false
 	}
 	for _, dir := range []string{m.firstDir(), m.pullsDir()} {
-		_, err := m.store.output(ctx, command{dir: dir, args: []string{"fsck", "--connectivity-only", "--no-dangling", "--no-progress"},
-			timeout: m.store.opt.FetchTimeout})
+		c := command{dir: dir, args: []string{"fsck", "--connectivity-only", "--no-dangling", "--no-progress"}, timeout: m.store.opt.FetchTimeout}
+		if m.partial() {
+			c.config = promised()
+		}
+		_, err := m.store.output(ctx, c)
 		if err != nil {
 			return false
 		}
@@ -147,6 +150,11 @@ func (m *Mirror) create(ctx context.Context) error {
 	}
 	if err := os.WriteFile(filepath.Join(tmp, readyFile), []byte(redactURL(m.remote.url())+"\n"), 0o600); err != nil {
 		return err
+	}
+	if m.store.opt.Partial != nil && m.store.opt.Partial(m.remote.url()) {
+		if err := os.WriteFile(filepath.Join(tmp, partialFile), nil, 0o600); err != nil {
+			return err
+		}
 	}
 	return os.Rename(tmp, m.dir)
 }

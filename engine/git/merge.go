@@ -31,8 +31,7 @@ func (r *Repository) Merge(ctx context.Context, base, head Hash) (Merge, error) 
 			return Merge{}, err
 		}
 	}
-	out, err := r.objects.store.output(ctx, command{dir: r.objects.dir, args: []string{"merge-tree", "--write-tree", "-z", "--name-only",
-		"--no-messages", string(base), string(head)}})
+	out, err := r.mergeTree(ctx, base, head)
 	var f *failure
 	if errors.As(err, &f) && strings.Contains(f.stderr, "unrelated histories") {
 		return Merge{}, fmt.Errorf("merging %s into %s: %w", head, base, ErrUnrelated)
@@ -55,6 +54,32 @@ func (r *Repository) Merge(ctx context.Context, base, head Hash) (Merge, error) 
 		return Merge{}, fmt.Errorf("merging %s into %s: committing: %w", head, base, err)
 	}
 	return Merge{Commit: Hash(commit), Tree: tree}, nil
+}
+
+// mergeTree has git merge two commits.
+func (r *Repository) mergeTree(ctx context.Context, base, head Hash) (out []byte, err error) {
+	merge := func() error {
+		out, err = r.objects.store.output(ctx, command{dir: r.objects.dir, args: []string{"merge-tree", "--write-tree", "-z", "--name-only",
+			"--no-messages", string(base), string(head)}})
+		var f *failure
+		if errors.As(err, &f) && f.code == 1 && len(out) > 0 {
+			return nil // a conflict
+		}
+		return err
+	}
+	if r.mirror == nil || !r.mirror.partial() {
+		_ = merge()
+		return out, err
+	}
+	common, baseErr := r.MergeBase(ctx, base, head)
+	if baseErr != nil {
+		_ = merge()
+		return out, err
+	}
+	if failed := r.whole(ctx, [][2]Hash{{common, base}, {common, head}}, merge); failed != nil {
+		return out, failed
+	}
+	return out, err
 }
 
 // ChangeKind says what became of a file.
@@ -82,8 +107,12 @@ func (r *Repository) Changed(ctx context.Context, a, b Hash) ([]FileChange, erro
 			return nil, err
 		}
 	}
-	out, err := r.objects.store.output(ctx, command{dir: r.objects.dir, args: []string{"diff-tree", "-r", "-z", "-M", "--name-status",
-		"--no-commit-id", "--no-ext-diff", "--no-textconv", string(a), string(b)}})
+	var out []byte
+	err := r.whole(ctx, [][2]Hash{{a, b}}, func() (err error) {
+		out, err = r.objects.store.output(ctx, command{dir: r.objects.dir, args: []string{"diff-tree", "-r", "-z", "-M", "--name-status",
+			"--no-commit-id", "--no-ext-diff", "--no-textconv", string(a), string(b)}})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("comparing %s and %s: %w", a, b, err)
 	}

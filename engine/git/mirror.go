@@ -46,7 +46,7 @@ func newMirror(s *Store, r remote, err error, key string) *Mirror {
 	m := &Mirror{store: s, remote: r, err: err, key: key, dir: filepath.Join(s.opt.Dir, key), downloads: map[string]*download{}}
 	m.usage = &usage{file: filepath.Join(m.dir, readyFile)}
 	m.names = &names{store: s, dir: m.firstDir(), head: headRef, keepFor: 5 * time.Second}
-	in := objects{store: s, mirror: key, dir: m.firstDir(), usage: m.usage, suspect: m.suspected}
+	in := objects{store: s, mirror: key, dir: m.firstDir(), usage: m.usage, suspect: m.suspected, partial: m.partial}
 	m.first = &Repository{objects: in, names: m.names, commits: newCommits(), mirror: m}
 	in.dir = m.pullsDir()
 	m.pulls = &Repository{objects: in, names: m.names, named: m.first, writable: true, commits: newCommits(), mirror: m}
@@ -245,12 +245,23 @@ func (m *Mirror) Keep(ctx context.Context, name string, h Hash) error {
 	if !m.pulls.Has(ctx, h) {
 		return fmt.Errorf("keeping %s: %w", h, ErrUnknownRevision)
 	}
+	if m.partial() {
+		if err := m.bringForKeep(ctx, h); err != nil {
+			return fmt.Errorf("keeping %s: %w", h, err)
+		}
+	}
 	unlock, err := lock(ctx, m.firstDir())
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	// The only use of the file protocol: from our own second store, whose folder nobody else names.
+	if m.partial() {
+		if err := m.keepPartial(ctx, name, h); err != nil {
+			return fmt.Errorf("keeping %s: %w", h, err)
+		}
+		return nil
+	}
+	// From our own second store, whose folder nobody else names.
 	_, err = m.store.output(ctx, command{dir: m.firstDir(), allow: "file", args: []string{"fetch", "--quiet", "--no-tags",
 		"--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules", "--", m.pullsDir(), "+" + string(h) + ":" + keepPrefix + name}})
 	if err != nil {

@@ -43,7 +43,7 @@ func (t *Tree) module(at string, rec *recorder, top string) (Module, error) {
 		return Module{}, errNoModule
 	}
 	rec.read(name, e.id)
-	all, err := t.modules(e.id)
+	all, err := t.modules(node{entry: e, path: name, in: t, top: top})
 	if err != nil {
 		return Module{}, fmt.Errorf("%s: %w", name, err)
 	}
@@ -58,20 +58,23 @@ func (t *Tree) module(at string, rec *recorder, top string) (Module, error) {
 }
 
 // modules reads the tree's .gitmodules once.
-func (t *Tree) modules(id Hash) (modules, error) {
+func (t *Tree) modules(file node) (modules, error) {
 	r := t.reach
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.listed {
-		return r.names, r.err
+	listed, names, err := r.listed, r.names, r.err
+	r.mu.Unlock()
+	if listed {
+		return names, err
 	}
-	b, err := t.objects.blob(id)
+	b, err := file.blob()
 	if err != nil {
 		return nil, err
 	}
-	r.names, r.err = parseModules(b)
-	r.listed = true
-	return r.names, r.err
+	names, err = parseModules(b)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed, r.names, r.err = true, names, err
+	return names, err
 }
 
 // mayName says whether a commit may lead to a repository: one that branches and tags reach may name any, and one that only a pull

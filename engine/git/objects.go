@@ -21,6 +21,8 @@ type objects struct {
 	usage  *usage // nil for what is never evicted
 	// suspect is told of an object that must be there and is not, or cannot be read. Nil for stores that are not ours to mend.
 	suspect func(Hash)
+	// partial says whether contents of files may be missing. Nil is no.
+	partial func() bool
 }
 
 // read yields an object that must be there and be of the kind.
@@ -29,6 +31,9 @@ func (o objects) read(id Hash, kind string, limit int64) ([]byte, error) {
 	err := o.store.readers.with(o.dir, func(r *reader) error {
 		return r.ask("contents", []Hash{id}, limit, func(a found) error { f = a; return nil })
 	})
+	if err == nil && f.kind == "" && kind == "blob" && o.partial != nil && o.partial() {
+		return nil, fmt.Errorf("blob %s: %w", id, ErrLeftOut)
+	}
 	if err == nil && (f.kind != kind || !f.genuine()) {
 		err = fmt.Errorf("%s %s: %w", kind, id, ErrCorrupt)
 	}
@@ -107,8 +112,9 @@ func (o objects) blob(id Hash) ([]byte, error) {
 	return b, nil
 }
 
-// warm reads the files that are not in the cache in one go. What is missing or too large is left for the reader to find.
-func (o objects) warm(ids []Hash) error {
+// warm reads the files that are not in the cache in one go, and yields those that a partial mirror has left out. What else is missing,
+// or too large, is left for the reader to find.
+func (o objects) warm(ids []Hash) (leftOut []Hash, err error) {
 	var want []Hash
 	for _, id := range ids {
 		if _, ok := o.store.cache.find(cacheKey{o.mirror, id}); !ok && !slices.Contains(want, id) {
@@ -116,20 +122,26 @@ func (o objects) warm(ids []Hash) error {
 		}
 	}
 	if len(want) == 0 {
-		return nil
+		return nil, nil
 	}
-	err := o.store.readers.with(o.dir, func(r *reader) error {
+	err = o.store.readers.with(o.dir, func(r *reader) error {
 		return r.ask("contents", want, o.store.opt.MaxBlob, func(f found) error {
 			if f.kind == "blob" && f.genuine() {
 				o.store.cache.keep(cacheKey{o.mirror, f.id}, f.content, f.size)
+			}
+			if f.kind == "" {
+				leftOut = append(leftOut, f.id)
 			}
 			return nil
 		})
 	})
 	if errors.Is(err, ErrTooLarge) {
-		return nil
+		err = nil
 	}
-	return err
+	if o.partial == nil || !o.partial() {
+		leftOut = nil
+	}
+	return leftOut, err
 }
 
 // listing is a tree object: its entries by name.

@@ -53,7 +53,11 @@ type Options struct {
 	// Trust says what is known of a host. Nil knows no SSH host, and verifies TLS by the system's certificates.
 	Trust func(ctx context.Context, host string) (Trust, error)
 	// Access is what the trees of a repository come to beyond its mirror, where Tree.With does not say otherwise. Nil is nothing.
-	Access       func(ctx context.Context, url string) Access
+	Access func(ctx context.Context, url string) Access
+	// Partial says of a URL that its mirror, when it is made, is to be partial: contents of files are fetched when they are read, for a
+	// folder at once. That spares most of a large repository's first fetch, and costs a round trip for each folder that is new. Where
+	// the server does not filter, all is fetched. Nil is never.
+	Partial      func(url string) bool
 	FetchTimeout time.Duration // 10 minutes: the longest that one fetch may take
 	LocalTimeout time.Duration // 1 minute: the longest that one command without network may take
 	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors

@@ -14,8 +14,18 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// talk is one conversation with the remote.
+// talk is a conversation with the remote that brings refs.
 func (m *Mirror) talk(ctx context.Context, auth Auth, dir string, prune bool, specs []string) error {
+	c := command{dir: dir}
+	if prune {
+		c.args = append(c.args, "--prune")
+	}
+	return m.converse(ctx, auth, c, specs)
+}
+
+// converse is one conversation with the remote: git fetch in c's store, with c's arguments and configuration beside those of every
+// fetch.
+func (m *Mirror) converse(ctx context.Context, auth Auth, c command, specs []string) error {
 	login, err := m.login(ctx, auth)
 	if err != nil {
 		return err
@@ -29,13 +39,11 @@ func (m *Mirror) talk(ctx context.Context, auth Auth, dir string, prune bool, sp
 	if line.trust, err = m.store.opt.trusted(ctx, m.remote.host); err != nil {
 		return err
 	}
-	c := command{dir: dir, cwd: private, allow: "https:ssh", timeout: m.store.opt.FetchTimeout, secrets: login.secrets(),
-		args: []string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-			"--no-show-forced-updates"}}
-	if prune {
-		c.args = append(c.args, "--prune")
-	}
-	c.args = append(append(c.args, "--", m.remote.url()), specs...)
+	c.cwd, c.allow, c.timeout, c.secrets = private, "https:ssh", m.store.opt.FetchTimeout, login.secrets()
+	c.args = append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+		"--no-show-forced-updates"}, c.args...)
+	from := m.from(&c)
+	c.args = append(append(c.args, "--", from), specs...)
 	if m.remote.scheme == "ssh" {
 		err = line.ssh(ctx, &c)
 	} else {

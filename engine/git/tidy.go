@@ -25,8 +25,11 @@ func (m *Mirror) tidy(ctx context.Context, dir string) {
 	if len(packs) <= manyPacks && (err != nil || len(loose) <= manyLoose) {
 		return
 	}
-	_, err = m.store.output(ctx, command{dir: dir, args: []string{"repack", "-d", "-l", "-q", "--geometric=2"},
-		timeout: m.store.opt.FetchTimeout})
+	c := command{dir: dir, args: []string{"repack", "-d", "-l", "-q", "--geometric=2"}, timeout: m.store.opt.FetchTimeout}
+	if m.partial() { // whose packs are of two kinds, which must not be rolled together
+		c.config, c.args = promised(), []string{"repack", "-a", "-d", "-l", "-q", "--keep-unreachable"}
+	}
+	_, err = m.store.output(ctx, c)
 	if err != nil {
 		// What was fetched is there all the same; the next fetch tries again.
 		m.store.opt.Log.Warn("tidying a mirror", "remote", redactURL(m.remote.url()), "error", strings.TrimSpace(err.Error()))

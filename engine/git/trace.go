@@ -26,6 +26,8 @@ const (
 	Sub Op = "sub"
 	// Large: what was read stood for a file of Git LFS; OID is the SHA-256 of its content, and empty when the pointer was taken instead.
 	Large Op = "lfs"
+	// Fail: something could not be learned, for want of the network or of a sound mirror. It holds nowhere.
+	Fail Op = "fail"
 )
 
 // Entry is one thing learned. Paths have no symbolic links in them.
@@ -54,7 +56,7 @@ func (tr Trace) Holds(t *Tree) bool {
 func (tr Trace) HoldsSince(since Hash, t *Tree) bool {
 	// What lies beyond the repository depends on the reader, too.
 	for _, e := range tr {
-		if (e.Op == Sub || e.Op == Large) && !e.holds(t) {
+		if (e.Op == Sub || e.Op == Large || e.Op == Fail) && !e.holds(t) {
 			return false
 		}
 	}
@@ -128,7 +130,7 @@ func (e Entry) holds(t *Tree) bool {
 	switch e.Op {
 	case Sub:
 		entered := dir.path != "." && dir.top == dir.path
-		return e.OID != unreadable && dir.mode.IsDir() && (entered || dir.sub) && entered == (e.OID != "")
+		return dir.mode.IsDir() && (entered || dir.sub) && entered == (e.OID != "")
 	case Large:
 		return dir.mode.IsRegular() && dir.in.lfs() == (e.OID != "")
 	case Read:
@@ -149,7 +151,7 @@ func listed(dir node) Hash {
 	}
 	l, err := dir.in.objects.tree(dir.id)
 	if err != nil {
-		return unreadable
+		return "unreadable"
 	}
 	return l.digest
 }
@@ -184,6 +186,14 @@ func (r *recorder) read(p string, id Hash) { r.note(Entry{p, Read, id}) }
 func (r *recorder) link(p string, id Hash) { r.note(Entry{p, Link, id}) }
 func (r *recorder) list(p string, d Hash)  { r.note(Entry{p, List, d}) }
 func (r *recorder) dir(p string)           { r.note(Entry{p, Dir, ""}) }
+
+// failed notes that something could not be learned, and passes the error on. That a file is too large is learned.
+func (r *recorder) failed(p string, err error) error {
+	if !errors.Is(err, ErrTooLarge) {
+		r.note(Entry{p, Fail, ""})
+	}
+	return err
+}
 
 func (r *recorder) module(p string, commit Hash) { r.note(Entry{p, Sub, commit}) }
 func (r *recorder) large(p string, oid Hash)     { r.note(Entry{p, Large, oid}) }

@@ -68,28 +68,19 @@ func (t *Tree) Warm(dir string, limit int) error {
 		return err
 	}
 	t = n.in
-	var ids []Hash
-	queue := []Hash{n.id}
-	for len(queue) > 0 {
-		l, err := t.objects.tree(queue[0])
-		if err != nil {
-			return err
-		}
-		queue = queue[1:]
-		for _, e := range l.entries {
-			switch {
-			case e.sub:
-			case e.mode.IsDir():
-				queue = append(queue, e.id)
-			default:
-				ids = append(ids, e.id)
-			}
-		}
-		if len(ids) > limit || len(queue) > limit {
-			return nil
-		}
+	ids, err := t.below(n.id, limit+1)
+	if err != nil || len(ids) > limit {
+		return err
 	}
-	return t.objects.warm(ids)
+	missing, err := t.objects.warm(ids)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	if err := t.bring(missing); err != nil {
+		return nil //nolint:nilerr // whoever reads one of them is told
+	}
+	_, err = t.objects.warm(missing)
+	return err
 }
 
 // node is what a walk arrives at. Its path has no links in it.
@@ -192,28 +183,20 @@ func (dir node) child(name string, rec *recorder) (node, error) {
 
 // enter goes from a gitlink to the root of its submodule's tree. Without a way there it stays, as an empty folder.
 func (dir node) enter(rec *recorder) (node, error) {
-	at := dir.path
-	if dir.top != "." {
-		at = strings.TrimPrefix(dir.path, dir.top+"/")
-	}
-	sub, err := dir.in.mount(at, dir.id, rec, dir.top)
+	sub, err := dir.in.mount(dir.local(), dir.id, rec, dir.top)
 	switch {
 	case errors.Is(err, errNoModule):
 		rec.module(dir.path, "")
 		return dir, nil
 	case err != nil:
-		rec.module(dir.path, unreadable)
-		return node{}, err
+		return node{}, rec.failed(dir.path, err)
 	}
 	rec.module(dir.path, dir.id)
 	return node{entry: entry{name: dir.name, mode: dir.mode, id: sub.root}, path: dir.path, in: sub, top: dir.path}, nil
 }
 
-// unreadable stands in a trace for what could not be learned: it holds nowhere.
-const unreadable = "unreadable"
-
 func (dir node) target() (string, error) {
-	b, err := dir.in.objects.blob(dir.id)
+	b, err := dir.blob()
 	if err != nil {
 		return "", err
 	}
@@ -242,9 +225,9 @@ func (t *Tree) content(name string, rec *recorder) ([]byte, error) {
 
 // content is that of a file: for a pointer of Git LFS what it stands for, where that is wanted.
 func (n node) content(rec *recorder) ([]byte, error) {
-	b, err := n.in.objects.blob(n.id)
+	b, err := n.blob()
 	if err != nil {
-		return nil, err
+		return nil, rec.failed(n.path, err)
 	}
 	p, ok := parsePointer(b)
 	switch {
@@ -255,7 +238,10 @@ func (n node) content(rec *recorder) ([]byte, error) {
 		return b, nil
 	}
 	rec.large(n.path, Hash(p.oid))
-	return n.in.large(p)
+	if b, err = n.in.large(p); err != nil {
+		return nil, rec.failed(n.path, err)
+	}
+	return b, nil
 }
 
 func (t *Tree) list(name string, rec *recorder) ([]fs.DirEntry, error) {
@@ -276,7 +262,7 @@ func (t *Tree) list(name string, rec *recorder) ([]fs.DirEntry, error) {
 	rec.list(n.path, l.digest)
 	out := make([]fs.DirEntry, len(l.entries))
 	for i, e := range l.entries {
-		out[i] = dirEntry{tree: n.in, entry: e}
+		out[i] = dirEntry{node{entry: e, path: path.Join(n.path, e.name), in: n.in, top: n.top}}
 	}
 	return out, nil
 }
@@ -291,44 +277,55 @@ func (t *Tree) stat(name string, rec *recorder) (fs.FileInfo, error) {
 		return fileInfo{name: path.Base(name), mode: n.mode}, nil
 	}
 	rec.read(n.path, n.id)
-	return n.in.describe(path.Base(name), n.entry)
-}
-
-func (t *Tree) describe(name string, e entry) (fs.FileInfo, error) {
-	info := fileInfo{name: name, mode: e.mode}
-	if e.mode.IsDir() {
-		return info, nil
-	}
-	f, err := t.objects.describe(e.id)
-	if err == nil && f.kind != "blob" {
-		err = fmt.Errorf("blob %s: %w", e.id, ErrCorrupt)
-	}
+	info, err := n.describe(path.Base(name))
 	if err != nil {
-		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
-	}
-	info.size = f.size
-	if t.lfs() && f.size <= maxPointer {
-		b, err := t.objects.blob(e.id)
-		if err != nil {
-			return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
-		}
-		if p, ok := parsePointer(b); ok {
-			info.size = p.size
-		}
+		return nil, rec.failed(n.path, err)
 	}
 	return info, nil
 }
 
-// dirEntry is a line of a listing.
-type dirEntry struct {
-	tree  *Tree
-	entry entry
+func (n node) describe(name string) (fs.FileInfo, error) {
+	info := fileInfo{name: name, mode: n.mode}
+	if n.mode.IsDir() {
+		return info, nil
+	}
+	size, err := n.size()
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	info.size = size
+	return info, nil
 }
 
-func (d dirEntry) Name() string               { return d.entry.name }
-func (d dirEntry) IsDir() bool                { return d.entry.mode.IsDir() }
-func (d dirEntry) Type() fs.FileMode          { return d.entry.mode.Type() }
-func (d dirEntry) Info() (fs.FileInfo, error) { return d.tree.describe(d.entry.name, d.entry) }
+// size is that of the content that is read, without reading it where it is large.
+func (n node) size() (int64, error) {
+	f, err := n.in.objects.describe(n.id)
+	if err == nil && f.kind == "" && n.in.objects.partial != nil && n.in.objects.partial() {
+		if err := n.in.bringAround(n); err != nil {
+			return 0, err
+		}
+		f, err = n.in.objects.describe(n.id)
+	}
+	if err == nil && f.kind != "blob" {
+		err = fmt.Errorf("blob %s: %w", n.id, ErrCorrupt)
+	}
+	if err != nil || !n.in.lfs() || f.size > maxPointer {
+		return f.size, n.in.objects.damaged(n.id, err)
+	}
+	b, err := n.blob()
+	if p, ok := parsePointer(b); ok {
+		return p.size, err
+	}
+	return f.size, err
+}
+
+// dirEntry is a line of a listing.
+type dirEntry struct{ node node }
+
+func (d dirEntry) Name() string               { return d.node.name }
+func (d dirEntry) IsDir() bool                { return d.node.mode.IsDir() }
+func (d dirEntry) Type() fs.FileMode          { return d.node.mode.Type() }
+func (d dirEntry) Info() (fs.FileInfo, error) { return d.node.describe(d.node.name) }
 func (d dirEntry) String() string             { return fs.FormatDirEntry(d) }
 
 type fileInfo struct {
