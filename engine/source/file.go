@@ -45,6 +45,9 @@ func (s *Sources) file(ctx context.Context, q Query) (*git.Tree, error) {
 		text, err := download(ctx, c, at, shown, maxFile)
 		if err != nil {
 			err = explain(err, q.RepoURL)
+			if f, ok := object.AsFault(err); ok && f.Hint != "" {
+				f.Hint = "files are fetched without credentials; one that needs them can be a source of its own, with a ref"
+			}
 			if ctx.Err() == nil {
 				s.deps.Log.Warn("fetching a file", "url", redacted(q.RepoURL), "error", err.Error())
 			}

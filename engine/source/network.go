@@ -174,7 +174,7 @@ func explain(err error, repoURL string) error {
 	if errors.As(err, &in) {
 		err = in.Err
 	}
-	return fmt.Errorf("chart repository %s: %w", redacted(repoURL), err)
+	return fmt.Errorf("fetching from %s: %w", redacted(repoURL), err)
 }
 
 // redacted is a URL as it may be shown.

@@ -19,6 +19,9 @@ import (
 // mergeValues puts the values together as Argo CD does, later ones stronger: files in order, then values or valuesObject, then
 // parameters.
 func mergeValues(files Files, req Request, need *needs) (map[string]any, error) {
+	if v := req.Options.Version; v != "" && v != "v3" && v != "v4" {
+		return nil, &object.Fault{Field: "spec.source.helm.version", Message: fmt.Sprintf("%q is no version of Helm that charts are rendered by", v), Hint: "leave it out: there is one"}
+	}
 	all := map[string]any{}
 	paths, err := valueFiles(files, req, need)
 	if err != nil {
