@@ -231,3 +231,23 @@ func TestRemotesOverTLS(t *testing.T) {
 		t.Errorf("a tag that is not there: %v", f)
 	}
 }
+
+// TestBuildVariablesAreReplacedWhereArgoCDReplacesThem in the kustomize block.
+func TestBuildVariablesAreReplacedWhereArgoCDReplacesThem(t *testing.T) {
+	r := renderer(t, render.Options{})
+	_, tree := newRepo(t, map[string]string{"app/kustomization.yaml": "resources: [a.yaml]\n", "app/a.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: \"web:0\"}]}\n"})
+	req := request(tree, argo.ApplicationSource{Path: "app", Kustomize: &argo.ApplicationSourceKustomize{
+		Images: argo.KustomizeImages{"web:$ARGOCD_APP_NAME"}, NamePrefix: "$ARGOCD_APP_NAME-",
+		CommonLabels: map[string]string{"app": "${ARGOCD_APP_NAME}"}, CommonAnnotations: map[string]string{"app": "$ARGOCD_APP_NAME"}}})
+	pod := func() string { return string(mustJSON(t, run(t, r, req).Objects[0].Object)) }
+	text := pod()
+	for _, want := range []string{`"image":"web:web"`, `"name":"$ARGOCD_APP_NAME-a"`, `"labels":{"app":"web"}`, `"annotations":{"app":"$ARGOCD_APP_NAME"}`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+	req.Source.Kustomize.CommonAnnotationsEnvsubst = true
+	if text := pod(); !strings.Contains(text, `"annotations":{"app":"web"}`) {
+		t.Errorf("annotations are not replaced: %s", text)
+	}
+}

@@ -201,6 +201,9 @@ func (e editor) labels() error {
 	if len(e.o.CommonLabels) == 0 {
 		return nil
 	}
+	if e.o.LabelIncludeTemplates && !e.o.LabelWithoutSelector {
+		return e.fault("labelIncludeTemplates", "kustomize puts labels into templates only without selectors: set labelWithoutSelector, too")
+	}
 	if !e.o.LabelWithoutSelector {
 		into, _ := e.k["commonLabels"].(map[string]any)
 		into = maps.Clone(into)

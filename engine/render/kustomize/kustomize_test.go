@@ -208,6 +208,15 @@ func TestEdits(t *testing.T) {
 		"annotations": {argo.ApplicationSourceKustomize{CommonAnnotations: map[string]string{"a": "1"}}, head + images + labels + "commonAnnotations: {a: \"1\"}\n"},
 		"patch": {argo.ApplicationSourceKustomize{Patches: argo.KustomizePatches{{Patch: "- {op: replace, path: /metadata/name, value: z}", Target: &argo.KustomizeSelector{Kind: "Deployment"},
 			Options: map[string]bool{"allowNameChange": true}}}}, strings.Replace(head, "}}]", "}}, {patch: \"- {op: replace, path: /metadata/name, value: z}\", target: {kind: Deployment}, options: {allowNameChange: true}}]", 1) + images + labels},
+		"image tag and digest": {argo.ApplicationSourceKustomize{Images: argo.KustomizeImages{"nginx=r/n:9@sha256:abc"}}, head + labels +
+			"images: [{name: nginx, newName: r/n, newTag: \"9\", digest: \"sha256:abc\"}, {name: other, newTag: \"1\"}]\n"},
+		"image name kept":    {argo.ApplicationSourceKustomize{Images: argo.KustomizeImages{"other=*:9"}}, head + labels + "images: [{name: nginx, newTag: \"7\"}, {name: other, newTag: \"9\"}]\n"},
+		"annotations forced": {argo.ApplicationSourceKustomize{CommonAnnotations: map[string]string{"own": "2"}, ForceCommonAnnotations: true}, head + images + labels + "commonAnnotations: {own: \"2\"}\n"},
+		"labels without selector, forced": {argo.ApplicationSourceKustomize{CommonLabels: map[string]string{"own": "2"}, LabelWithoutSelector: true, ForceCommonLabels: true},
+			head + images + labels + "labels: [{pairs: {own: \"2\"}}]\n"},
+		"patch of a file": {argo.ApplicationSourceKustomize{Patches: argo.KustomizePatches{{Path: "own.yaml", Target: &argo.KustomizeSelector{Kind: "Deployment", Name: "web"}}}},
+			strings.Replace(head, "}}]", "}}, {path: own.yaml, target: {kind: Deployment, name: web}}]", 1) + images + labels},
+		"version":            {argo.ApplicationSourceKustomize{Version: "v4", KubeVersion: "1.28", APIVersions: []string{"x/v1"}}, head + images + labels},
 		"component":          {argo.ApplicationSourceKustomize{Components: []string{"extra"}}, head + images + labels + "components: [extra]\n"},
 		"missing components": {argo.ApplicationSourceKustomize{Components: []string{"extra", "nope"}, IgnoreMissingComponents: true}, head + images + labels + "components: [extra]\n"},
 	} {
@@ -228,6 +237,7 @@ func TestEdits(t *testing.T) {
 		"image without change":  {Images: argo.KustomizeImages{"nginx"}},
 		"image without name":    {Images: argo.KustomizeImages{"=x"}},
 		"replicas no number":    {Replicas: argo.KustomizeReplicas{{Name: "web", Count: intstr.FromString("many")}}},
+		"labels in templates":   {CommonLabels: map[string]string{"l": "1"}, LabelIncludeTemplates: true},
 		"missing component":     {Components: []string{"nope"}},
 		"component from afar":   {Components: []string{"https://127.0.0.1/x"}, IgnoreMissingComponents: true},
 		"missing patch":         {Patches: argo.KustomizePatches{{Path: "nope.yaml"}}},
