@@ -52,3 +52,21 @@ func TestAnOptionThatIsNone(t *testing.T) {
 		t.Error("a typing mistake was taken")
 	}
 }
+
+func TestRepositoriesThatAreFetchedInPart(t *testing.T) {
+	o := serveOptions{partialFetch: []string{"https://github.com/acme", "git@gitlab.example.com:big/mono.git"}}
+	for url, want := range map[string]bool{
+		"https://github.com/acme/shop.git":         true,
+		"https://github.com/acme-evil/shop":        false,
+		"https://github.com/other/shop":            false,
+		"ssh://git@gitlab.example.com:22/big/mono": true,
+		"ssh://git@gitlab.example.com/big/mono2":   false,
+	} {
+		if got := o.partial(url); got != want {
+			t.Errorf("%s: %t", url, got)
+		}
+	}
+	if all := (serveOptions{partialFetch: []string{"*"}}); !all.partial("https://h/x") {
+		t.Error("* is not all")
+	}
+}

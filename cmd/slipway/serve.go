@@ -181,7 +181,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	var sources *source.Sources
 	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log,
 		Access: func(ctx context.Context, url string) git.Access { return sources.Access(ctx, url, "") },
-		CAFile: o.caFile, AllowedHosts: gate{allowed}.check, MaxBytes: o.mirrorDisk,
+		CAFile: o.caFile, AllowedHosts: gate{allowed}.check, MaxBytes: o.mirrorDisk, Partial: o.partial,
 		Trust: func(ctx context.Context, host string) (git.Trust, error) {
 			return source.Trust(known.read(ctx), host), nil
 		}})

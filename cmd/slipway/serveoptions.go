@@ -8,11 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/slipway-cd/slipway/engine/source"
 )
 
 // serveOptions are the options of serve, as flags, environment and file give them.
@@ -26,6 +29,7 @@ type serveOptions struct {
 	leaderElect             bool
 	logFormat, logLevel     string
 	allowAddresses          []string
+	partialFetch            []string
 	caFile                  string
 
 	allowOwners []string
@@ -69,6 +73,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.namespace, "control-namespace", "", "where Applications, projects and Slipway's own resources are (default the pod's namespace, else argocd)")
 	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors and renders are kept; all of it can be made again (default the user's cache folder)")
 	f.Int64Var(&o.mirrorDisk, "mirror-disk", 12<<30, "bytes of the cache folder that mirrors may take, least recently used ones going first, to be fetched again when they are asked for; 0 is no limit")
+	f.StringSliceVar(&o.partialFetch, "partial-fetch", nil, "a repository, or the beginning of the URLs of several such as https://github.com/acme, or *, whose contents of files are fetched only when they are read, a folder at a time; for those so large that a first fetch takes minutes (repeatable; default none)")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile in one replica at a time; every replica takes deliveries in")
 	f.StringVar(&o.caFile, "ca-file", "", "certificates in PEM that are trusted beside the system's, for forges and git")
 	f.StringSliceVar(&o.allowAddresses, "allow-address", nil, "a network, such as 127.0.0.0/8, that may be dialled although it is loopback or link-local (repeatable)")
@@ -143,6 +148,15 @@ func (o *serveOptions) addresses() ([]netip.Prefix, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// partial says whether a repository is fetched in part.
+func (o *serveOptions) partial(repoURL string) bool {
+	name := source.NormalizeURL(repoURL)
+	return slices.ContainsFunc(o.partialFetch, func(prefix string) bool {
+		prefix = source.NormalizeURL(prefix)
+		return prefix == "*" || name == prefix || strings.HasPrefix(name, strings.TrimRight(prefix, "/")+"/")
+	})
 }
 
 func (o *serveOptions) logger() (*slog.Logger, error) {
