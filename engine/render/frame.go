@@ -14,6 +14,7 @@ const (
 	kindJob    = 'J' // parent: job, and the contents of the folders that come with it
 	kindWarm   = 'W' // parent: do now what the first job would have to wait for
 	kindAnswer = 'A' // parent: reply, and a content
+	kindHello  = 'H' // worker: confinement, once
 	kindQuery  = 'Q' // worker: query
 	kindAt     = 'P' // worker: progress
 	kindDone   = 'D' // worker: outcome, and the objects

@@ -15,11 +15,13 @@ func limitMemory(limit int64) {
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 }
 
-// apart makes cmd the head of a process group that dies with us; isolated, it also has a network of its own without any way out.
+// apart makes cmd the head of a process group that dies with us. Isolated, it has a network of its own without any way out, sees no process
+// but itself, and may change its own mounts; see confine.
 func apart(cmd *exec.Cmd, isolated bool) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if isolated {
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS
+		ownUser(cmd.SysProcAttr)
 	}
 }
 

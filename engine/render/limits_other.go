@@ -16,3 +16,6 @@ func limitMemory(limit int64) {
 func apart(cmd *exec.Cmd, _ bool) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 const canIsolate = false
+
+// confine has nothing to confine by here.
+func confine(bool) confinement { return confinement{} }

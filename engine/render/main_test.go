@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if instead(os.Args[1:]) {
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }
 

@@ -21,6 +21,7 @@ type process struct {
 	link   *link
 	stdin  io.Closer
 	stderr *ending
+	held   func(confinement) // told once what keeps it
 	once   sync.Once
 	done   chan struct{} // closed when the process is gone
 	err    error         // of Wait, once done
@@ -33,7 +34,7 @@ func (r *Renderer) start() (*process, error) {
 	if err != nil && isolated {
 		// Many kernels and containers refuse namespaces to those who are not root. The dialers are gone either way.
 		r.isolate.Store(false)
-		r.opt.Log.Warn("the kernel gives render workers no network namespace of their own", "error", err.Error())
+		r.opt.Log.Info("the kernel gives render workers no namespaces of their own", "error", err.Error())
 		return r.spawn(false)
 	}
 	return p, err
@@ -41,7 +42,10 @@ func (r *Renderer) start() (*process, error) {
 
 func (r *Renderer) spawn(isolated bool) (*process, error) {
 	cmd := exec.Command(r.opt.Command[0], r.opt.Command[1:]...)
-	cmd.Env = []string{memoryVariable + "=" + strconv.FormatInt(r.opt.MemoryLimit, 10), "GOTRACEBACK=none", "HOME=/nonexistent", "LC_ALL=C"}
+	cmd.Env = []string{memoryVariable + "=" + strconv.FormatInt(r.opt.MemoryLimit, 10), "GOTRACEBACK=none", "HOME=/nonexistent", "LC_ALL=C", "TZ=UTC"}
+	if isolated {
+		cmd.Env = append(cmd.Env, namespacesVariable+"=yes")
+	}
 	cmd.Dir = "/"
 	apart(cmd, isolated)
 	stderr := &ending{}
@@ -57,7 +61,16 @@ func (r *Renderer) spawn(isolated bool) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a render worker: %w", err)
 	}
-	return &process{cmd: cmd, link: newLink(out, in), stdin: in, stderr: stderr, done: make(chan struct{})}, nil
+	return &process{cmd: cmd, link: newLink(out, in), stdin: in, stderr: stderr, held: r.held(), done: make(chan struct{})}, nil
+}
+
+// held warns, once, of workers that could see files of the machine if they were taken over: neither of two ways to prevent it is there.
+func (r *Renderer) held() func(confinement) {
+	return func(c confinement) {
+		if !c.Root && c.Landlock == 0 && canIsolate && r.exposed.CompareAndSwap(false, true) {
+			r.opt.Log.Warn("the kernel keeps no files from render workers: allow user namespaces or Landlock", "problem", c.Problem)
+		}
+	}
 }
 
 // kill ends the process and all that it started. It may be called more than once, and at any time.
@@ -135,6 +148,12 @@ func (p *process) talk(j job, blob [][]byte, trees library, at *string) (o outco
 			return o, nil, err
 		}
 		switch f.kind {
+		case kindHello:
+			var c confinement
+			if err := f.read(&c); err != nil {
+				return o, nil, err
+			}
+			p.held(c)
 		case kindQuery:
 			var q query
 			if err := f.read(&q); err != nil {

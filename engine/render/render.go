@@ -96,6 +96,7 @@ const decoded = 6
 type Renderer struct {
 	opt       Options
 	isolate   atomic.Bool
+	exposed   atomic.Bool // that workers see files was said
 	trusted   *pool
 	untrusted *pool
 	cache     *cache

@@ -16,11 +16,14 @@ import (
 	"github.com/slipway-cd/slipway/engine/render/kustomize"
 )
 
-// Worker serves jobs until in ends. It takes the whole process over: memory and stack are limited, network and standard output
-// are taken away. It is the body of a command that Options.Command names.
+// Worker serves jobs until in ends. It takes the whole process over: memory and stack are limited, files, network and standard
+// output are taken away. It is the body of a command that Options.Command names.
 func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
-	harden()
+	held := harden()
 	w := worker{link: newLink(in, out)}
+	if err := w.link.send(kindHello, held); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
 	for {
 		f, err := w.link.receive()
 		if errors.Is(err, io.EOF) {
