@@ -1,16 +1,12 @@
 package health
 
-import (
-	corev1 "k8s.io/api/core/v1"
-)
-
-func claim(c *corev1.PersistentVolumeClaim) *Health {
-	switch c.Status.Phase {
-	case corev1.ClaimBound:
+func claim(c *fields) *Health {
+	switch c.text("status", "phase") {
+	case "Bound":
 		return healthy("")
-	case corev1.ClaimPending:
+	case "Pending":
 		return progressing("")
-	case corev1.ClaimLost:
+	case "Lost":
 		return degraded("")
 	}
 	return &Health{Status: Unknown}

@@ -10,12 +10,18 @@ import (
 // builtIn says whether a group comes with Kubernetes. Those of its kinds that have no rule have no health, whatever
 // conditions they show.
 func builtIn(group string) bool {
-	return slices.Contains([]string{"", "apps", "batch", "autoscaling", "policy", "extensions", "admissionregistration.k8s.io",
-		"apiextensions.k8s.io", "apiregistration.k8s.io", "authentication.k8s.io", "authorization.k8s.io", "certificates.k8s.io",
-		"coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io", "internal.apiserver.k8s.io",
-		"networking.k8s.io", "node.k8s.io", "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io", "storage.k8s.io",
-		"storagemigration.k8s.io", "metrics.k8s.io"}, group)
+	switch group {
+	case "", "apps", "batch", "autoscaling", "policy", "extensions":
+		return true
+	}
+	return slices.Contains(kubernetes[:], group)
 }
+
+// kubernetes are the API server's own groups of names with dots. Others, such as gateway.networking.k8s.io, are custom resources too.
+var kubernetes = [...]string{"admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "authentication.k8s.io",
+	"authorization.k8s.io", "certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io",
+	"internal.apiserver.k8s.io", "networking.k8s.io", "node.k8s.io", "rbac.authorization.k8s.io", "resource.k8s.io", "scheduling.k8s.io",
+	"storage.k8s.io", "storagemigration.k8s.io", "metrics.k8s.io"}
 
 // conditions judges a custom resource of which nothing is known, by what Kubernetes' conventions say of status. Argo CD gives such
 // kinds no health at all, so nothing here may hold up what it would let through without a reason that the object itself gives:

@@ -1,31 +1,19 @@
 package health
 
-import (
-	batchv1 "k8s.io/api/batch/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
-
-func cronJob(u *unstructured.Unstructured) (*Health, error) {
-	if u.Object["status"] == nil {
-		if suspended, _, _ := unstructured.NestedBool(u.Object, "spec", "suspend"); !suspended {
-			return progressing("Waiting for CronJob"), nil
-		}
-	}
-	return typed(scheduled)(u)
-}
-
-func scheduled(c *batchv1.CronJob) *Health {
-	s := c.Status
+func cronJob(c *fields) *Health {
+	scheduled, successful := c.text("status", "lastScheduleTime"), c.text("status", "lastSuccessfulTime")
 	switch {
-	case c.Spec.Suspend != nil && *c.Spec.Suspend:
+	case c.flag("spec", "suspend"):
 		return healthy("CronJob is Suspended")
-	case s.LastScheduleTime == nil:
+	case !c.has("status"):
+		return progressing("Waiting for CronJob")
+	case scheduled == "":
 		return healthy("CronJob has not been scheduled yet")
-	case s.LastSuccessfulTime == nil:
+	case successful == "":
 		return healthy("The CronJob never completed successfully. It may not be healthy")
-	case len(s.Active) > 0:
+	case len(c.list("status", "active")) > 0:
 		return healthy("The job is running. Its last execution may not have been successful")
-	case s.LastSuccessfulTime.Before(s.LastScheduleTime):
+	case successful < scheduled: // both in universal time, as the API server writes them
 		return degraded("CronJob has not completed its last execution successfully")
 	}
 	return healthy("CronJob has completed its last execution successfully")

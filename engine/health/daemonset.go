@@ -1,20 +1,17 @@
 package health
 
-import (
-	appsv1 "k8s.io/api/apps/v1"
-)
-
-func daemonSet(d *appsv1.DaemonSet) *Health {
-	s := d.Status
+func daemonSet(d *fields) *Health {
+	want, updated, available := d.count("status", "desiredNumberScheduled"), d.count("status", "updatedNumberScheduled"), d.count("status", "numberAvailable")
+	name := d.text("metadata", "name")
 	switch {
-	case d.Generation > s.ObservedGeneration:
+	case d.lags():
 		return progressing("Waiting for rollout to finish: observed daemon set generation less than desired generation")
-	case d.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType:
-		return healthy("daemon set %d out of %d new pods have been updated", s.UpdatedNumberScheduled, s.DesiredNumberScheduled)
-	case s.UpdatedNumberScheduled < s.DesiredNumberScheduled:
-		return progressing("Waiting for daemon set %q rollout to finish: %d out of %d new pods have been updated...", d.Name, s.UpdatedNumberScheduled, s.DesiredNumberScheduled)
-	case s.NumberAvailable < s.DesiredNumberScheduled:
-		return progressing("Waiting for daemon set %q rollout to finish: %d of %d updated pods are available...", d.Name, s.NumberAvailable, s.DesiredNumberScheduled)
+	case d.text("spec", "updateStrategy", "type") == "OnDelete":
+		return healthy("daemon set %d out of %d new pods have been updated", updated, want)
+	case updated < want:
+		return progressing("Waiting for daemon set %q rollout to finish: %d out of %d new pods have been updated...", name, updated, want)
+	case available < want:
+		return progressing("Waiting for daemon set %q rollout to finish: %d of %d updated pods are available...", name, available, want)
 	}
 	return healthy("")
 }

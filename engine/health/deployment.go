@@ -1,29 +1,24 @@
 package health
 
-import (
-	appsv1 "k8s.io/api/apps/v1"
-)
-
-func deployment(d *appsv1.Deployment) *Health {
-	if d.Spec.Paused {
+func deployment(d *fields) *Health {
+	if d.flag("spec", "paused") {
 		return &Health{Suspended, "Deployment is paused"}
 	}
-	if d.Generation > d.Status.ObservedGeneration {
+	if d.lags() {
 		return progressing("Waiting for rollout to finish: observed deployment generation less than desired generation")
 	}
-	for _, c := range d.Status.Conditions {
-		if c.Type == appsv1.DeploymentProgressing && c.Reason == "ProgressDeadlineExceeded" {
-			return degraded("Deployment %q exceeded its progress deadline", d.Name)
-		}
+	if c := d.condition("Progressing"); c != nil && c.text("reason") == "ProgressDeadlineExceeded" {
+		return degraded("Deployment %q exceeded its progress deadline", d.text("metadata", "name"))
 	}
-	s := d.Status
+	want, fixed := d.integer("spec", "replicas")
+	all, updated, available := d.count("status", "replicas"), d.count("status", "updatedReplicas"), d.count("status", "availableReplicas")
 	switch {
-	case d.Spec.Replicas != nil && s.UpdatedReplicas < *d.Spec.Replicas:
-		return progressing("Waiting for rollout to finish: %d out of %d new replicas have been updated...", s.UpdatedReplicas, *d.Spec.Replicas)
-	case s.Replicas > s.UpdatedReplicas:
-		return progressing("Waiting for rollout to finish: %d old replicas are pending termination...", s.Replicas-s.UpdatedReplicas)
-	case s.AvailableReplicas < s.UpdatedReplicas:
-		return progressing("Waiting for rollout to finish: %d of %d updated replicas are available...", s.AvailableReplicas, s.UpdatedReplicas)
+	case fixed && updated < want:
+		return progressing("Waiting for rollout to finish: %d out of %d new replicas have been updated...", updated, want)
+	case all > updated:
+		return progressing("Waiting for rollout to finish: %d old replicas are pending termination...", all-updated)
+	case available < updated:
+		return progressing("Waiting for rollout to finish: %d of %d updated replicas are available...", available, updated)
 	}
 	return healthy("")
 }

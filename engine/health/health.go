@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -111,13 +110,13 @@ func ruleFor(kind schema.GroupKind) (rule, bool) {
 	case schema.GroupKind{Group: "batch", Kind: "Job"}:
 		return rule{[]string{"v1"}, typed(job)}, true
 	case schema.GroupKind{Group: "batch", Kind: "CronJob"}:
-		return rule{[]string{"v1"}, cronJob}, true
+		return rule{[]string{"v1"}, typed(cronJob)}, true
 	case schema.GroupKind{Kind: "PersistentVolumeClaim"}:
 		return rule{[]string{"v1"}, typed(claim)}, true
 	case schema.GroupKind{Kind: "Service"}:
 		return rule{[]string{"v1"}, typed(service)}, true
 	case schema.GroupKind{Group: "networking.k8s.io", Kind: "Ingress"}, schema.GroupKind{Group: "extensions", Kind: "Ingress"}:
-		return rule{nil, ingress}, true
+		return rule{nil, typed(ingress)}, true
 	case schema.GroupKind{Group: "autoscaling", Kind: "HorizontalPodAutoscaler"}:
 		return rule{[]string{"v1", "v2"}, autoscaler}, true
 	case schema.GroupKind{Group: "apiregistration.k8s.io", Kind: "APIService"}:
@@ -130,14 +129,12 @@ func ruleFor(kind schema.GroupKind) (rule, bool) {
 	return rule{}, false
 }
 
-// typed makes a rule of a function over the kind's Go type.
-func typed[T any](of func(*T) *Health) func(*unstructured.Unstructured) (*Health, error) {
+// typed makes a rule of a function over fields whose types the kind says.
+func typed(of func(*fields) *Health) func(*unstructured.Unstructured) (*Health, error) {
 	return func(u *unstructured.Unstructured) (*Health, error) {
-		into := new(T)
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, into); err != nil {
-			return nil, err
-		}
-		return of(into), nil
+		f := &fields{object: u.Object}
+		h := of(f)
+		return h, f.wrong
 	}
 }
 

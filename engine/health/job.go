@@ -1,40 +1,23 @@
 package health
 
-import (
-	batchv1 "k8s.io/api/batch/v1"
-	corev1 "k8s.io/api/core/v1"
-)
-
-func job(j *batchv1.Job) *Health {
-	var failed, complete, suspended *batchv1.JobCondition
-	for i := range j.Status.Conditions {
-		c := &j.Status.Conditions[i]
-		if c.Status != corev1.ConditionTrue {
-			continue
-		}
-		switch c.Type {
-		case batchv1.JobFailed:
-			failed = c
-		case batchv1.JobComplete:
-			complete = c
-		case batchv1.JobSuspended:
-			suspended = c
+// job goes by the conditions that are True. A Job that was suspended and goes on has the condition still, as False: it is under way.
+func job(j *fields) *Health {
+	said := map[string]string{}
+	for _, c := range j.list("status", "conditions") {
+		if c.text("status") == "True" {
+			said[c.text("type")] = c.text("message")
 		}
 	}
-	switch {
-	case failed != nil:
-		return degraded("%s", failed.Message)
-	case complete != nil:
-		return healthy("%s", complete.Message)
-	case suspended != nil:
-		return &Health{Suspended, suspended.Message}
+	for _, end := range []struct {
+		condition string
+		status    Status
+	}{{"Failed", Degraded}, {"Complete", Healthy}, {"Suspended", Suspended}} {
+		if message, ok := said[end.condition]; ok {
+			return &Health{end.status, message}
+		}
 	}
-	return progressing("%s", runningJob(j))
-}
-
-func runningJob(j *batchv1.Job) string {
-	if j.Status.Failed > 0 {
-		return "Job is running, some of its pods failed"
+	if j.count("status", "failed") > 0 {
+		return progressing("Job is running, some of its pods failed")
 	}
-	return ""
+	return progressing("")
 }

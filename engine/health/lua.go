@@ -28,8 +28,13 @@ var (
 )
 
 // compile reads a script once for all runs: what comes of it does not change and is shared by them.
-func compile(source string, open bool) *script {
-	s := &script{open: open}
+func compile(source string, open bool) (s *script) {
+	s = &script{open: open}
+	defer func() {
+		if e := recover(); e != nil {
+			s.proto, s.err = nil, fmt.Errorf("the script cannot be compiled: %v", e)
+		}
+	}()
 	if len(source) > scriptSource {
 		s.err = fmt.Errorf("the script has more than %d bytes", scriptSource)
 		return s

@@ -3,99 +3,94 @@ package health
 import (
 	"fmt"
 	"strings"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
-func pod(p *corev1.Pod) *Health {
-	always := alwaysRestarts(p)
+func pod(p *fields) *Health {
+	always, message := alwaysRestarts(p), p.text("status", "message")
 	if always {
-		if message, failing := waitingInVain(p); failing {
-			return &Health{Degraded, message}
+		if why, failing := waitingInVain(p); failing {
+			return &Health{Degraded, why}
 		}
 	}
-	switch p.Status.Phase {
-	case corev1.PodPending:
-		return &Health{Progressing, p.Status.Message}
-	case corev1.PodSucceeded:
-		return &Health{Healthy, p.Status.Message}
-	case corev1.PodFailed:
+	switch p.text("status", "phase") {
+	case "Pending":
+		return &Health{Progressing, message}
+	case "Succeeded":
+		return &Health{Healthy, message}
+	case "Failed":
 		return &Health{Degraded, failure(p)}
-	case corev1.PodRunning:
+	case "Running":
 		if always {
-			return runningService(p)
+			return &Health{runningService(p), message}
 		}
-		return &Health{Progressing, p.Status.Message}
+		return &Health{Progressing, message}
 	}
-	return &Health{Unknown, p.Status.Message}
+	return &Health{Unknown, message}
 }
 
 // alwaysRestarts is the pod's restart policy, which a pod that is not a hook may have disregarded by an annotation.
-func alwaysRestarts(p *corev1.Pod) bool {
-	if p.Spec.RestartPolicy == corev1.RestartPolicyAlways {
+func alwaysRestarts(p *fields) bool {
+	if p.text("spec", "restartPolicy") == "Always" {
 		return true
 	}
-	return p.Annotations["argocd.argoproj.io/ignore-restart-policy"] == "true" && p.Annotations["argocd.argoproj.io/hook"] == "" && p.Annotations["helm.sh/hook"] == ""
+	annotation := func(key string) string { return p.text("metadata", "annotations", key) }
+	return annotation("argocd.argoproj.io/ignore-restart-policy") == "true" && annotation("argocd.argoproj.io/hook") == "" && annotation("helm.sh/hook") == ""
 }
 
 // waitingInVain says that a container waits for something that does not come by itself, such as an image that cannot be pulled.
-func waitingInVain(p *corev1.Pod) (message string, failing bool) {
+func waitingInVain(p *fields) (message string, failing bool) {
 	var messages []string
-	for _, c := range p.Status.ContainerStatuses {
-		w := c.State.Waiting
-		if w == nil || !(strings.HasPrefix(w.Reason, "Err") || strings.HasSuffix(w.Reason, "Error") || strings.HasSuffix(w.Reason, "BackOff")) {
+	for _, c := range p.list("status", "containerStatuses") {
+		reason := c.text("state", "waiting", "reason")
+		if !strings.HasPrefix(reason, "Err") && !strings.HasSuffix(reason, "Error") && !strings.HasSuffix(reason, "BackOff") {
 			continue
 		}
 		failing = true
-		text := w.Message
+		text := c.text("state", "waiting", "message")
 		if text == "" {
-			text = w.Reason
+			text = reason
 		}
 		messages = append(messages, text)
 	}
 	return strings.Join(messages, ", "), failing
 }
 
-func failure(p *corev1.Pod) string {
-	if p.Status.Message != "" {
-		return p.Status.Message
+func failure(p *fields) string {
+	if message := p.text("status", "message"); message != "" {
+		return message
 	}
-	for _, c := range append(append([]corev1.ContainerStatus{}, p.Status.InitContainerStatuses...), p.Status.ContainerStatuses...) {
-		t := c.State.Terminated
+	for _, c := range append(p.list("status", "initContainerStatuses"), p.list("status", "containerStatuses")...) {
+		name, message, code := c.text("name"), c.text("state", "terminated", "message"), c.count("state", "terminated", "exitCode")
 		switch {
-		case t == nil:
-			continue
-		case t.Message != "" && !endsWithLog(p, c.Name):
-			return t.Message
-		case t.Reason == "OOMKilled":
-			return t.Reason
-		case t.ExitCode != 0:
-			return fmt.Sprintf("container %q failed with exit code %d", c.Name, t.ExitCode)
+		case message != "" && !endsWithLog(p, name):
+			return message
+		case c.text("state", "terminated", "reason") == "OOMKilled":
+			return "OOMKilled"
+		case code != 0:
+			return fmt.Sprintf("container %q failed with exit code %d", name, code)
 		}
 	}
 	return ""
 }
 
 // endsWithLog says whether a container's last message may be the end of its log, which is not for everybody who may see its health.
-func endsWithLog(p *corev1.Pod, container string) bool {
-	for _, c := range append(append([]corev1.Container{}, p.Spec.InitContainers...), p.Spec.Containers...) {
-		if c.Name == container {
-			return c.TerminationMessagePolicy == corev1.TerminationMessageFallbackToLogsOnError
+func endsWithLog(p *fields, container string) bool {
+	for _, c := range append(p.list("spec", "initContainers"), p.list("spec", "containers")...) {
+		if c.text("name") == container {
+			return c.text("terminationMessagePolicy") == "FallbackToLogsOnError"
 		}
 	}
 	return false
 }
 
-func runningService(p *corev1.Pod) *Health {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-			return &Health{Healthy, p.Status.Message}
+func runningService(p *fields) Status {
+	if ready := p.condition("Ready"); ready != nil && ready.text("status") == "True" {
+		return Healthy
+	}
+	for _, c := range p.list("status", "containerStatuses") {
+		if c.has("lastState", "terminated") {
+			return Degraded
 		}
 	}
-	for _, c := range p.Status.ContainerStatuses {
-		if c.LastTerminationState.Terminated != nil {
-			return &Health{Degraded, p.Status.Message}
-		}
-	}
-	return &Health{Progressing, p.Status.Message}
+	return Progressing
 }

@@ -1,21 +1,14 @@
 package health
 
-import (
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-)
-
-func replicaSet(r *appsv1.ReplicaSet) *Health {
-	if r.Generation > r.Status.ObservedGeneration {
+func replicaSet(r *fields) *Health {
+	if r.lags() {
 		return progressing("Waiting for rollout to finish: observed replica set generation less than desired generation")
 	}
-	for _, c := range r.Status.Conditions {
-		if c.Type == appsv1.ReplicaSetReplicaFailure && c.Status == corev1.ConditionTrue {
-			return degraded("%s", c.Message)
-		}
+	if c := r.condition("ReplicaFailure"); c != nil && c.text("status") == "True" {
+		return degraded("%s", c.text("message"))
 	}
-	if r.Spec.Replicas != nil && r.Status.AvailableReplicas < *r.Spec.Replicas {
-		return progressing("Waiting for rollout to finish: %d out of %d new replicas are available...", r.Status.AvailableReplicas, *r.Spec.Replicas)
+	if want, fixed := r.integer("spec", "replicas"); fixed && r.count("status", "availableReplicas") < want {
+		return progressing("Waiting for rollout to finish: %d out of %d new replicas are available...", r.count("status", "availableReplicas"), want)
 	}
 	return healthy("")
 }

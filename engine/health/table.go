@@ -5,7 +5,6 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -56,9 +55,13 @@ type wide struct {
 	of          *chart
 }
 
+// find is a kind's chart, or that of its whole group; nil if there is none. The groups of Kubernetes itself have none as a whole.
 func (c *charts) find(kind schema.GroupKind) *chart {
 	if found, ok := c.exact[kind]; ok {
 		return found
+	}
+	if builtIn(kind.Group) {
+		return nil
 	}
 	for _, w := range c.wide {
 		if covers(w.group, kind.Group) && covers(w.kind, kind.Kind) {
@@ -68,10 +71,9 @@ func (c *charts) find(kind schema.GroupKind) *chart {
 	return nil
 }
 
-// covers matches a star in a pattern with anything.
+// covers says whether a pattern stands for a name: a star in it is at its beginning, or alone.
 func covers(pattern, s string) bool {
-	ok, err := path.Match(pattern, s)
-	return err == nil && ok
+	return pattern == "*" || like(pattern, s)
 }
 
 // shipped are the charts that come with the program. They are read once; a test reads them too, so that reading does not fail here.
@@ -184,9 +186,9 @@ func parseLine(word, rest string) (line, error) {
 	} else if rank(l.status) == 5 && l.status != Unknown {
 		return line{}, fmt.Errorf("%q is no health", word)
 	}
-	words, say := fields(rest)
+	asked, say := words(rest)
 	l.say = parseMessage(say)
-	for _, w := range words {
+	for _, w := range asked {
 		t, err := parseTerm(w)
 		if err != nil {
 			return line{}, err
@@ -196,12 +198,12 @@ func parseLine(word, rest string) (line, error) {
 	return l, nil
 }
 
-// fields splits what stands before a lone colon at spaces outside of quotes.
-func fields(s string) (words []string, rest string) {
+// words splits what stands before a lone colon at spaces outside of quotes.
+func words(s string) (all []string, rest string) {
 	for {
 		s = strings.TrimLeft(s, " ")
 		if s == "" {
-			return words, ""
+			return all, ""
 		}
 		end, quoted := len(s), false
 		for i, c := range s {
@@ -214,9 +216,9 @@ func fields(s string) (words []string, rest string) {
 			}
 		}
 		if s[:end] == ":" {
-			return words, strings.TrimSpace(s[end:])
+			return all, strings.TrimSpace(s[end:])
 		}
-		words, s = append(words, s[:end]), s[end:]
+		all, s = append(all, s[:end]), s[end:]
 	}
 }
 
