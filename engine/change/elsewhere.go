@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
@@ -115,15 +116,27 @@ func (p *Pipeline) scoped(name, url string) bool {
 // remoteKey names what a remote is of, whatever its version, for telling whether the base names it already.
 func remoteKey(m render.Remote) string { return fmt.Sprintf("%s %q %q", m.Kind, m.URL, m.Chart) }
 
-// remotes are what the renders of a draft were made with.
-func (d draft) remotes() map[string]bool {
-	all := map[string]bool{}
-	for _, res := range d.results {
-		for _, u := range res.Remotes {
-			all[remoteKey(u.Remote)] = true
-		}
+// naming is the remotes that the base asks for, whether it got them or not.
+type naming struct {
+	mu  sync.Mutex
+	all map[string]bool
+}
+
+// note remembers what the base asks for, all of which is named by it.
+func (n *naming) note(m render.Remote) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.all == nil {
+		n.all = map[string]bool{}
 	}
-	return all
+	n.all[remoteKey(m)] = true
+	return true
+}
+
+func (n *naming) has(m render.Remote) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.all[remoteKey(m)]
 }
 
 // lent are traces of what the render of source i read of the repository that changes by naming it as a remote.

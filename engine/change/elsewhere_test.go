@@ -86,11 +86,16 @@ func TestNamesOfRepositories(t *testing.T) {
 // pull compares two states of the repository as a pull request of somebody who may write.
 func (b *bench) pull(base, merged *git.Tree) change.Application {
 	b.t.Helper()
+	return b.pullOf(base, merged, "web/Chart.yaml")
+}
+
+func (b *bench) pullOf(base, merged *git.Tree, files ...string) change.Application {
+	b.t.Helper()
 	app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: "argocd", Name: "web"}, Spec: argo.ApplicationSpec{
 		Source: &argo.ApplicationSource{RepoURL: shop, Path: "web", TargetRevision: "main"}, Destination: argo.ApplicationDestination{Name: "prod", Namespace: "web"}}}
 	c, err := b.pipeline.PullRequest(b.t.Context(), change.Input{
 		Scope:    plan.Scope{Same: func(url string) bool { return url == shop }, BaseBranch: "main", DefaultBranch: "main"},
-		BaseTree: base, MergedTree: merged, Files: []string{"web/Chart.yaml"}, Applications: []*argo.Application{app}, Trusted: true,
+		BaseTree: base, MergedTree: merged, Files: files, Applications: []*argo.Application{app}, Trusted: true,
 		Project: func(name string) (*argo.AppProject, bool) { return b.projects[name], b.projects[name] != nil }})
 	if err != nil {
 		b.t.Fatal(err)
@@ -204,5 +209,38 @@ func TestValueFilesByURL(t *testing.T) {
 	b.projects["default"] = &argo.AppProject{Spec: argo.AppProjectSpec{SourceRepos: []string{shop}}}
 	if got, err := b.render(tree, &o); err != nil || got.Fault == nil || !strings.Contains(got.Fault.Message, "does not permit "+url) {
 		t.Errorf("another project: %v, %v", got.Fault, err)
+	}
+}
+
+// TestAnOutageElsewhereHidesNothingElse has a chart repository that is down be one application's trouble.
+func TestAnOutageElsewhereHidesNothingElse(t *testing.T) {
+	m := stocked(t)
+	b := newBench(t, m)
+	writeAll(t, b.dir, web("- {name: redis, version: 17.x, repository: \""+m.url("stable")+"\"}\n"))
+	base := b.commit()
+	writeAll(t, b.dir, web("- {name: redis, version: 17.0.0, repository: \""+m.url("stable")+"\"}\n"))
+	merged := b.commit()
+	m.server.CloseClientConnections()
+	m.server.Close()
+	a := b.pull(base, merged)
+	if f := a.After.Fault; f == nil || f.File != "web/Chart.yaml" || f.Line == 0 || !strings.Contains(f.Message, "could not be fetched") {
+		t.Errorf("%v", f)
+	}
+	if _, err := b.render(merged, nil); err == nil {
+		t.Error("to those who can wait it is no error")
+	}
+}
+
+// TestBasesOfTheSameRepositoryMoveWithTheChange has a kustomization name this very repository by its URL.
+func TestBasesOfTheSameRepositoryMoveWithTheChange(t *testing.T) {
+	m := stocked(t)
+	b := newBench(t, m)
+	writeAll(t, b.dir, map[string]string{"web/kustomization.yaml": "resources: [\"" + shop + "//base?ref=main\"]\n", "base/kustomization.yaml": "resources: [a.yaml]\n",
+		"base/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: old}\n"})
+	base := b.commit()
+	writeAll(t, b.dir, map[string]string{"base/a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: new}\n"})
+	a := b.pullOf(base, b.commit(), "base/a.yaml")
+	if a.Before.Fault != nil || a.After.Fault != nil || len(a.Differences) != 1 || len(a.Why) == 0 || !strings.Contains(a.Why[0].Text, "base/a.yaml") {
+		t.Errorf("%d differences, faults %v and %v, why %v", len(a.Differences), a.Before.Fault, a.After.Fault, a.Why)
 	}
 }

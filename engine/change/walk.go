@@ -281,10 +281,10 @@ func (w *walk) render(ctx context.Context, units []unit) error {
 // both renders a unit's two sides, the base first: what the merge has in common with it need not be rendered again.
 func (w *walk) both(ctx context.Context, u unit) (outcome, error) {
 	o := outcome{unit: u}
-	var named map[string]bool
+	var named naming
 	if u.before != nil {
 		// What stands in the base was merged by someone who may write; only the merged tree carries the head's words.
-		base, err := w.side(ctx, TargetRequest{App: u.before, Tree: w.tree(w.in.BaseTree), Own: w.own(w.in.BaseTree), Trusted: true, Seed: w.in.Seed})
+		base, err := w.side(ctx, TargetRequest{App: u.before, Tree: w.tree(w.in.BaseTree), Own: w.own(w.in.BaseTree), Named: named.note, Trusted: true, Seed: w.in.Seed})
 		if err != nil {
 			return o, err
 		}
@@ -292,7 +292,7 @@ func (w *walk) both(ctx context.Context, u unit) (outcome, error) {
 			w.count(true)
 			return quiet, nil
 		}
-		o.beforeTarget, named = w.p.assemble(base), base.remotes()
+		o.beforeTarget = w.p.assemble(base)
 	}
 	switch {
 	case u.after == nil:
@@ -301,7 +301,7 @@ func (w *walk) both(ctx context.Context, u unit) (outcome, error) {
 	default:
 		r := TargetRequest{App: u.after, Tree: w.tree(w.in.MergedTree), Own: w.own(w.in.MergedTree), Trusted: w.in.Trusted, Seed: w.in.Seed}
 		if w.in.Project != nil {
-			r.Named = func(m render.Remote) bool { return named[remoteKey(m)] }
+			r.Named = named.has
 		}
 		merge, err := w.side(ctx, r)
 		var only unseen
@@ -328,6 +328,11 @@ func (w *walk) side(ctx context.Context, r TargetRequest) (draft, error) {
 	var nowhere *cluster.DestinationError
 	if errors.As(err, &nowhere) { // a cluster that does not exist is for its author to mend, and no reason to hide the others
 		d, err = draft{app: r.App, fault: &object.Fault{Field: "spec.destination", Message: nowhere.Message}}, nil
+	}
+	var only unseen
+	var away *render.UnreachableError
+	if !errors.As(err, &only) && errors.As(err, &away) && ctx.Err() == nil { // nor is a chart repository that is down
+		d, err = draft{app: r.App, fault: away.Fault()}, nil
 	}
 	w.count(d.cached())
 	return d, err

@@ -125,6 +125,21 @@ func (l lack) fault(message, hint string) *object.Fault {
 	return &object.Fault{Place: l.Place, Field: l.Field, Message: message, Hint: hint}
 }
 
+// UnreachableError says that what a render needs from elsewhere could not be had, for no fault of the repository's. It may be had later.
+type UnreachableError struct {
+	lack lack
+	err  error
+}
+
+func (e *UnreachableError) Error() string { return "fetching " + e.lack.Remote.String() + ": " + e.err.Error() }
+
+func (e *UnreachableError) Unwrap() error { return e.err }
+
+// Fault shows it where the repository asks for what could not be had, for those who cannot wait.
+func (e *UnreachableError) Fault() *object.Fault {
+	return e.lack.fault(e.lack.Remote.String()+" could not be fetched: "+e.err.Error(), "it is tried again with the next report")
+}
+
 // opener opens a request's remotes, each once.
 type opener struct {
 	open func(context.Context, Remote) (*git.Tree, error)
@@ -221,7 +236,7 @@ func (e *elsewhere) fetch(ctx context.Context, lacks []lack, into library) error
 			return l.fault(f.Message, f.Hint)
 		}
 		if o.err != nil {
-			return fmt.Errorf("fetching %s: %w", l.Remote, o.err)
+			return &UnreachableError{lack: l, err: o.err}
 		}
 		name := l.Remote.tree()
 		if _, taken := into[name]; taken && e.trees[l.Remote] == nil {
