@@ -21,15 +21,19 @@ func newPool(r *Renderer, size int) *pool {
 	return &pool{renderer: r, slots: make(chan struct{}, size)}
 }
 
-// with lends a worker to do, which says whether it can be lent again.
-func (p *pool) with(ctx context.Context, do func(*process) (healthy bool, err error)) error {
+// with lends a worker to do, which says whether it can be lent again. A fresh one has done nothing before.
+func (p *pool) with(ctx context.Context, fresh bool, do func(*process) (healthy bool, err error)) error {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	defer func() { <-p.slots }()
-	w, err := p.take()
+	lend := p.take
+	if fresh {
+		lend = p.renderer.start
+	}
+	w, err := lend()
 	if err != nil {
 		return err
 	}

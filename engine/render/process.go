@@ -114,8 +114,15 @@ func (p *process) run(ctx context.Context, j job, blob [][]byte, trees library) 
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errDeadline) {
 		return o, nil, false, context.Cause(ctx)
 	}
-	return outcome{Fault: p.verdict(ctx, j, at)}, nil, false, nil
+	o = outcome{Fault: p.verdict(ctx, j, at)}
+	if ctx.Err() == nil && killed(p.err) {
+		return o, nil, false, errKilled
+	}
+	return o, nil, false, nil
 }
+
+// errKilled says that somebody else ended the worker, such as a kernel that is short of memory: with or without the job's doing.
+var errKilled = errors.New("the render worker was killed")
 
 // stdinClosed lets a worker that died on its own finish dying, so that what it said last is there to read.
 func (p *process) stdinClosed() {

@@ -251,10 +251,20 @@ func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees libra
 	}
 	var o outcome
 	var blob []byte
-	err = in.with(ctx, func(p *process) (healthy bool, err error) {
-		o, blob, healthy, err = p.run(ctx, j, g.blob, trees)
-		return healthy, err
-	})
+	for attempt := range 2 {
+		err = in.with(ctx, attempt > 0, func(p *process) (healthy bool, err error) {
+			o, blob, healthy, err = p.run(ctx, j, g.blob, trees)
+			return healthy, err
+		})
+		if !errors.Is(err, errKilled) {
+			break
+		}
+		// It may have been killed for another's greed, or before it was asked. What a fresh one dies of too is the job's.
+		r.opt.Log.Warn("a render worker was killed", "path", j.Path, "attempt", attempt+1)
+	}
+	if errors.Is(err, errKilled) {
+		err = nil
+	}
 	if err == nil && o.Error != "" {
 		err = errors.New(o.Error)
 	}
