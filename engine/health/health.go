@@ -1,8 +1,21 @@
-// Package health says how well a live object is, and what that makes of its application. It is pure: live objects come in from
-// engine/cluster, verdicts go to engine/sync, engine/controller and the report.
+// Package health says how well a live object is, what that makes of its application, and what can be asked of it beside a sync. It is
+// pure: live objects come in from engine/cluster, verdicts go to engine/sync, engine/controller and the report; the clock that scripts may
+// ask is given.
 //
-// The rules and their words are those that users of Argo CD know, one file a kind; beside them, custom resources are judged
-// by the conditions that Kubernetes' conventions give them.
+// An object is judged by the first of these that knows its kind:
+//
+//   - the installation's own Lua (customize.go, lua.go), from argocd-cm;
+//   - the rules for Kubernetes' kinds, one file a kind, with Argo CD's words; where those are empty, a reason is added;
+//   - what is reckoned from parts (computed.go and the files it names), for custom resources that say more than their conditions do;
+//   - the table in folder rules, by kind and by group, whose language table.go describes;
+//   - the standard conditions (conditions.go), for any other custom resource. Argo CD gives these no health; here they have one only where
+//     they say it themselves, so that nothing holds up a sync that Argo CD would have let through without cause.
+//
+// A kind is added by a few lines in a file of folder rules and an object of it in testdata/custom.yaml. Only if the table's language cannot
+// say it does it become a function, in a file of its own, that computed.go names. Actions are added the same way: a deed in deed_*.go.
+//
+// Where it differs from Argo CD: a Job that was suspended and goes on is Progressing, not Healthy; conditions that tell which generation
+// they are of do not count for a later one; the end of a container's log is not shown as its message.
 package health
 
 import (
