@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -34,6 +35,10 @@ var shared *rest.Config
 var sharedFiles string
 
 func TestMain(m *testing.M) {
+	if credential := os.Getenv(asLoginProgram); credential != "" {
+		fmt.Println(credential) // this test binary is the program that a cluster's registration names
+		os.Exit(0)
+	}
 	os.Exit(func() int {
 		up, err := sandbox.Start(context.Background(), sandbox.Options{Name: "cluster-test"})
 		if err != nil {
@@ -167,11 +172,39 @@ func TestAClusterSaysWhatItServes(t *testing.T) {
 	}
 }
 
+const asLoginProgram = "SLIPWAY_TEST_AS_LOGIN_PROGRAM"
+
+// A cluster whose token a program gives is reached only where the operator allows that program.
+func TestAProgramLogsIn(t *testing.T) {
+	w := begin(t)
+	w.apply("apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot, namespace: NAMESPACE}\n", cluster.ApplyOptions{})
+	answer, err := w.kube.CoreV1().ServiceAccounts(w.namespace).CreateToken(w.ctx, "robot", &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := fmt.Sprintf(`{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":%q}}`, answer.Status.Token)
+	registered := settings.Defaults()
+	registered.Clusters = []settings.Cluster{{Name: "remote", Server: shared.Host, Access: settings.Access{TLS: settings.TLS{CA: shared.CAData},
+		Program: &settings.Program{Command: os.Args[0], APIVersion: "client.authentication.k8s.io/v1", Env: map[string]settings.Hidden{asLoginProgram: settings.Hidden(said)}}}}}
+	for _, allowed := range []bool{true, false} {
+		d := cluster.Deps{Settings: func() settings.Settings { return registered }}
+		if allowed {
+			d.Programs = []string{os.Args[0]}
+		}
+		clusters := cluster.NewClusters(d)
+		defer clusters.Close()
+		_, err := clusters.For(w.ctx, argo.ApplicationDestination{Name: "remote"})
+		if (err == nil) != allowed || err != nil && !strings.Contains(err.Error(), "does not allow the program") {
+			t.Errorf("allowed %v: %v", allowed, err)
+		}
+	}
+}
+
 func TestDestinations(t *testing.T) {
 	registered := settings.Defaults()
 	registered.Clusters = []settings.Cluster{
 		{Name: "twice", Server: "https://a"}, {Name: "twice", Server: "https://b"},
-		{Name: "exec", Server: "https://c", Access: settings.Access{Unsupported: "no programs"}},
+		{Name: "exec", Server: "https://c", Access: settings.Access{Program: &settings.Program{Command: "sh"}}},
 	}
 	clusters := cluster.NewClusters(cluster.Deps{InCluster: shared, Settings: func() settings.Settings { return registered }})
 	defer clusters.Close()
@@ -185,7 +218,7 @@ func TestDestinations(t *testing.T) {
 		"unknown": {argo.ApplicationDestination{Name: "x"}, "there are no clusters with this name: x", true},
 		"no such": {argo.ApplicationDestination{Server: "https://x"}, "there are no clusters with this server: https://x", true},
 		"twice":   {argo.ApplicationDestination{Name: "twice"}, "there are 2 clusters with the same name: [https://a https://b]", true},
-		"program": {argo.ApplicationDestination{Name: "exec"}, "no programs", false},
+		"program": {argo.ApplicationDestination{Name: "exec"}, "does not allow the program \"sh\"", false},
 	} {
 		_, err := clusters.For(t.Context(), c.d)
 		var fault *cluster.DestinationError

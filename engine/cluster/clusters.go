@@ -35,13 +35,17 @@ type Deps struct {
 	Settings func() settings.Settings
 	// InCluster is the way to the control plane's own cluster; nil if there is none.
 	InCluster *rest.Config
-	Log       *slog.Logger
+	// Programs are the commands that clusters' execProviderConfig may name, as it names them. Others are refused.
+	Programs []string
+	// Environment looks up an environment variable, by which the clouds tell who we are; nil is an empty environment.
+	Environment func(name string) string
+	Log         *slog.Logger
 }
 
 // Clusters finds and keeps connections. It is safe for concurrent use.
 type Clusters struct {
 	settings  func() settings.Settings
-	inCluster *rest.Config
+	ways      ways
 	log       *slog.Logger
 	documents *documents
 
@@ -64,7 +68,8 @@ func (e *DestinationError) Error() string { return e.Message }
 
 // NewClusters keeps no connection yet. Close ends those that it will have made.
 func NewClusters(d Deps) *Clusters {
-	c := &Clusters{settings: d.Settings, inCluster: d.InCluster, log: d.Log, documents: newDocuments(), open: map[string]*connection{}}
+	c := &Clusters{settings: d.Settings, log: d.Log, documents: newDocuments(), open: map[string]*connection{},
+		ways: ways{inCluster: d.InCluster, programs: d.Programs, identity: newIdentity(d.Environment)}}
 	if c.settings == nil {
 		c.settings = settings.Defaults
 	}
@@ -78,11 +83,11 @@ func NewClusters(d Deps) *Clusters {
 // cluster could not be reached.
 func (c *Clusters) For(ctx context.Context, d argo.ApplicationDestination) (*Cluster, error) {
 	now := c.settings()
-	registered, err := find(now, d, c.inCluster != nil)
+	registered, err := find(now, d, c.ways.inCluster != nil)
 	if err != nil {
 		return nil, err
 	}
-	config, err := restConfig(registered, c.inCluster)
+	config, err := c.ways.restConfig(registered)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", registered.Name, err)
 	}
@@ -136,6 +141,12 @@ func (c *Clusters) dropUnregistered(now settings.Settings) {
 
 // fingerprint is the same for equal settings of a cluster. It is a hash because the settings hold credentials.
 func fingerprint(r settings.Cluster, s settings.Settings) (string, error) {
+	secrets := []string{string(r.Access.Password), string(r.Access.BearerToken)}
+	if p := r.Access.Program; p != nil {
+		for _, name := range slices.Sorted(keys(p.Env)) {
+			secrets = append(secrets, string(p.Env[name]))
+		}
+	}
 	b, err := json.Marshal(struct {
 		Cluster  settings.Cluster
 		Secrets  []string
@@ -144,7 +155,7 @@ func fingerprint(r settings.Cluster, s settings.Settings) (string, error) {
 		Excluded [2][]settings.ResourceFilter
 		NoNews   []argo.ResourceIgnoreDifferences
 		Scripted []string
-	}{r, []string{string(r.Access.Password), string(r.Access.BearerToken)}, []byte(r.Access.TLS.Key), trackingOf(s),
+	}{r, secrets, []byte(r.Access.TLS.Key), trackingOf(s),
 		[2][]settings.ResourceFilter{s.Exclusions, s.Inclusions}, s.IgnoredUpdates(), scriptedKinds(s)})
 	if err != nil {
 		return "", fmt.Errorf("cluster %s: %w", r.Name, err)

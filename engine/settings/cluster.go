@@ -43,8 +43,26 @@ type Access struct {
 	ProxyURL    string
 	// DisableCompression asks for uncompressed answers.
 	DisableCompression bool
-	// Unsupported says why this cluster cannot be reached by this version, such as a login by a program; empty if it can.
-	Unsupported string
+	// Program gets the token; nil for none. AWS makes one for EKS; nil for none.
+	Program *Program
+	AWS     *AWS
+}
+
+// Program is a command that prints a token, as execProviderConfig names it. It is run without a shell.
+type Program struct {
+	Command     string
+	Args        []string
+	Env         map[string]Hidden
+	APIVersion  string
+	InstallHint string
+}
+
+// AWS is how EKS clusters are logged in to: awsAuthConfig.
+type AWS struct {
+	ClusterName string `json:"clusterName"`
+	// RoleARN is taken on first; empty for who we are. Profile is one of the shared credentials file; empty for none.
+	RoleARN string `json:"roleARN"`
+	Profile string `json:"profile"`
 }
 
 // TLS is how the server is verified and which certificate we show. The data is PEM.
@@ -67,10 +85,16 @@ type clusterConfig struct {
 		CertData   []byte `json:"certData"`
 		KeyData    []byte `json:"keyData"`
 	} `json:"tlsClientConfig"`
-	AWS                json.RawMessage `json:"awsAuthConfig"`
-	Exec               json.RawMessage `json:"execProviderConfig"`
-	DisableCompression bool            `json:"disableCompression"`
-	ProxyURL           string          `json:"proxyUrl"`
+	AWS  *AWS `json:"awsAuthConfig"`
+	Exec *struct {
+		Command     string            `json:"command"`
+		Args        []string          `json:"args"`
+		Env         map[string]string `json:"env"`
+		APIVersion  string            `json:"apiVersion"`
+		InstallHint string            `json:"installHint"`
+	} `json:"execProviderConfig"`
+	DisableCompression bool   `json:"disableCompression"`
+	ProxyURL           string `json:"proxyUrl"`
 }
 
 func decodeCluster(secret *corev1.Secret) (Cluster, error) {
@@ -112,17 +136,14 @@ func decodeAccess(config []byte) (Access, error) {
 			Key: HiddenBytes(from.TLS.KeyData)},
 		ProxyURL: from.ProxyURL, DisableCompression: from.DisableCompression,
 	}
-	switch {
-	case present(from.Exec):
-		a.Unsupported = "execProviderConfig: logging in by a program is not supported; give the cluster a bearerToken of a service account"
-	case present(from.AWS):
-		a.Unsupported = "awsAuthConfig: logging in by AWS is not supported; give the cluster a bearerToken of a service account"
+	if p := from.Exec; p != nil {
+		a.Program = &Program{Command: p.Command, Args: p.Args, APIVersion: p.APIVersion, InstallHint: p.InstallHint, Env: map[string]Hidden{}}
+		for k, v := range p.Env {
+			a.Program.Env[k] = Hidden(v)
+		}
 	}
+	a.AWS = from.AWS
 	return a, nil
-}
-
-func present(raw json.RawMessage) bool {
-	return len(raw) > 0 && string(raw) != "null"
 }
 
 func offsetOf(err error) string {

@@ -55,7 +55,8 @@ func TestDecode(t *testing.T) {
 	}, []corev1.Secret{
 		secret("c2", "cluster", "name", "staging", "server", "https://10.0.0.1:6443/", "project", "p", "namespaces", "a, b", "clusterResources", "true",
 			"config", `{"bearerToken":"HUSH","tlsClientConfig":{"caData":"UEVN","serverName":"n"},"proxyUrl":"http://p"}`),
-		secret("c1", "cluster", "name", "aws", "server", "https://aws", "config", `{"awsAuthConfig":{"clusterName":"x"}}`),
+		secret("c1", "cluster", "name", "aws", "server", "https://aws", "config", `{"awsAuthConfig":{"clusterName":"x","roleARN":"arn"}}`),
+		secret("c3", "cluster", "name", "gke", "server", "https://gke", "config", `{"execProviderConfig":{"command":"argocd-k8s-auth","args":["gcp"],"env":{"A":"HUSH"},"apiVersion":"client.authentication.k8s.io/v1beta1"}}`),
 		secret("r", "repository", "url", "https://git.example.com/a.git", "username", "u", "password", "HUSH", "enableLfs", "true", "depth", "3"),
 		secret("t", "repo-creds", "url", "https://git.example.com", "githubAppID", "5", "githubAppPrivateKey", "HUSH"),
 	})
@@ -65,7 +66,9 @@ func TestDecode(t *testing.T) {
 	labels := func(kind string) map[string]string { return map[string]string{SecretTypeLabel: kind} }
 	want := Settings{
 		Clusters: []Cluster{
-			{Secret: "c1", Name: "aws", Server: "https://aws", Labels: labels("cluster"), Access: Access{Unsupported: "awsAuthConfig: logging in by AWS is not supported; give the cluster a bearerToken of a service account"}},
+			{Secret: "c1", Name: "aws", Server: "https://aws", Labels: labels("cluster"), Access: Access{AWS: &AWS{ClusterName: "x", RoleARN: "arn"}}},
+			{Secret: "c3", Name: "gke", Server: "https://gke", Labels: labels("cluster"), Access: Access{Program: &Program{Command: "argocd-k8s-auth", Args: []string{"gcp"},
+				Env: map[string]Hidden{"A": "HUSH"}, APIVersion: "client.authentication.k8s.io/v1beta1"}}},
 			{Secret: "c2", Name: "staging", Server: "https://10.0.0.1:6443", Project: "p", Namespaces: []string{"a", "b"}, ClusterResources: true, Labels: labels("cluster"),
 				Access: Access{BearerToken: "HUSH", TLS: TLS{ServerName: "n", CA: []byte("PEM")}, ProxyURL: "http://p"}},
 		},
@@ -124,7 +127,7 @@ func TestWhatCannotBeReadIsNamedAndLeftOut(t *testing.T) {
 }
 
 func TestHiddenValuesDoNotShow(t *testing.T) {
-	a := Access{Password: "HUSH", BearerToken: "HUSH", TLS: TLS{Key: HiddenBytes("HUSH")}}
+	a := Access{Password: "HUSH", BearerToken: "HUSH", TLS: TLS{Key: HiddenBytes("HUSH")}, Program: &Program{Env: map[string]Hidden{"A": "HUSH"}}}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("a", "access", a, "password", a.Password, "key", a.TLS.Key)
 	encoded, err := json.Marshal(a)
