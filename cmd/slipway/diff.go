@@ -22,12 +22,13 @@ import (
 )
 
 type diffOptions struct {
-	dir     string
-	repos   []string
-	branch  string
-	output  string
-	offline bool
-	sets    *sets
+	dir      string
+	repos    []string
+	branch   string
+	output   string
+	offline  bool
+	settings string
+	sets     *sets
 }
 
 func diffCommand() *cobra.Command {
@@ -74,6 +75,7 @@ ApplicationSet that cannot be generated, a failing check) and 2 when it could no
 	cmd.Flags().StringVarP(&o.dir, "directory", "C", ".", "the checkout")
 	cmd.Flags().StringArrayVar(&o.repos, "repo", nil, "a URL by which applications name this repository, beside its remotes (repeatable)")
 	cmd.Flags().StringVar(&o.branch, "branch", "", "the branch that applications follow and HEAD is merged into (default: BASE's own name, without that of a remote)")
+	cmd.Flags().StringVar(&o.settings, "settings", "", settingsUsage)
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "fetch nothing")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "auto", "markdown, plain, color, or auto: color on a terminal, else markdown")
 	return cmd
@@ -103,7 +105,11 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 	if err != nil {
 		return none, err
 	}
-	in, err := gather(ctx, checkout, sides, scope, o.sets)
+	in, declared, err := gather(ctx, checkout, sides, scope, o.sets)
+	if err != nil {
+		return none, err
+	}
+	switches, err := declaredSwitches(declared, o.settings, o.sets.notes)
 	if err != nil {
 		return none, err
 	}
@@ -122,7 +128,7 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 	}
 	defer trees.close()
 	c, err = change.New(change.Deps{Render: offline{next: renderer, kubeVersion: libraryVersion()}, Trees: trees, Repository: trees.registered,
-		ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
+		Switches: func() render.Switches { return switches }, ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
 	return o.input(c), err
 }
 
@@ -185,18 +191,19 @@ func branchOf(revision string, remotes []git.Remote) string {
 	return name
 }
 
-func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope, generators *sets) (change.Input, error) {
+func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope, generators *sets) (change.Input, change.Manifests, error) {
 	in := change.Input{Scope: scope, Head: string(c.head), Trusted: true, Environment: environment(policy.Policy{})}
+	var before change.Manifests
 	var err error
 	if in.BaseTree, err = r.Tree(ctx, c.base); err != nil {
-		return in, err
+		return in, before, err
 	}
 	if in.MergedTree, err = r.Tree(ctx, c.merge.Commit); err != nil {
-		return in, err
+		return in, before, err
 	}
 	files, err := r.Changed(ctx, c.base, c.merge.Commit)
 	if err != nil {
-		return in, err
+		return in, before, err
 	}
 	for _, f := range files {
 		in.Files = append(in.Files, f.Path)
@@ -204,13 +211,12 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope,
 			in.Files = append(in.Files, f.Old)
 		}
 	}
-	before, err := change.Declared(in.BaseTree)
-	if err != nil {
-		return in, err
+	if before, err = change.Declared(in.BaseTree); err != nil {
+		return in, before, err
 	}
 	after, err := change.Declared(in.MergedTree)
 	if err != nil {
-		return in, err
+		return in, before, err
 	}
 	in.Applications, in.Proposed = generators.generate(scope, before, after, in.BaseTree, in.MergedTree)
 	if in.Proposed == nil {
@@ -225,7 +231,7 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope,
 			in.Order = append(in.Order, e.Name)
 		}
 	}
-	return in, nil
+	return in, before, nil
 }
 
 // policyOf reads the policy of a tree; a missing file is the zero policy.

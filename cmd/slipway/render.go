@@ -31,6 +31,7 @@ type renderOptions struct {
 	trace       bool
 	timing      bool
 	offline     bool
+	settings    string
 }
 
 func renderCommand() *cobra.Command {
@@ -90,6 +91,7 @@ which is named with its file and line, and 2 when it could not be found out.`,
 	f.StringArrayVar(&o.set, "set", nil, "a value for charts, NAME=VALUE, which wins over value files (repeatable)")
 	f.BoolVar(&o.trace, "trace", false, "say on standard error what was read, listed, and looked for in vain")
 	f.BoolVar(&o.timing, "timing", false, "say on standard error where the time went")
+	f.StringVar(&o.settings, "settings", "", settingsUsage)
 	f.BoolVar(&o.offline, "offline", false, "fetch nothing")
 	return cmd
 }
@@ -124,7 +126,11 @@ func (o renderOptions) render(ctx context.Context, arg string, clock *stopwatch,
 		return out, err
 	}
 	defer trees.close()
-	s.pipeline = change.New(change.Deps{Render: rec, Trees: trees, Repository: trees.registered, ControlNamespace: controlNamespace(s.apps)})
+	if s.switches, err = declaredSwitches(s.manifests, o.settings, notes); err != nil {
+		return out, err
+	}
+	s.pipeline = change.New(change.Deps{Render: rec, Trees: trees, Repository: trees.registered, Switches: func() render.Switches { return s.switches },
+		ControlNamespace: controlNamespace(s.apps)})
 	var app *argo.Application
 	var dir string
 	if err := clock.measure("find "+arg, func() (err error) { app, dir, err = s.find(ctx, arg); return err }); err != nil {

@@ -26,13 +26,15 @@ import (
 
 // search finds what is to be rendered in a checkout.
 type search struct {
-	opt      renderOptions
-	notes    io.Writer
-	checkout *git.Repository
-	tree     *git.Tree
-	scope    plan.Scope
-	apps     []*argo.Application // that are declared
-	pipeline *change.Pipeline
+	opt       renderOptions
+	notes     io.Writer
+	checkout  *git.Repository
+	tree      *git.Tree
+	scope     plan.Scope
+	manifests change.Manifests
+	switches  render.Switches
+	apps      []*argo.Application // that are declared
+	pipeline  *change.Pipeline
 }
 
 func (s *search) open(ctx context.Context, scratch string) error {
@@ -57,7 +59,7 @@ func (s *search) declared(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.apps = m.Applications
+	s.manifests, s.apps = m, m.Applications
 	now := time.Now()
 	for _, set := range m.ApplicationSets {
 		made, err := appset.Generate(set, appset.World{Now: now, Tree: func(repoURL, revision string) (fs.FS, error) {
@@ -264,7 +266,7 @@ func (s *search) folder(ctx context.Context, dir string, r change.Renderer, out 
 		return err
 	}
 	got, err := r.Render(ctx, render.Request{Name: name, Namespace: s.opt.namespace, Project: "default", Source: *app.Spec.Source, Revision: string(s.tree.Commit()), Tree: s.tree, Trusted: true,
-		Remote: s.pipeline.Elsewhere(change.TargetRequest{App: app, Own: s.own(ctx)}, *app.Spec.Source)})
+		Switches: s.switches, Remote: s.pipeline.Elsewhere(change.TargetRequest{App: app, Own: s.own(ctx)}, *app.Spec.Source)})
 	if err != nil {
 		return err
 	}

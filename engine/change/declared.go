@@ -7,9 +7,11 @@ import (
 	"io/fs"
 	"path"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/settings"
 )
 
 // Bounds on the search for manifests, so that a tree cannot make it endless.
@@ -22,9 +24,12 @@ const (
 type Manifests struct {
 	Applications    []*argo.Application
 	ApplicationSets []*argo.ApplicationSet
+	// Settings are the ConfigMaps of an installation's settings, and SettingsFiles where each stands.
+	Settings      []corev1.ConfigMap
+	SettingsFiles []string
 }
 
-// Declared finds the Application and ApplicationSet manifests in a tree, for a laptop that has no cluster to ask. Files that are
+// Declared finds the Application and ApplicationSet manifests in a tree, and the settings, for a laptop that has no cluster to ask. Files that are
 // not YAML, such as templates, are passed over; they are found when what renders them is rendered.
 func Declared(tree fs.FS) (Manifests, error) {
 	var m Manifests
@@ -64,7 +69,7 @@ func (m *Manifests) read(tree fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Contains(data, []byte("argoproj.io/v1alpha1")) {
+	if !bytes.Contains(data, []byte("argoproj.io/v1alpha1")) && !bytes.Contains(data, []byte(settings.ConfigMapName)) {
 		return nil
 	}
 	reader := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
@@ -77,9 +82,20 @@ func (m *Manifests) read(tree fs.FS, name string) error {
 			APIVersion string `json:"apiVersion"`
 			Kind       string `json:"kind"`
 		}
-		if yaml.Unmarshal(doc, &kind) == nil && kind.APIVersion == "argoproj.io/v1alpha1" {
+		switch err := yaml.Unmarshal(doc, &kind); {
+		case err != nil:
+		case kind.APIVersion == "argoproj.io/v1alpha1":
 			m.take(kind.Kind, doc)
+		case kind.APIVersion == "v1" && kind.Kind == "ConfigMap":
+			m.setting(doc, name)
 		}
+	}
+}
+
+func (m *Manifests) setting(doc []byte, file string) {
+	var c corev1.ConfigMap
+	if yaml.Unmarshal(doc, &c) == nil && c.Name == settings.ConfigMapName {
+		m.Settings, m.SettingsFiles = append(m.Settings, c), append(m.SettingsFiles, file)
 	}
 }
 
