@@ -198,7 +198,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	clusters := cluster.NewClusters(cluster.Deps{InCluster: d.mgr.GetConfig(), Log: d.log,
+	clusters := cluster.NewClusters(cluster.Deps{InCluster: d.mgr.GetConfig(), Log: d.log, Programs: o.loginPrograms, Environment: os.Getenv,
 		Settings: func() settings.Settings { return known.read(ctx) }})
 	pool, err := roots(o.caFile)
 	if err != nil {

@@ -33,6 +33,8 @@ type serveOptions struct {
 	caFile                  string
 
 	allowOwners []string
+	// loginPrograms are the commands that clusters' registrations may have run.
+	loginPrograms []string
 
 	githubURL                                      string
 	githubAppIDFile, githubKeyFile, githubHookFile string
@@ -76,6 +78,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&o.partialFetch, "partial-fetch", nil, "a repository, or the beginning of the URLs of several such as https://github.com/acme, or *, whose contents of files are fetched only when they are read, a folder at a time; for those so large that a first fetch takes minutes (repeatable; default none)")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile in one replica at a time; every replica takes deliveries in")
 	f.StringVar(&o.caFile, "ca-file", "", "certificates in PEM that are trusted beside the system's, for forges and git")
+	f.StringSliceVar(&o.loginPrograms, "cluster-login-program", nil, "a command, as execProviderConfig of a cluster's secret names it, that may be run for a token; AWS, Google and Azure need none (repeatable; default none)")
 	f.StringSliceVar(&o.allowAddresses, "allow-address", nil, "a network, such as 127.0.0.0/8, that may be dialled although it is loopback or link-local (repeatable)")
 
 	f.IntVar(&o.workers, "render-workers", max(2, runtime.GOMAXPROCS(0)), "renderer processes, for trusted and for untrusted heads each")
