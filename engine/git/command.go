@@ -45,6 +45,7 @@ type command struct {
 	stdin   []byte
 	allow   string   // protocols, for GIT_ALLOW_PROTOCOL; empty allows none
 	secrets []string // cut out of messages
+	bounded bool     // in memory, and in what it writes
 	timeout time.Duration
 }
 
@@ -101,7 +102,13 @@ func (s *Store) output(ctx context.Context, c command) ([]byte, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	ownGroup(cmd)
 	cmd.WaitDelay = 2 * time.Second
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil && c.bounded {
+		confine(cmd.Process.Pid, s.opt.MaxMemory, s.opt.MaxBytes)
+	}
+	if err == nil {
+		err = cmd.Wait()
+	}
 	if err == nil {
 		return stdout.Bytes(), nil
 	}

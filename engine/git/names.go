@@ -2,6 +2,7 @@ package git
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,11 +56,14 @@ func (n *names) list(ctx context.Context) ([]ref, error) {
 	return refs, nil
 }
 
-// find looks a name up as people write it: in full, or without refs/heads/, refs/tags/ or refs/remotes/. Of several, the first in
-// the order of full names wins, which is the branch.
+// find looks a name up as people write it: in full, or without refs/heads/, refs/tags/ or refs/remotes/. A full name is what it says,
+// whatever branches are called; of several others, the first in the order of full names wins, which is the branch.
 func find(refs []ref, name string) (Hash, bool) {
+	if i := slices.IndexFunc(refs, func(r ref) bool { return r.name == name }); i >= 0 {
+		return refs[i].id, true
+	}
 	for _, r := range refs {
-		if r.name == name || r.name == "refs/heads/"+name || r.name == "refs/tags/"+name || r.name == "refs/remotes/"+name {
+		if r.name == "refs/heads/"+name || r.name == "refs/tags/"+name || r.name == "refs/remotes/"+name {
 			return r.id, true
 		}
 	}

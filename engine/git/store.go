@@ -62,6 +62,7 @@ type Options struct {
 	LocalTimeout time.Duration // 1 minute: the longest that one command without network may take
 	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors
 	MaxBlob      int64         // 32 MiB: the largest file that is read
+	MaxMemory    int64         // 4 GiB, for each process of git's that takes in what a remote sends
 	Program      string        // "git"
 	// MaxBytes is what mirrors and imports together may take on disk before those that were not used for longest are evicted; 0 is no
 	// limit.
@@ -84,6 +85,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxBlob == 0 {
 		o.MaxBlob = 32 << 20
+	}
+	if o.MaxMemory == 0 {
+		o.MaxMemory = 4 << 30
 	}
 	if o.EvictAfter == 0 {
 		o.EvictAfter = time.Hour

@@ -39,7 +39,8 @@ func (m *Mirror) converse(ctx context.Context, auth Auth, c command, specs []str
 	if line.trust, err = m.store.opt.trusted(ctx, m.remote.host); err != nil {
 		return err
 	}
-	c.cwd, c.allow, c.timeout, c.secrets = private, "https:ssh", m.store.opt.FetchTimeout, login.secrets()
+	c.cwd, c.allow, c.timeout, c.secrets, c.bounded = private, "https:ssh", m.store.opt.FetchTimeout, login.secrets(), true
+	c.config = append(c.config, setting{"core.bigFileThreshold", "32m"}) // larger files are written as they come, not held in memory
 	c.args = append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
 		"--no-show-forced-updates"}, c.args...)
 	from := m.from(&c)
