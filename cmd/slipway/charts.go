@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,8 +46,12 @@ func (c charts) At(ctx context.Context, q source.Query) (*git.Tree, error) {
 		return nil, &object.Fault{Message: "source " + q.RepoURL + " is another repository, which is not read here"}
 	case c.sources == nil:
 		what := q.RepoURL
+		if u, err := url.Parse(what); err == nil {
+			u.User, u.RawQuery = nil, "" // either may hold a token
+			what = u.String()
+		}
 		if q.Chart != "" {
-			what = "chart " + q.Chart + " of " + q.RepoURL
+			what = "chart " + q.Chart + " of " + what
 		}
 		return nil, &object.Fault{Message: what + " is not fetched", Hint: "leave --offline out"}
 	}

@@ -35,12 +35,18 @@ func (r *recorder) Render(ctx context.Context, req render.Request) (render.Resul
 	return got, err
 }
 
-// trace is what a render knows of its own tree, and after that of those it refers to, by path.
+// trace is what a render knows of its own tree, and beside it of those it refers to and of what was fetched for it, by path.
 func (r record) trace() []git.Entry {
 	all := slices.Clone(r.result.Trace)
 	for name, t := range r.result.RefTraces {
 		for _, e := range t {
 			e.Path = "$" + name + "/" + e.Path
+			all = append(all, e)
+		}
+	}
+	for _, u := range r.result.Remotes {
+		for _, e := range u.Trace {
+			e.Path = fmt.Sprintf("%s (%s): %s", u.Remote, u.Revision, e.Path)
 			all = append(all, e)
 		}
 	}

@@ -131,7 +131,9 @@ type UnreachableError struct {
 	err  error
 }
 
-func (e *UnreachableError) Error() string { return "fetching " + e.lack.Remote.String() + ": " + e.err.Error() }
+func (e *UnreachableError) Error() string {
+	return "fetching " + e.lack.Remote.String() + ": " + e.err.Error()
+}
 
 func (e *UnreachableError) Unwrap() error { return e.err }
 
