@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +43,9 @@ func (w *world) has(m render.Remote, revision string, files map[string]string) {
 	contents := map[string]git.Content{}
 	for name, text := range files {
 		contents[name] = git.Content{Data: []byte(text)}
+		if target, ok := strings.CutPrefix(text, "-> "); ok {
+			contents[name] = git.Content{Mode: fs.ModeSymlink, Data: []byte(target)}
+		}
 	}
 	tree, err := w.store.Import(w.t.Context(), fmt.Sprint(m, revision, files), contents)
 	if err != nil {
@@ -242,4 +246,56 @@ func TestAFlightIsNoWayAround(t *testing.T) {
 	})
 	close(release)
 	waiting.Wait()
+}
+
+// TestHostileChartsFromElsewhere has what was fetched be as little believed as what was committed, and named where it is asked for.
+func TestHostileChartsFromElsewhere(t *testing.T) {
+	r := renderer(t, render.Options{})
+	meta := "apiVersion: v2\nname: redis\nversion: 17.1.0\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		say   string
+	}{
+		"a link out":               {map[string]string{"Chart.yaml": meta, "templates/a.yaml": "-> ../../../../etc/passwd"}, "out of the repository"},
+		"an absolute link":         {map[string]string{"Chart.yaml": meta, "values.yaml": "-> /etc/passwd"}, "out of the repository"},
+		"a circle of links":        {map[string]string{"Chart.yaml": meta, "templates/a": "-> b", "templates/b": "-> a"}, "circle"},
+		"a bomb of aliases":        {map[string]string{"Chart.yaml": meta, "values.yaml": bomb()}, ""},
+		"another chart":            {map[string]string{"Chart.yaml": strings.Replace(meta, "redis", "mongo", 1)}, "is the chart \"mongo\""},
+		"no chart":                 {map[string]string{"README.md": "no"}, "Chart.yaml"},
+		"no metadata":              {map[string]string{"Chart.yaml": "[]"}, ""},
+		"a packed chart that lies": {map[string]string{"Chart.yaml": meta, "charts/x.tgz": "\x1f\x8bnonsense"}, ""},
+		"a template that loops":    {map[string]string{"Chart.yaml": meta, "templates/a.yaml": `{{ define "x" }}{{ include "x" . }}{{ end }}{{ include "x" . }}`}, "without end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.has(redis("17.x"), "17.1.0", c.files)
+			_, tree := newRepo(t, dependent(redisDependency))
+			req := request(tree, argo.ApplicationSource{Path: "chart"})
+			req.Remote, req.Trusted = w.open, false
+			f := fails(t, r, req)
+			if !strings.HasPrefix(f.File, "chart/") || !strings.Contains(f.Error(), c.say) || strings.Contains(f.Error(), "root:") {
+				t.Errorf("%v", f)
+			}
+		})
+	}
+}
+
+// TestFetchedChartsBringNothingOfTheirOwn has the dependencies of what was fetched be what it was packed with, whatever they say.
+func TestFetchedChartsBringNothingOfTheirOwn(t *testing.T) {
+	r, w := renderer(t, render.Options{}), newWorld(t)
+	files := redisChart("17.1.0")
+	files["Chart.yaml"] += "dependencies:\n- {name: redis, version: 17.x, repository: \"https://charts.example.com\"}\n- {name: near, version: 1.x, repository: \"file://../near\"}\n"
+	w.has(redis("17.x"), "17.1.0", files)
+	own := dependent(redisDependency)
+	own["near/Chart.yaml"], own["near/templates/a.yaml"] = "apiVersion: v2\nname: near\nversion: 1.0.0\n", cm("near")
+	_, tree := newRepo(t, own)
+	req := request(tree, argo.ApplicationSource{Path: "chart"})
+	req.Remote = w.open
+	got := run(t, r, req)
+	if diff := cmp.Diff([]string{"web-redis-17.1.0-6379", "own"}, names(got.Objects)); diff != "" || len(w.asked) != 1 {
+		t.Errorf("asked for %v\n%s", w.asked, diff)
+	}
+	if said := strings.Join(got.Warnings, "\n"); !strings.Contains(said, "near, which is left out") {
+		t.Errorf("warned %q", said)
+	}
 }
