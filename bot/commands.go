@@ -142,6 +142,8 @@ func (v *visit) carryOut(ctx context.Context, o order) error {
 	switch o.cmd.Verb {
 	case command.Sync:
 		return v.sync(ctx, o)
+	case command.Lock:
+		return v.lockUp(ctx, o)
 	case command.Unlock:
 		return v.unlock(ctx, o)
 	case command.Status:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -67,6 +68,7 @@ func TestLife(t *testing.T) {
 		{"closed after a sync", closedAfterSync},
 		{"unlocked by hand", unlockedByHand},
 		{"another holds it", anotherHolds},
+		{"held by hand", heldByHand},
 		{"never healthy", neverHealthy},
 		{"a policy that cannot be read", faultyPolicy},
 		{"a check asked for again", checkedAgain},
@@ -215,6 +217,41 @@ func anotherHolds(p *play) {
 	p.answer(first.Number, p.say(stage.Bob, first.Number, "/unlock"), "Given back")
 	p.answer(second.Number, p.say(stage.Alice, second.Number, "/sync staging"), "**Healthy**")
 	p.answer(second.Number, p.say(stage.Alice, second.Number, "/unlock"), "Given back")
+}
+
+// heldByHand has the base branch move under an application that syncs by itself, while a pull request holds it.
+func heldByHand(p *play) {
+	pull := p.open(stage.Alice, "by-hand", p.everywhere("1.5.5"))
+	p.reported(pull.Number, pull.HeadSHA)
+	p.eventually("the application is deployed", func() (string, bool) {
+		return p.image(p.Client, "shop-dev"), len(p.application("web-dev").Status.History) > 0
+	})
+	p.answer(pull.Number, p.say(stage.Mallory, pull.Number, "/lock dev"), "write permission")
+	c := p.say(stage.Alice, pull.Number, "/lock dev --reason migration")
+	p.answer(pull.Number, c, "🔒 Held")
+	p.reacted(c, "rocket")
+	if held := p.held(); len(held) != 1 || len(held["web-dev"]) != 40 {
+		p.t.Fatalf("held: %v", held)
+	}
+	before := p.image(p.Client, "shop-dev")
+	files := p.tag("dev", "1.5.95")
+	files["charts/api/values-dev.yaml"] = "logLevel: quiet\n"
+	_, err := p.Forge.As("root").Commit(p.t.Context(), stage.Shop, store.FileCommit{Branch: "main", Message: "under the lock", Files: files})
+	p.must(err)
+	p.eventually("the application beside it is deployed", func() (string, bool) {
+		settings := &corev1.ConfigMap{}
+		err := p.Client.Get(p.t.Context(), types.NamespacedName{Namespace: "shop-dev", Name: "api"}, settings)
+		return fmt.Sprint(settings.Data, err), settings.Data["LOG_LEVEL"] == "quiet"
+	})
+	p.eventually("the application that is held was looked at", func() (string, bool) {
+		app := p.application("web-dev")
+		return string(app.Status.Sync.Status) + " " + app.Status.Sync.Revision, app.Status.Sync.Revision == p.held()["web-dev"]
+	})
+	if now := p.image(p.Client, "shop-dev"); now != before {
+		p.t.Errorf("deployed under the lock: %s", now)
+	}
+	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/unlock dev"), "Given back")
+	p.runs(p.Client, "shop-dev", "1.5.95")
 }
 
 func neverHealthy(p *play) {

@@ -18,16 +18,18 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// hold takes the applications of a sync before the merge, each by creating its lock. The merged commit is put where the controller can
-// read it first. With false another pull request was faster; what was taken here is given back.
-func (v *visit) hold(ctx context.Context, o order, in intent) (bool, error) {
+// hold takes applications, each by creating its lock at a commit, or at none. The commit is put where the controller can read it first.
+// With false another pull request was faster; what was taken here is given back.
+func (v *visit) hold(ctx context.Context, o order, in intent, at func(aim) git.Hash) (bool, error) {
 	var taken []slipway.Lock
 	for _, a := range in.apps {
-		name := slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name)
-		if err := in.ground.mirror.Keep(ctx, name, in.revision); err != nil {
-			return false, fmt.Errorf("keeping the merged commit: %w", err)
+		name, revision := slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name), at(a)
+		if revision != "" {
+			if err := in.ground.mirror.Keep(ctx, name, revision); err != nil {
+				return false, fmt.Errorf("keeping the commit: %w", err)
+			}
 		}
-		lock, mine, err := v.take(ctx, v.lock(o, in, a, name))
+		lock, mine, err := v.take(ctx, v.lock(o, in, a, revision))
 		if err != nil {
 			return false, err
 		}
@@ -50,14 +52,14 @@ func (v *visit) hold(ctx context.Context, o order, in intent) (bool, error) {
 	return true, nil
 }
 
-func (v *visit) lock(o order, in intent, a aim, name string) *slipway.Lock {
+func (v *visit) lock(o order, in intent, a aim, revision git.Hash) *slipway.Lock {
 	expires := metav1.NewTime(v.Now().Add(in.ground.policy.Holds()))
 	return &slipway.Lock{
-		ObjectMeta: metav1.ObjectMeta{Namespace: v.Namespace, Name: name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: v.Namespace, Name: slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name)},
 		Spec: slipway.LockSpec{
 			Application: &slipway.ApplicationRef{Namespace: a.app.Namespace, Name: a.app.Name},
 			Owner:       v.owner(), User: o.user.Login, Reason: clip(o.cmd.Reason, 200),
-			Revision: string(in.revision), AcquiredAt: metav1.NewMicroTime(v.Now()), ExpiresAt: &expires,
+			Revision: string(revision), AcquiredAt: metav1.NewMicroTime(v.Now()), ExpiresAt: &expires,
 		},
 	}
 }

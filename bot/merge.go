@@ -89,13 +89,13 @@ func (v *visit) setFollowed(reason string) {
 }
 
 // nudge asks the controller to look at an application now. One that is not there yet comes with its parent.
-func (v *visit) nudge(ctx context.Context, namespace, name string) error {
+func (b *Bot) nudge(ctx context.Context, namespace, name string) error {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{annotationRefresh: "normal"}}})
 	if err != nil {
 		return fmt.Errorf("asking %s/%s to refresh: %w", namespace, name, err)
 	}
 	app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
-	err = v.Client.Patch(ctx, app, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldOwner))
+	err = b.Client.Patch(ctx, app, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldOwner))
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("asking %s/%s to refresh: %w", namespace, name, err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/forge"
 )
 
@@ -35,7 +36,7 @@ const (
 // launch takes what a decided sync needs, and asks each application that can be asked now.
 func (v *visit) launch(ctx context.Context, o order, in intent) error {
 	if v.pull.State != forge.Merged && !o.cmd.DryRun {
-		taken, err := v.hold(ctx, o, in)
+		taken, err := v.hold(ctx, o, in, func(aim) git.Hash { return in.revision })
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/forge"
 )
@@ -190,7 +191,7 @@ func (v *visit) resume(ctx context.Context, o order, unasked []string) (over boo
 		return false, v.save(ctx)
 	}
 	if v.pull.State != forge.Merged && !o.cmd.DryRun {
-		if taken, err := v.hold(ctx, o, in); err != nil || !taken {
+		if taken, err := v.hold(ctx, o, in, func(aim) git.Hash { return in.revision }); err != nil || !taken {
 			v.again(soon)
 			return !taken, err
 		}

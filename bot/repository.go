@@ -27,7 +27,7 @@ func (r repositories) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Res
 		return ctrl.Result{}, nil
 	}
 	asked, before := res.Spec.Asked, res.DeepCopy()
-	open, err := r.pass(ctx, res, asked.Reason)
+	open, err := r.pass(ctx, res, asked)
 	var limited *forge.RateLimited
 	switch {
 	case errors.As(err, &limited):
@@ -47,8 +47,8 @@ func (r repositories) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Res
 	return ctrl.Result{}, nil
 }
 
-// pass asks about each open pull request, for the reason that the repository was asked about.
-func (r repositories) pass(ctx context.Context, res *slipway.Repository, reason string) (open int, err error) {
+// pass asks about each open pull request, for the reason that the repository was asked about, and after a push about applications.
+func (r repositories) pass(ctx context.Context, res *slipway.Repository, asked slipway.Asked) (open int, err error) {
 	site, err := r.site(res.Spec.Forge, res.Spec.Host)
 	if err != nil {
 		return 0, err
@@ -56,12 +56,17 @@ func (r repositories) pass(ctx context.Context, res *slipway.Repository, reason 
 	ref := res.Spec.Repository
 	repo := forge.Repository{Forge: forge.Kind(res.Spec.Forge), Host: res.Spec.Host, ID: ref.ID, Owner: ref.Owner, Name: ref.Name,
 		CloneURL: ref.CloneURL, Installation: res.Spec.Installation}
+	if wasPush(asked.Reasons()) {
+		if err := r.pushed(ctx, site, repo); err != nil {
+			return 0, err
+		}
+	}
 	pulls, err := site.OpenPullRequests(ctx, repo)
 	if err != nil {
 		return 0, fmt.Errorf("listing the open pull requests of %s: %w", repo.FullName(), err)
 	}
 	for _, p := range pulls {
-		if err := r.askFor(ctx, repo, p.Number, reason); err != nil {
+		if err := r.askFor(ctx, repo, p.Number, asked.Reason); err != nil {
 			return 0, err
 		}
 	}

@@ -104,6 +104,8 @@ func gatesOf(v command.Verb) []gate {
 	switch v {
 	case command.Sync:
 		return []gate{permission, people, file, freeze, state, trust, approval, checks, upToDate, after, reviewed, unchanged, renders, governs, locks}
+	case command.Lock:
+		return []gate{permission, people, file, open, reviewed, locks}
 	case command.Unlock:
 		return []gate{permission, people, file}
 	case command.OKToTest:

@@ -28,6 +28,12 @@ func state(in Input) (Gate, bool) {
 	return g, true
 }
 
+// open asks for an open pull request: others hold nothing.
+func open(in Input) (Gate, bool) {
+	return Gate{Name: "open", Passed: in.PullRequest.State == forge.Open, Value: "the pull request is " + string(in.PullRequest.State),
+		Satisfy: "the pull request is opened again"}, true
+}
+
 // before says whether the command would deploy what is not merged.
 func before(in Input) bool { return in.PullRequest.State != forge.Merged }
 
