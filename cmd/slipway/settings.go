@@ -40,8 +40,9 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 	defer s.mu.Unlock()
 	var maps corev1.ConfigMapList
 	var secrets corev1.SecretList
-	err := errors.Join(s.client.List(ctx, &maps, client.InNamespace(s.namespace)),
-		s.client.List(ctx, &secrets, client.InNamespace(s.namespace), client.HasLabels{settings.SecretTypeLabel}))
+	// They are asked for with every render, and only read.
+	err := errors.Join(s.client.List(ctx, &maps, client.InNamespace(s.namespace), client.UnsafeDisableDeepCopy),
+		s.client.List(ctx, &secrets, client.InNamespace(s.namespace), client.HasLabels{settings.SecretTypeLabel}, client.UnsafeDisableDeepCopy))
 	if err != nil {
 		s.log.Warn("settings could not be read", "error", err)
 		return s.last
