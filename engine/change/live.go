@@ -12,6 +12,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/sync"
@@ -25,6 +26,10 @@ type Comparison struct {
 	Resources     []Resource // in ID order; hooks among them
 	// Shared are objects of the target that another application tracks, with that application's name.
 	Shared map[object.ID]string
+	// Ignored are the rules of the installation and the application for what comparisons leave out, and Schema is the cluster's, as of
+	// this comparison.
+	Ignored []argo.ResourceIgnoreDifferences
+	Schema  compare.Schema
 }
 
 // Resource is one object that is wanted, live, or both.
@@ -62,7 +67,7 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 	permitted := func(id object.ID) bool {
 		return rules.Object(id, namespaced(dest, id.GroupKind()), where) == ""
 	}
-	c := Comparison{Shared: map[object.ID]string{}}
+	c := Comparison{Shared: map[object.ID]string{}, Ignored: v.opts.Ignore, Schema: v.opts.Schema}
 	if c.Resources, err = p.compareAll(ctx, v, t.Objects); err != nil {
 		return Comparison{}, fmt.Errorf("comparing %s: %w", app.Name, err)
 	}

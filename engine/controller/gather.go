@@ -241,7 +241,8 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 	app := g.wants.app
 	in := engine.Input{
 		Desired: g.wants.target.Objects, Live: g.live, OutOfSync: map[object.ID]bool{}, Namespace: app.Spec.Destination.Namespace,
-		Ignore:  app.Spec.IgnoreDifferences,
+		Ignore:  g.comparison.Ignored,
+		Schema:  g.comparison.Schema,
 		Options: p.options(), Operation: *state.Operation.Sync, Revision: first(g.wants.target.Revisions),
 		Done: g.done, StartedAt: state.StartedAt.Time, Attempt: state.RetryCount, Approved: approval(p.app),
 		Terminate: p.terminates(), Tried: progress.tried,

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
@@ -32,8 +33,10 @@ type Input struct {
 
 	// Options are the operation's sync options.
 	Options argo.SyncOptions
-	// Ignore are the application's rules for fields that comparisons leave out; RespectIgnoreDifferences=true keeps them as they live.
+	// Ignore are the rules for fields that comparisons leave out, the installation's and the application's; RespectIgnoreDifferences=true
+	// keeps them as they live. Schema is the cluster's, by which rules about managers are followed; nil if none is known.
 	Ignore []argo.ResourceIgnoreDifferences
+	Schema compare.Schema
 	// Managed is put on the namespace that CreateNamespace=true makes.
 	Managed *argo.ManagedNamespaceMetadata
 	// Operation is what was asked for.

@@ -481,7 +481,11 @@ func TestRespectIgnoreDifferences(t *testing.T) {
 		t.Errorf("a new object has %d replicas", n)
 	}
 	in.Live = map[object.ID]*unstructured.Unstructured{object.IDOf(deployment("web")): with(7, nil)}
-	in.Ignore[0].JQPathExpressions = []string{".spec.replicas"}
+	in.Ignore[0].JSONPointers, in.Ignore[0].JQPathExpressions = nil, []string{".spec.replicas", ".spec.list[] | select(.a == \"b\").c"}
+	if diff := cmp.Diff(with(7, nil).Object, apply(in).Step.Groups[0][0].Object.Object); diff != "" {
+		t.Error(diff)
+	}
+	in.Ignore[0].JQPathExpressions, in.Ignore[0].ManagedFieldsManagers = nil, []string{"hpa"} // without the schema that this takes
 	if plan := apply(in); plan.Phase != argo.OperationFailed {
 		t.Errorf("a rule that cannot be kept to was not: %s %q", plan.Phase, plan.Message)
 	}
