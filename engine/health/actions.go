@@ -191,6 +191,12 @@ func impact(operation Operation, object map[string]any, u *unstructured.Unstruct
 	}
 	if operation == Patch {
 		mended(object, u.Object)
+		return Impact{operation, made}, nil
+	}
+	for _, field := range []string{"labels", "annotations"} { // an empty table became a list, which the API server would refuse
+		if list, ok := within(object).at([]string{"metadata", field}).([]any); ok && len(list) == 0 {
+			unstructured.RemoveNestedField(object, "metadata", field)
+		}
 	}
 	return Impact{operation, made}, nil
 }

@@ -186,6 +186,12 @@ func TestActionsOfAnInstallation(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].Operation != Create || got[0].Object.GetKind() != "ConfigMap" || got[1].Operation != Patch {
 		t.Errorf("several impacts: %v %v", got, err)
 	}
+	if diff := cmp.Diff(map[string]any{"name": "web"}, got[0].Object.Object["metadata"]); diff != "" {
+		t.Errorf("what is created:\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]any{"replicas": int64(3), "count": int64(2), "selector": map[string]any{}, "list": []any{}, "deep": []any{map[string]any{"empty": map[string]any{}}}}, got[1].Object.Object["spec"]); diff != "" {
+		t.Errorf("what is patched:\n%s", diff)
+	}
 	for action, text := range map[string]string{"odd": `unsupported operation: "delete"`, "bare": "without apiVersion or kind", "none": "expect table output"} {
 		if _, err := own.Act(t.Context(), u, action, nil); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%s: %v", action, err)

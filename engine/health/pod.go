@@ -23,7 +23,9 @@ func pod(p *fields) *Health {
 		if always {
 			return &Health{runningService(p), message}
 		}
-		return &Health{Progressing, message}
+		if policy := p.text("spec", "restartPolicy"); policy == "OnFailure" || policy == "Never" {
+			return &Health{Progressing, message}
+		}
 	}
 	return &Health{Unknown, message}
 }

@@ -25,7 +25,7 @@ import (
 //
 // The first line counts of which all terms hold; one without terms always does. Its word is the health ("none" is no health), what
 // follows a lone colon the message. A term compares an operand with others: = (one of), != (there, and none of), ~ (a glob with a star at an end),
-// and < <= > >= for numbers; alone it asks whether there is something, and a ! before it says the opposite. An operand is a path
+// and < <= > >= for numbers; alone it asks whether there is such a field or condition, and a ! before it says the opposite. An operand is a path
 // (.status.phase, keys with dots in quotes, # for a length, ?0 for a default, [] for any item of a list), a condition's status (Ready) or another field of it
 // (Ready:reason), or a word. In a message {a|b|c} is the first of these that is there; the last may be plain text.
 //

@@ -40,6 +40,7 @@ func (s subject) condition(conditionType string) map[string]any {
 type operand struct {
 	path             []string
 	condition, field string
+	whole            bool // no field was named
 	length           bool
 	each             []string // path in each item of the list that path leads to
 	otherwise        any      // of a path that leads nowhere
@@ -87,7 +88,7 @@ func parseOperand(s string) (operand, error) {
 		if !ok {
 			field = "status"
 		}
-		return operand{condition: name, field: field}, nil
+		return operand{condition: name, field: field, whole: !ok}, nil
 	}
 	var o operand
 	s, otherwise, ok := strings.Cut(s, "?")
@@ -167,6 +168,9 @@ func (t term) holds(s subject) bool {
 }
 
 func (t term) asks(s subject) bool {
+	if t.compare == "" && t.left.whole {
+		return s.condition(t.left.condition) != nil
+	}
 	left := t.left.of(s)
 	switch {
 	case left == nil:
