@@ -6,10 +6,12 @@ import (
 	"log/slog"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -45,6 +47,7 @@ func setupApplications(mgr ctrl.Manager, d Deps) error {
 		For(&argo.Application{}).
 		Watches(&argo.AppProject{}, handler.EnqueueRequestsFromMapFunc(r.ofProject)).
 		Watches(&slipway.Lock{}, handler.EnqueueRequestsFromMapFunc(r.ofLock)).
+		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.ofSettings), builder.WithPredicates(settingsChanged(d.ControlNamespace))).
 		WatchesRawSource(liveSource{r}).
 		WithOptions(controller.Options{MaxConcurrentReconciles: d.Options.Concurrency}).
 		Complete(r)
