@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -483,3 +485,69 @@ func TestKindsThatMayNotBeReadFailAlone(t *testing.T) {
 		t.Errorf("found only %v", live)
 	}
 }
+
+// Looking again at what has not changed asks the server nothing.
+func TestASecondLookAsksNothing(t *testing.T) {
+	w := begin(t)
+	var asked atomic.Int64
+	counted := rest.CopyConfig(shared)
+	counted.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Query().Get("watch") != "true" {
+				asked.Add(1)
+			}
+			return next.RoundTrip(r)
+		})
+	})
+	c := w.connected(counted)
+	var all []*unstructured.Unstructured
+	var ids []object.ID
+	for _, text := range []string{web, config, "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: NAMESPACE}\nspec: {selector: {app: web}, ports: [{port: 80}]}\n"} {
+		u := w.parse(text)
+		compare.Track(u, "shop", w.namespace)
+		if _, err := w.c.Apply(w.ctx, u, cluster.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		all, ids = append(all, u), append(ids, object.IDOf(u))
+	}
+	foreign := w.apply(strings.Replace(config, "settings", "foreign", 1), cluster.ApplyOptions{}).Object
+	all, ids = append(all, w.parse(strings.Replace(config, "settings", "foreign", 1))), append(ids, object.IDOf(foreign))
+	var memo compare.Memo
+	look := func() bool {
+		live, err := c.Live(w.ctx, "shop", ids, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		synced := 0
+		for i, u := range all {
+			if live[ids[i]] == nil {
+				continue
+			}
+			s, err := memo.Drift(ids[i], u, live[ids[i]], compare.Options{Schema: c.Schema()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Status == compare.Synced {
+				synced++
+			}
+		}
+		return synced == len(all)
+	}
+	w.until("everything to be in sync", look)
+	before := asked.Load()
+	for range 50 {
+		if !look() {
+			t.Fatal("it is not in sync any more")
+		}
+	}
+	if n := asked.Load() - before; n > 1 { // the list of schemas may have grown old meanwhile
+		t.Errorf("50 looks asked the server %d times", n)
+	}
+	if before == 0 {
+		t.Error("nothing was counted")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
