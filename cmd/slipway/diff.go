@@ -41,9 +41,9 @@ func diffCommand() *cobra.Command {
 It needs a Git checkout: no cluster, no server. Like the server it compares BASE with the merge of BASE and HEAD.
 The applications are those that Application and ApplicationSet manifests anywhere in the two trees declare, and those that their renders
 declare in turn, as far as a source of theirs is this repository: its URL names a remote of the checkout, or --repo. Charts of Helm
-repositories and registries, and what charts and kustomizations need from elsewhere, are fetched without credentials, and kept; with
---offline they are not. ApplicationSets whose generators
-ask for more than this repository, such as the clusters that are registered, are named on standard error and left out.
+repositories and registries, and what charts and kustomizations need from elsewhere, are fetched without credentials, and kept. Other Git
+repositories that are sources are fetched by your own git, as it is set up here. With --offline nothing is fetched. ApplicationSets whose
+generators ask for more than this repository, such as the clusters that are registered, are named on standard error and left out.
 
 The exit code is 0 when the change can be deployed, 1 when it cannot (a conflict, an application that does not render, an
 ApplicationSet that cannot be generated, a failing check) and 2 when it could not be found out.`,
@@ -66,7 +66,7 @@ ApplicationSet that cannot be generated, a failing check) and 2 when it could no
 				return exitCode(2)
 			}
 			fmt.Fprint(cmd.OutOrStdout(), o.print(in))
-			if len(in.Change.Conflicts) > 0 || o.sets.broken || slices.ContainsFunc(in.Change.Applications, change.Application.Failed) {
+			if in.Change.Failed() || o.sets.broken {
 				return exitCode(1)
 			}
 			return nil
@@ -122,7 +122,7 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 		return none, err
 	}
 	defer renderer.Close()
-	trees, err := openCharts(scratch, o.offline)
+	trees, err := (&neighbours{checkout: checkout, same: scope.Same, dir: o.dir, scratch: scratch, offline: o.offline, notes: o.sets.notes}).ready(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -219,6 +219,7 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope,
 		return in, before, err
 	}
 	in.Applications, in.Proposed = generators.generate(scope, before, after, in.BaseTree, in.MergedTree)
+	in.ApplicationSets = slices.Concat(before.ApplicationSets, after.ApplicationSets)
 	if in.Proposed == nil {
 		in.Proposed = []*argo.Application{}
 	}

@@ -42,7 +42,8 @@ func renderCommand() *cobra.Command {
 		Long: `Print what the server would apply for an application, or what a folder renders, as YAML in the order of a sync.
 
 It needs a Git checkout: no cluster, no server. What is rendered is a commit, not the working copy. Charts of Helm repositories and registries,
-and what charts and kustomizations need from elsewhere, are fetched without credentials, and kept; with --offline they are not.
+and what charts and kustomizations need from elsewhere, are fetched without credentials, and kept. Other Git repositories that are sources
+are fetched by your own git, as it is set up here. With --offline nothing is fetched.
 
 APP is an application that Application and ApplicationSet manifests anywhere in the tree declare, or that the renders of those declare in
 turn; NAMESPACE/NAME tells two of one name apart. Sources are in this repository when their URL names a remote of the checkout, or --repo.
@@ -53,7 +54,8 @@ their phases; those of deletions are not.
 PATH is a folder, from the repository's root; ./PATH where an application has the same name. It is rendered as "helm template" and
 "kustomize build" do, without namespaces or marks added. The release name is its last element.
 
-Secrets are printed as they stand in the repository. The exit code is 0 when everything was rendered, 1 when the repository has a mistake,
+What is printed can be piped into kubectl: Secrets are printed as they stand in the repository, on a terminal too, and not masked as they
+are in reports. The exit code is 0 when everything was rendered, 1 when the repository has a mistake,
 which is named with its file and line, and 2 when it could not be found out.`,
 		Example: `  slipway render web-prod
   slipway render web-prod --revision v1.2 --trace
@@ -121,7 +123,7 @@ func (o renderOptions) render(ctx context.Context, arg string, clock *stopwatch,
 	}
 	defer renderer.Close()
 	rec := &recorder{next: offline{renderer, o.kubeVersion, o.apiVersions}}
-	trees, err := openCharts(scratch, o.offline)
+	trees, err := (&neighbours{checkout: s.checkout, same: s.scope.Same, dir: o.dir, scratch: scratch, offline: o.offline, notes: notes}).ready(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -162,7 +164,9 @@ type rendering struct {
 func (r *rendering) arrange(in sync.Input, all bool) {
 	places := map[object.ID]object.Place{}
 	for _, o := range in.Desired.All() {
-		places[o.ID()] = o.Place
+		if o.GetName() != "" { // what is given its name by the API server is not told from others of its kind
+			places[o.ID()] = o.Place
+		}
 	}
 	listed := map[object.ID]bool{}
 	for _, a := range sync.Listing(in) {

@@ -184,8 +184,7 @@ func (s *search) target(ctx context.Context, app *argo.Application, notes io.Wri
 			continue
 		}
 		if !s.scope.Same(src.RepoURL) {
-			fmt.Fprintf(notes, "slipway: note: no remote of this checkout is %s; --repo says that it is this repository\n", src.RepoURL)
-			continue
+			continue // which is fetched
 		}
 		var err error
 		if trees[i], err = s.at(ctx, src, notes); err != nil {
