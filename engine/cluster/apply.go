@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -112,12 +113,12 @@ func (a *application) apply(ctx context.Context) (verb string, err error) {
 	case a.wanted.GetName() == "":
 		return "created", a.create(ctx)
 	case a.Replace:
-		verb, err = "replaced", a.replace(ctx)
+		verb, err = a.replace(ctx)
 	case a.ClientSide:
 		verb, err = a.clientSide(ctx)
 	default:
 		verb, err = "serverside-applied", a.serverSide(ctx)
-		if err != nil && (compare.RefusesServerSide(err) || apierrors.IsUnsupportedMediaType(err)) {
+		if err != nil && (compare.RefusesServerSide(err) || a.SkipValidation && isUndeclared(err) || apierrors.IsUnsupportedMediaType(err)) {
 			a.warnings = append(a.warnings, "applied client-side, because server-side apply refuses the object: "+discreet(object.IDOf(a.wanted), err).Error())
 			verb, err = a.clientSide(ctx)
 		}
@@ -228,17 +229,16 @@ func (a *application) create(ctx context.Context) (err error) {
 	return err
 }
 
-func (a *application) replace(ctx context.Context) error {
-	if a.Force && !a.DryRun {
-		return a.recreate(ctx)
-	}
+func (a *application) replace(ctx context.Context) (verb string, err error) {
 	for range takeOverAttempts {
 		live, err := a.live(ctx)
-		if err != nil {
-			return err
-		}
-		if live == nil {
-			return a.create(ctx)
+		switch {
+		case err != nil:
+			return "", err
+		case live == nil:
+			return "created", a.create(ctx)
+		case a.Force && !a.DryRun:
+			return "replaced", a.recreate(ctx)
 		}
 		next := a.wanted.DeepCopy()
 		next.SetResourceVersion(live.GetResourceVersion())
@@ -247,10 +247,10 @@ func (a *application) replace(ctx context.Context) error {
 				metav1.UpdateOptions{FieldManager: a.manager(), DryRun: a.dryRun(), FieldValidation: a.validation()})
 		})
 		if !apierrors.IsConflict(err) {
-			return err
+			return "replaced", err
 		}
 	}
-	return fmt.Errorf("replacing %s: it keeps changing", a.id())
+	return "", fmt.Errorf("replacing %s: it keeps changing", a.id())
 }
 
 // recreate deletes the live object, waits until it is gone, and creates the wanted one.
@@ -289,6 +289,13 @@ func (a *application) waitGone(ctx context.Context, uid types.UID) error {
 			return fmt.Errorf("replacing %s: the old one is not gone after %s (finalizers %v)", a.id(), changeTimeout, live.GetFinalizers())
 		}
 	}
+}
+
+// isUndeclared reports whether server-side apply, which has to know each field's owner, stumbled on a field that its kind does not have.
+// Nothing but a client-side apply drops such a field.
+func isUndeclared(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && strings.Contains(status.Status().Message, "field not declared in schema")
 }
 
 // kindName is how kubectl names a kind: "deployment.apps", "service".

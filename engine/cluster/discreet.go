@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -29,7 +30,11 @@ func discreet(id object.ID, err error) error {
 	var status apierrors.APIStatus
 	switch {
 	case errors.As(err, &status):
-		text += fmt.Sprintf(" (%s)", status.Status().Reason)
+		why := string(status.Status().Reason)
+		if why == "" {
+			why = http.StatusText(int(status.Status().Code))
+		}
+		text += " (" + why + ")"
 	case meta.IsNoMatchError(err), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return err
 	}

@@ -32,11 +32,12 @@ func cascades(finalizers []string) (propagation string, ok bool) {
 	return "", false
 }
 
-// finalize deletes the application's objects, wave by wave from the last, and then lets the application go. Without the finalizer
-// only the application goes. Whatever cannot be read stops it: nothing is taken to be gone because it was not seen.
+// finalize runs the hooks before the deletion, deletes the application's objects, wave by wave from the last, runs the hooks after it,
+// and then lets the application go. Each of these has a finalizer, which is taken off when it is done; without any, only the
+// application goes. Whatever cannot be read stops it: nothing is taken to be gone because it was not seen.
 func (p *pass) finalize(ctx context.Context) (time.Duration, error) {
-	propagation, ok := cascades(p.app.Finalizers)
-	if !ok {
+	propagation, cascade := cascades(p.app.Finalizers)
+	if !cascade && !slices.ContainsFunc(p.app.Finalizers, isHookFinalizer) {
 		return 0, nil
 	}
 	if p.proj == nil {
@@ -46,11 +47,25 @@ func (p *pass) finalize(ctx context.Context) (time.Duration, error) {
 	var unknown *cluster.DestinationError
 	if errors.As(err, &unknown) {
 		p.log.Warn("the cluster of a deleted application is not registered; its objects stay", "error", err)
-		return 0, p.letGo(ctx)
+		return 0, p.letGo(ctx, isOurs)
 	}
 	if err != nil {
 		return retryAfter, p.deletionProblem(ctx, err.Error())
 	}
+	if stage, found := p.hookStage(preDeleteFinalizer); found {
+		return p.runStage(ctx, dest, stage)
+	}
+	if cascade {
+		return p.cascade(ctx, dest, propagation)
+	}
+	if stage, found := p.hookStage(postDeleteFinalizer); found {
+		return p.runStage(ctx, dest, stage)
+	}
+	return 0, nil
+}
+
+// cascade deletes the wave that is next.
+func (p *pass) cascade(ctx context.Context, dest Destination, propagation string) (time.Duration, error) {
 	live, err := dest.Live(ctx, p.Pipeline.Instance(p.app), nil, p.everSeen())
 	if err != nil {
 		return retryAfter, p.deletionProblem(ctx, err.Error())
@@ -58,7 +73,7 @@ func (p *pass) finalize(ctx context.Context) (time.Duration, error) {
 	wave, unconfirmed := p.lastWave(dest, live)
 	switch {
 	case len(wave) == 0 && len(unconfirmed) == 0:
-		return 0, p.letGo(ctx)
+		return 0, p.letGo(ctx, isCascade)
 	case len(wave) == 0:
 		return retryAfter, p.deletionProblem(ctx, fmt.Sprintf("waiting for the approval of deleting %s", unconfirmed[0]))
 	}
@@ -90,7 +105,7 @@ func (p *pass) lastWave(dest Destination, live map[object.ID]*unstructured.Unstr
 	last, found := int64(0), false
 	for id, u := range live {
 		namespaced, _ := dest.Namespaced(id.GroupKind())
-		if stays(p.app, id, u, options) || permits.Object(id, namespaced, place(dest, id.Namespace)) != "" {
+		if stays(p.app, id, u, options) || runsAfter(u) || permits.Object(id, namespaced, place(dest, id.Namespace)) != "" {
 			continue
 		}
 		n := engine.Wave(u)
@@ -105,6 +120,9 @@ func (p *pass) lastWave(dest Destination, live map[object.ID]*unstructured.Unstr
 			wave = append(wave, u)
 		}
 	}
+	slices.SortFunc(wave, func(a, b *unstructured.Unstructured) int {
+		return strings.Compare(object.IDOf(a).String(), object.IDOf(b).String())
+	})
 	slices.SortFunc(unconfirmed, func(a, b object.ID) int { return strings.Compare(a.String(), b.String()) })
 	return wave, unconfirmed
 }
@@ -122,7 +140,8 @@ func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructure
 	var group []engine.Action
 	for _, u := range wave {
 		held := slices.Contains(u.GetFinalizers(), engine.HookFinalizer)
-		if u.GetDeletionTimestamp() != nil && !held {
+		asked := p.memo.recent[object.IDOf(u)]
+		if (u.GetDeletionTimestamp() != nil || asked.deleted && asked.uid == u.GetUID() && p.now().Sub(asked.at) < remembered) && !held {
 			continue
 		}
 		a := engine.Action{Verb: engine.Prune, ID: object.IDOf(u), UID: u.GetUID(), Propagation: propagation}
@@ -136,6 +155,9 @@ func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructure
 	}
 	outcomes, err := p.runner.Do(ctx, dest, &engine.Step{Groups: [][]engine.Action{group}})
 	for _, o := range outcomes {
+		if !o.Failed {
+			p.memo.recent[o.Action.ID] = trace{at: p.now(), uid: o.Action.UID, deleted: true}
+		}
 		if o.Failed {
 			err = errors.Join(err, fmt.Errorf("deleting %s: %s", o.Action.ID, o.Message))
 		}
@@ -143,16 +165,22 @@ func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructure
 	return err
 }
 
-// letGo takes the finalizers for our part off.
-func (p *pass) letGo(ctx context.Context) error {
+func isCascade(f string) bool {
+	return f == resourcesFinalizer || strings.HasPrefix(f, resourcesFinalizer+"/")
+}
+
+func isOurs(f string) bool { return isCascade(f) || isHookFinalizer(f) }
+
+// letGo takes finalizers off: their part is done.
+func (p *pass) letGo(ctx context.Context, done func(finalizer string) bool) error {
 	old := p.app.DeepCopy()
-	p.app.Finalizers = slices.DeleteFunc(p.app.Finalizers, func(f string) bool {
-		return f == resourcesFinalizer || strings.HasPrefix(f, resourcesFinalizer+"/")
-	})
+	p.app.Finalizers = slices.DeleteFunc(p.app.Finalizers, done)
 	if err := p.patch(ctx, old); err != nil {
 		return err
 	}
-	p.event(eventDeleted, "Delete", "deleted the application's resources")
+	if !slices.ContainsFunc(p.app.Finalizers, isOurs) {
+		p.event(eventDeleted, "Delete", "deleted the application's resources")
+	}
 	return nil
 }
 

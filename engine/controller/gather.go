@@ -164,7 +164,7 @@ func (p *pass) see(ctx context.Context, g *gathered) *failure {
 			g.live[r.ID] = r.Live
 		}
 	}
-	for _, id := range engine.Wanted(p.options(), app.Spec.Destination.Namespace) {
+	for _, id := range slices.Concat(engine.Wanted(p.options(), app.Spec.Destination.Namespace), engine.Awaited(g.done)) {
 		if _, known := g.live[id]; !known {
 			if err := g.read(ctx, id); err != nil {
 				return &failure{err: err}
@@ -270,6 +270,15 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 // overdue reports whether the operation has taken longer than any may.
 func (p *pass) overdue() bool {
 	return p.Options.SyncTimeout > 0 && p.now().Sub(p.app.Status.OperationState.StartedAt.Time) > p.Options.SyncTimeout
+}
+
+// untilOverdue is how long the running operation may still take; 0 where there is no limit.
+func (p *pass) untilOverdue() time.Duration {
+	s := p.app.Status.OperationState
+	if p.Options.SyncTimeout <= 0 || s == nil || !s.Phase.Running() {
+		return 0
+	}
+	return max(s.StartedAt.Add(p.Options.SyncTimeout).Sub(p.now()), time.Millisecond)
 }
 
 // judge is how well a live object is, by the installation's rules and ours.

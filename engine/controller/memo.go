@@ -34,7 +34,9 @@ type memo struct {
 	// followed is the end of the last operation that was followed by a comparison.
 	followed time.Time
 	recent   recents
-	op       *progress
+	// retryHooks is when hooks of the deletion that have failed are run again.
+	retryHooks time.Time
+	op         *progress
 	// owed is a comparison that is to be made up for, not before after. It is apart from what is asked: to write down that a comparison
 	// failed brings an event of its own, which must not bring the next try.
 	owed  level

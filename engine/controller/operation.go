@@ -52,15 +52,37 @@ func (p *pass) operate(ctx context.Context) (time.Duration, error) {
 			return 0, nil
 		}
 	}
-	if wait, err := p.attempt(ctx); wait > 0 || err != nil {
-		return wait, err
+	if err := p.overrun(ctx); err != nil {
+		return 0, err
 	}
-	wait, err := p.inTime(ctx)
+	wait, err := p.attempt(ctx)
+	if wait == 0 && err == nil {
+		wait, err = p.inTime(ctx)
+	}
 	if errors.Is(err, errSuperseded) {
 		p.log.Info("operation was superseded")
 		return 0, nil
 	}
+	if left := p.untilOverdue(); wait > 0 && left > 0 {
+		wait = soonest(wait, left)
+	}
 	return wait, err
+}
+
+const (
+	messageTerminating = "operation is terminating due to timeout"
+	timeoutCause       = ", triggered by controller sync timeout"
+)
+
+// overrun has an operation that takes too long end as one that somebody terminates.
+func (p *pass) overrun(ctx context.Context) error {
+	if p.app.Status.OperationState.Phase != argo.OperationRunning || !p.overdue() {
+		return nil
+	}
+	return p.persist(ctx, func(app *argo.Application) {
+		s := app.Status.OperationState
+		s.Phase, s.Message, s.FinishedAt = argo.OperationTerminating, messageTerminating, nil
+	})
 }
 
 // inTime does what can be done now, unless a sync window forbids it. An operation that a window holds up waits for its time.
@@ -242,8 +264,10 @@ func (p *pass) finish(ctx context.Context, plan engine.Plan) (time.Duration, err
 			if s.SyncResult != nil {
 				s.SyncResult.Resources = plan.Results
 			}
+			app.Status.Resources = withApplied(app.Status.Resources, plan.Results)
 		})
 	}
+	plan.Message += p.epilogue(plan.Phase)
 	err := p.persist(ctx, func(app *argo.Application) {
 		s := app.Status.OperationState
 		s.Phase, s.Message, s.FinishedAt = plan.Phase, plan.Message, &now
@@ -251,6 +275,9 @@ func (p *pass) finish(ctx context.Context, plan engine.Plan) (time.Duration, err
 			s.SyncResult = attempted(app, s.Operation.Sync)
 		}
 		s.SyncResult.Resources = plan.Results
+		if s.Operation.Sync == nil || !s.Operation.Sync.DryRun {
+			app.Status.Resources = withApplied(app.Status.Resources, plan.Results)
+		}
 		appendHistory(app, s)
 		app.Operation = nil
 	})
@@ -267,6 +294,21 @@ func (p *pass) finish(ctx context.Context, plan engine.Plan) (time.Duration, err
 		p.warn(eventCompleted, "Sync", fmt.Sprintf("Sync operation to %s failed: %s", to, plan.Message))
 	}
 	return 0, nil
+}
+
+// epilogue is what the message of an operation's end says beside the reason, when it did not succeed.
+func (p *pass) epilogue(end argo.OperationPhase) string {
+	state, text := p.app.Status.OperationState, ""
+	if end.Successful() {
+		return ""
+	}
+	if state.Phase == argo.OperationTerminating && p.overdue() {
+		text = timeoutCause
+	}
+	if state.RetryCount > 0 {
+		text += fmt.Sprintf(" (retried %d times).", state.RetryCount)
+	}
+	return text
 }
 
 // attempted is the result of an operation that ended before its revisions were pinned: what it was asked for, so that automated sync

@@ -264,6 +264,7 @@ func (p *pass) settle(found finding) engine.Automatic {
 		setHealth(status, argo.HealthStatusUnknown, now)
 	} else {
 		fill(status, found, p.app.Spec.HasMultipleSources(), now)
+		p.app.Finalizers = withHookFinalizers(p.app.Finalizers, found.target.Objects)
 		auto = p.automate(found)
 		if auto.Error != "" {
 			conditions = append(conditions, condition(argo.ApplicationConditionSyncError, auto.Error))

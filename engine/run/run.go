@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -178,9 +179,16 @@ func gone(err error) error {
 	return err
 }
 
+// notTyped is what server-side apply says, as an internal error, of an object that its schema does not fit.
+const notTyped = "failed to create typed patch object"
+
 // passes reports whether an error may be another one in a moment.
 func passes(err error) bool {
 	var network net.Error
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && strings.Contains(status.Status().Message, notTyped) {
+		return false
+	}
 	return apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsTooManyRequests(err) || apierrors.IsInternalError(err) ||
 		apierrors.IsServiceUnavailable(err) || apierrors.IsConflict(err) || errors.As(err, &network)
 }

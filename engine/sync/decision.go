@@ -64,13 +64,31 @@ func (d *decision) observe(t *task) {
 		d.observePrune(t)
 	case t.isHook():
 		d.observeHook(t)
-	case t.running() && t.live != nil && d.awaits(t):
+	case t.running() && d.awaits(t) && t.live == nil:
+		t.status, t.op, t.message = argo.ResultCodeSyncFailed, argo.OperationError, missing(t)
+	case t.running() && d.awaits(t):
 		if h := d.health(t.live); h == nil || h.Status == argo.HealthStatusHealthy {
 			t.op = argo.OperationSucceeded
 		} else if h.Status == argo.HealthStatusDegraded {
 			t.op, t.message = argo.OperationFailed, orElse(h.Message, t.message)
 		}
 	}
+}
+
+func missing(t *task) string {
+	return fmt.Sprintf("Resource %s is missing, it might have been deleted", t)
+}
+
+// Awaited are the objects of results whose end an operation waits for. What is not seen of one must not be taken to be gone before the
+// API server has said so.
+func Awaited(done []argo.ResourceResult) []object.ID {
+	var ids []object.ID
+	for _, r := range done {
+		if r.HookPhase == argo.OperationRunning && r.Status == argo.ResultCodeSynced {
+			ids = append(ids, resultID(r))
+		}
+	}
+	return ids
 }
 
 // awaits says whether a task's health matters to the operation: that of the last step does not unless a hook is among it.
@@ -100,14 +118,16 @@ func (d *decision) observeHook(t *task) {
 	if !t.running() {
 		return
 	}
+	if !ours && d.Terminate {
+		return // it is known to be gone by our own hands
+	}
 	if !ours {
-		t.op = argo.OperationError
-		t.message = fmt.Sprintf("Resource %s is missing, it might have been deleted", t)
+		t.status, t.op, t.message = argo.ResultCodeSyncFailed, argo.OperationError, missing(t)
 		return
 	}
 	h := d.health(t.live)
 	if h == nil {
-		t.op = argo.OperationSucceeded
+		t.op, t.message = argo.OperationSucceeded, t.id.Name+" created"
 		return
 	}
 	t.message = orElse(h.Message, t.message)
@@ -186,7 +206,7 @@ func (d *decision) results() []argo.ResourceResult {
 	for i, r := range out {
 		// What was to be pruned and is gone was pruned, by a process that did not live to record it or by other hands.
 		if r.Status == "" && strings.HasPrefix(r.Message, plannedPrefix) && d.Live[resultID(r)] == nil {
-			out[i].Status, out[i].HookPhase, out[i].Message = argo.ResultCodePruned, argo.OperationSucceeded, "pruned"
+			out[i].Status, out[i].HookPhase, out[i].Message = argo.ResultCodePruned, argo.OperationSucceeded, messagePruned
 		}
 	}
 	for _, t := range slices.Concat(d.tasks, d.fails) {

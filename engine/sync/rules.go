@@ -18,7 +18,8 @@ const (
 	messageInvalid    = "one or more synchronization tasks are not valid"
 	messageTerminated = "Operation terminated"
 
-	dryRunSuffix = " (dry run)"
+	messagePruned = "pruned"
+	dryRunSuffix  = " (dry run)"
 )
 
 // rule decides or leaves it to the next.
@@ -54,7 +55,7 @@ func terminate(d *decision) (Plan, bool) {
 		if !t.isHook() || !t.running() {
 			continue
 		}
-		if t.live == nil || t.live.GetDeletionTimestamp() != nil && !slices.Contains(t.live.GetFinalizers(), HookFinalizer) || d.Tried.Cleanup {
+		if t.live == nil || markOf(t.live) != d.mark(t.phase) || t.live.GetDeletionTimestamp() != nil && !slices.Contains(t.live.GetFinalizers(), HookFinalizer) || d.Tried.Cleanup {
 			unclean = unclean || d.Tried.Cleanup
 			t.op, t.message = argo.OperationFailed, "Terminated"
 			continue
@@ -153,14 +154,14 @@ func dryRunRefused(d *decision) (Plan, bool) {
 	return Plan{Phase: argo.OperationFailed, Message: because(messageDryRun, failed)}, true
 }
 
-// fail runs the hooks of phase SyncFail and ends the operation. Running hooks are awaited unless an object was refused.
+// fail awaits running hooks, runs those of phase SyncFail, and ends the operation.
 func fail(d *decision) (Plan, bool) {
 	failed := filter(d.tasks, (*task).failed)
 	if len(failed) == 0 {
 		return Plan{}, false
 	}
-	refused := filter(failed, func(t *task) bool { return t.status == argo.ResultCodeSyncFailed })
-	if hooks := d.runningHooks(); len(refused) == 0 && len(hooks) > 0 {
+	refused := filter(failed, func(t *task) bool { return t.status == argo.ResultCodeSyncFailed && t.op != argo.OperationError })
+	if hooks := d.runningHooks(); len(hooks) > 0 {
 		return running(waiting("completion of hook", hooks, "hooks")), true
 	}
 	if hooks := filter(d.fails, (*task).running); len(hooks) > 0 {
@@ -203,10 +204,15 @@ func wait(d *decision) (Plan, bool) {
 	return Plan{}, false
 }
 
-// waitFor waits for tasks, of which hooks are named first.
+// waitFor waits for tasks. A hook, if there is one, is named, and all are counted.
 func (d *decision) waitFor(tasks []*task) Plan {
-	if hooks := filter(tasks, (*task).isHook); len(hooks) > 0 {
+	hooks := filter(tasks, (*task).isHook)
+	if len(hooks) == len(tasks) {
 		return running(waiting("completion of hook", hooks, "hooks"))
+	}
+	if len(hooks) > 0 {
+		others := filter(tasks, func(t *task) bool { return !t.isHook() })
+		return running(waiting("completion of hook", slices.Concat(hooks, others), "resources"))
 	}
 	p := running(waiting("healthy state of", tasks, "resources"))
 	p.Again = d.untilTimeout()

@@ -2,12 +2,13 @@ package sync
 
 import (
 	"slices"
+	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/object"
 )
 
 // step builds what is to be done at k: prunes, then deletions of hooks that are to be created anew, then applies. While such a
@@ -15,7 +16,7 @@ import (
 func (d *decision) step(k key, among []*task) Plan {
 	s := &Step{Phase: k.phase, Wave: k.wave}
 	var prunes, removals []Action
-	var applies, leaving, unconfirmed []*task
+	var applies, leaving, unconfirmed, going []*task
 	for _, t := range among {
 		if !t.pending() || t.key() != k {
 			continue
@@ -23,6 +24,9 @@ func (d *decision) step(k key, among []*task) Plan {
 		switch {
 		case t.isPrune() && d.unconfirmed(t):
 			unconfirmed = append(unconfirmed, t)
+		case t.isPrune() && t.live.GetDeletionTimestamp() != nil:
+			t.status, t.op, t.message = argo.ResultCodePruned, argo.OperationSucceeded, messagePruned // others have asked for it
+			going = append(going, t)
 		case t.isPrune():
 			prunes = append(prunes, d.action(t, Prune))
 		case !d.isLeftOver(t):
@@ -46,8 +50,12 @@ func (d *decision) step(k key, among []*task) Plan {
 		p := running("")
 		p.Step = s
 		return p
+	case len(going) > 0:
+		p := running(waiting("deletion of", going, "resources"))
+		p.Again = time.Millisecond
+		return p
 	case len(leaving) > 0:
-		return running(waiting("deletion of", leaving, "resources"))
+		return running(waiting("deletion of hook", leaving, "hooks"))
 	default:
 		return running(waiting("pruning confirmation of", unconfirmed, "resources"))
 	}
@@ -130,7 +138,7 @@ func (d *decision) settleUntried() {
 		switch {
 		case !t.pending():
 		case t.isPrune():
-			t.status, t.op, t.message = argo.ResultCodePruned, argo.OperationSucceeded, "pruned"+dryRunSuffix
+			t.status, t.op, t.message = argo.ResultCodePruned, argo.OperationSucceeded, messagePruned+dryRunSuffix
 		case !d.canTry(t):
 			t.status, t.op, t.message = argo.ResultCodeSynced, argo.OperationSucceeded, "cannot be tried before what it replaces or needs"+dryRunSuffix
 		}
@@ -138,7 +146,7 @@ func (d *decision) settleUntried() {
 }
 
 func (d *decision) canTry(t *task) bool {
-	if d.isLeftOver(t) || d.forces() || Setting(t.target, d.Options, "Replace") == "true" || Setting(t.target, nil, "Force") == "true" {
+	if d.isLeftOver(t) || d.forces() || Setting(t.target, d.Options, "Replace") == "true" || asks(t, "Replace") || asks(t, "Force") {
 		return false
 	}
 	if d.Served != nil {
@@ -177,8 +185,8 @@ func (d *decision) action(t *task, verb Verb) Action {
 func (d *decision) applyOptions(t *task) ApplyOptions {
 	setting := func(key string) string { return Setting(t.target, d.Options, key) }
 	o := ApplyOptions{
-		Replace:        setting("Replace") == "true" || replacesLive(t.live),
-		Force:          d.forces() || Setting(t.target, nil, "Force") == "true",
+		Replace:        setting("Replace") == "true" || asks(t, "Replace"),
+		Force:          (d.forces() || asks(t, "Force")) && !holdsOthers(t.id),
 		SkipValidation: setting("Validate") == "false",
 		KeepManagers:   d.Options.Has("ClientSideApplyMigration=false"),
 	}
@@ -186,9 +194,14 @@ func (d *decision) applyOptions(t *task) ApplyOptions {
 	return o
 }
 
-// replacesLive reports whether the live object itself asks to be replaced.
-func replacesLive(live *unstructured.Unstructured) bool {
-	return live != nil && Setting(live, nil, "Replace") == "true"
+// asks reports whether an object itself has an option, as it is wanted or as it is.
+func asks(t *task, option string) bool {
+	return Setting(t.target, nil, option) == "true" || t.live != nil && Setting(t.live, nil, option) == "true"
+}
+
+// holdsOthers reports whether other objects would go with an object; such a one is never deleted to be made anew.
+func holdsOthers(id object.ID) bool {
+	return id.Group == "" && id.Kind == "Namespace" || id.Group == "apiextensions.k8s.io" && id.Kind == "CustomResourceDefinition"
 }
 
 func (d *decision) untilTimeout() time.Duration {
@@ -227,12 +240,13 @@ func outcomeResult(s *Step, o Outcome) (argo.ResourceResult, bool) {
 	case s.DryRun && o.Failed:
 		r.Status, r.HookPhase, r.Message = argo.ResultCodeSyncFailed, argo.OperationFailed, o.Message+dryRunSuffix
 	case s.DryRun:
-		r.Status, r.HookPhase, r.Message = argo.ResultCodeSynced, argo.OperationSucceeded, o.Message+dryRunSuffix
+		r.Status, r.HookPhase = argo.ResultCodeSynced, argo.OperationSucceeded
+		r.Message = strings.TrimSuffix(o.Message, " (server dry run)") + dryRunSuffix
 		return r, s.Record
 	case o.Failed:
 		r.Status, r.HookPhase = argo.ResultCodeSyncFailed, argo.OperationFailed
 	case a.Verb == Prune:
-		r.Status, r.HookPhase, r.Message = argo.ResultCodePruned, argo.OperationSucceeded, orElse(o.Message, "pruned")
+		r.Status, r.HookPhase, r.Message = argo.ResultCodePruned, argo.OperationSucceeded, orElse(o.Message, messagePruned)
 	default:
 		r.Status, r.HookPhase = argo.ResultCodeSynced, argo.OperationRunning
 	}

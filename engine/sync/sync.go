@@ -7,6 +7,8 @@
 package sync
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -181,6 +183,12 @@ func (d *decision) finish(p Plan) Plan {
 		p.Phase = argo.OperationTerminating
 	}
 	p.Results = d.results()
+	if p.Phase.Completed() {
+		// What was planned and never begun is no result.
+		p.Results = slices.DeleteFunc(p.Results, func(r argo.ResourceResult) bool {
+			return r.Status == "" && strings.HasPrefix(r.Message, plannedPrefix)
+		})
+	}
 	return p
 }
 
