@@ -290,7 +290,8 @@ func (b *bench) commit() *git.Tree {
 
 // render renders the chart in the folder "web" of a tree.
 func (b *bench) render(tree *git.Tree, options *argo.ApplicationSourceHelm) (change.Target, error) {
-	app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: argo.ApplicationSpec{Source: &argo.ApplicationSource{RepoURL: shop, Path: "web", Helm: options}}}
+	app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: argo.ApplicationSpec{
+		Source: &argo.ApplicationSource{RepoURL: shop, Path: "web", TargetRevision: "main", Helm: options}, Destination: argo.ApplicationDestination{Name: "prod", Namespace: "web"}}}
 	return b.pipeline.Target(b.t.Context(), change.TargetRequest{App: app, Trusted: true, Tree: func(int, argo.ApplicationSource) *git.Tree { return tree }})
 }
 

@@ -44,7 +44,11 @@ func (p *Pipeline) Elsewhere(r TargetRequest, src argo.ApplicationSource) func(c
 		case render.RemoteFile:
 			q.File, q.Plain = true, slices.Contains(p.deps.Switches().ValuesFileSchemes, "http")
 		}
-		return p.deps.Trees.At(ctx, q)
+		tree, err := p.deps.Trees.At(ctx, q)
+		if _, wrong := object.AsFault(err); err != nil && !wrong {
+			return nil, fmt.Errorf("%w: %w", render.ErrOutage, err)
+		}
+		return tree, err
 	}
 }
 

@@ -114,7 +114,7 @@ func TestWhatOnlyAPullRequestNamesIsNotFetched(t *testing.T) {
 	redis := func(version string) string {
 		return "- {name: redis, version: " + version + ", repository: \"" + m.url("stable") + "\"}\n"
 	}
-	vault := "- {name: vault, version: 3.x, repository: \"" + m.url("private") + "\"}\n"
+	vault := "- {name: vault, version: 3.0.0, repository: \"" + m.url("private") + "\"}\n"
 	state := func(dependencies string) *git.Tree {
 		writeAll(t, b.dir, web(dependencies))
 		return b.commit()

@@ -179,7 +179,8 @@ func (s *stored) holds(ctx context.Context, q question, seen map[string]git.Hash
 	got := q.remotes.all(ctx, remotes)
 	for _, u := range s.remotes {
 		o, name := got[u.Remote], u.Remote.tree()
-		if _, refused := object.AsFault(o.err); o.err != nil && (refused || errors.Is(o.err, errNotFetched) || ctx.Err() != nil || !u.Remote.fixed()) {
+		_, refused := object.AsFault(o.err)
+		if o.err != nil && (refused || !errors.Is(o.err, ErrOutage) || ctx.Err() != nil || !u.Remote.fixed()) {
 			return false
 		}
 		if o.err == nil && !holdsIn(s.traces[name], o.tree, name, seen) {

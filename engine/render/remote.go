@@ -178,6 +178,10 @@ func (o *opener) all(ctx context.Context, remotes []Remote) map[Remote]opened {
 	return o.got
 }
 
+// ErrOutage is in the chain of an error of Request.Remote when the remote may be had, but cannot be reached now. A result that was made
+// with something that never changes is used again in spite of it; whatever else Remote answers takes the result away.
+var ErrOutage = errors.New("no answer")
+
 var errNotFetched = errors.New("nothing is fetched here")
 
 func (o *opener) one(ctx context.Context, m Remote) (*git.Tree, error) {

@@ -159,13 +159,17 @@ func TestResultsFollowWhatLiesElsewhere(t *testing.T) {
 
 func TestOutagesAreNobodysFault(t *testing.T) {
 	r, w := renderer(t, render.Options{}), newWorld(t)
-	down := errors.New("the repository is out to lunch")
+	down := fmt.Errorf("%w: out to lunch", render.ErrOutage)
 	for _, version := range []string{"17.x", "17.1.0"} {
 		w.has(redis(version), "17.1.0", redisChart("17.1.0"))
 		_, tree := newRepo(t, dependent("- name: redis\n  version: "+version+"\n  repository: https://charts.example.com\n"))
 		req := request(tree, argo.ApplicationSource{Path: "chart"})
 		req.Remote = w.open
 		run(t, r, req)
+		w.fails(redis(version), errors.New("nobody knows whether you may"))
+		if got, err := r.Render(t.Context(), req); err == nil {
+			t.Errorf("%s when nobody can tell: cached %v", version, got.Cached)
+		}
 		w.fails(redis(version), down)
 		got, err := r.Render(t.Context(), req)
 		if version == "17.x" && !errors.Is(err, down) {
