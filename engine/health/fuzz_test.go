@@ -134,13 +134,13 @@ func FuzzScripts(f *testing.F) {
 // Scripts that are deep rather than long neither end the program nor take long to be refused.
 func TestDeepScripts(t *testing.T) {
 	object := parse(t, "{apiVersion: v1, kind: ConfigMap}")
-	const deep = 60_000
+	const deep = 120_000
 	for name, source := range map[string]string{
 		"parentheses": "return " + strings.Repeat("(", deep) + "1" + strings.Repeat(")", deep),
 		"tables":      "return " + strings.Repeat("{", deep) + strings.Repeat("}", deep),
-		"negations":   "return " + strings.Repeat("not ", deep) + "1",
-		"blocks":      strings.Repeat("do ", deep) + strings.Repeat(" end", deep),
-		"functions":   strings.Repeat("return function() ", deep/4) + strings.Repeat(" end", deep/4),
+		"negations":   "return " + strings.Repeat("not ", deep/2) + "1",
+		"blocks":      strings.Repeat("do ", deep/4) + strings.Repeat(" end", deep/4),
+		"functions":   strings.Repeat("return function() ", deep/12) + strings.Repeat(" end", deep/12),
 		"values":      "local t = {}; for i = 1, 1e5 do t = {t=t} end; return t",
 		"wide":        "local t = {}; for i = 1, 30 do t = {a=t, b=t} end; return t",
 	} {

@@ -35,7 +35,7 @@ func toLua(l *lua.LState, v any) lua.LValue {
 }
 
 // values bounds what a script may return.
-const values = 1_000_000
+const values = 200_000
 
 var (
 	errMixed  = errors.New("cannot encode mixed or invalid key types")
