@@ -45,7 +45,7 @@ func (p *Pipeline) Elsewhere(r TargetRequest, src argo.ApplicationSource) func(c
 			q.File, q.Plain = true, slices.Contains(p.deps.Switches().ValuesFileSchemes, "http")
 		}
 		tree, err := p.deps.Trees.At(ctx, q)
-		if _, wrong := object.AsFault(err); err != nil && !wrong {
+		if _, wrong := object.AsFault(err); err != nil && !wrong && !source.Denied(err) {
 			return nil, fmt.Errorf("%w: %w", render.ErrOutage, err)
 		}
 		return tree, err

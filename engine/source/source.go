@@ -215,7 +215,7 @@ func (s *Sources) admit(ctx context.Context, q Query) error {
 	case err == nil:
 	case ctx.Err() != nil:
 		return err
-	case !d.admitted.IsZero() && now.Sub(d.admitted) < outageAge && !denied(err):
+	case !d.admitted.IsZero() && now.Sub(d.admitted) < outageAge && !Denied(err):
 		d.err, d.failed = nil, s.deps.Now() // an outage takes nothing away from those who were let in
 		return nil
 	default:
@@ -227,8 +227,8 @@ func (s *Sources) admit(ctx context.Context, q Query) error {
 	return nil
 }
 
-// denied says whether a remote turned a credential away, by the words of git, which has no others for it.
-func denied(err error) bool {
+// Denied says whether a remote turned a credential away, by the words of git, which has no others for it.
+func Denied(err error) bool {
 	text := err.Error()
 	return slices.ContainsFunc([]string{"Authentication failed", "could not read Username", "could not read Password", "error: 401", "error: 403",
 		"error: 404", "not found", "Permission denied", "access rights"}, func(words string) bool { return strings.Contains(text, words) })
