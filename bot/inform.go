@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -124,8 +128,12 @@ func (v *visit) between(ctx context.Context, g *ground, base, merged *git.Tree) 
 	if err := v.Client.List(ctx, projects); err != nil {
 		return change.Change{}, fmt.Errorf("listing projects: %w", err)
 	}
+	sets, err := v.applicationSets(ctx)
+	if err != nil {
+		return change.Change{}, err
+	}
 	in := change.Input{
-		Head: v.pull.Head.SHA, BaseTree: base, MergedTree: merged, Files: files, Applications: apps, Trusted: v.own(), Seed: v.Seed,
+		Head: v.pull.Head.SHA, BaseTree: base, MergedTree: merged, Files: files, Applications: apps, ApplicationSets: sets, Trusted: v.own(), Seed: v.Seed,
 		Project: func(name string) (*argo.AppProject, bool) {
 			for i := range projects.Items {
 				if p := &projects.Items[i]; p.Name == name && p.Namespace == v.Namespace {
@@ -151,6 +159,24 @@ func (v *visit) between(ctx context.Context, g *ground, base, merged *git.Tree) 
 
 // same says whether an address is that of this repository.
 func (v *visit) same(url string) bool { return v.NormalizeURL(url) == v.NormalizeURL(v.repo.CloneURL) }
+
+// applicationSets lists those of the control plane, which has none where their definition is not installed, or where we may not read them.
+func (v *visit) applicationSets(ctx context.Context) ([]*argo.ApplicationSet, error) {
+	list := &argo.ApplicationSetList{}
+	err := v.Reader.List(ctx, list, client.InNamespace(v.Namespace))
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		v.Log.Debug("there are no ApplicationSets to look into", "reason", err.Error())
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing application sets: %w", err)
+	}
+	sets := make([]*argo.ApplicationSet, len(list.Items))
+	for i := range list.Items {
+		sets[i] = &list.Items[i]
+	}
+	return sets, nil
+}
 
 // applications lists those of the cluster, once a look.
 func (v *visit) applications(ctx context.Context) ([]*argo.Application, error) {
