@@ -263,10 +263,10 @@ func TestARegisteredClusterIsReachedWithItsOwnCredentials(t *testing.T) {
 func TestLiveFindsWantedAndTracked(t *testing.T) {
 	w := begin(t)
 	ours := w.parse(config)
-	compare.Track(ours, "shop", w.namespace)
+	compare.Track(ours, "finds", w.namespace)
 	extra := ours.DeepCopy()
 	extra.SetName("extra")
-	compare.Track(extra, "shop", w.namespace)
+	compare.Track(extra, "finds", w.namespace)
 	copied := ours.DeepCopy()
 	copied.SetName("copied") // with a mark that speaks of another object
 	foreign := w.parse(strings.Replace(config, "settings", "foreign", 1))
@@ -276,7 +276,7 @@ func TestLiveFindsWantedAndTracked(t *testing.T) {
 		}
 	}
 	want := []object.ID{object.IDOf(ours), object.IDOf(foreign), {Kind: "ConfigMap", Namespace: w.namespace, Name: "missing"}, {Group: "x.y", Kind: "Thing", Name: "unknown"}}
-	live, err := w.c.Live(w.ctx, "shop", want, nil)
+	live, err := w.c.Live(w.ctx, "finds", want, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
