@@ -37,7 +37,7 @@ const (
 )
 
 // Impact is what an action wants: a new object, or another form of one that is there. Of a patch the caller sends only what differs from
-// the live object, its status apart. Whether the object may be created or changed at all is for the caller to judge.
+// the live object, its status apart; see Patches. Whether the object may be created or changed at all is for the caller to judge.
 type Impact struct {
 	Operation Operation
 	Object    *unstructured.Unstructured
