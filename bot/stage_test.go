@@ -27,12 +27,12 @@ type play struct {
 // patience is how long something may take on a slow machine before a test gives up. Nothing is measured by it.
 const patience = 2 * time.Minute
 
-func perform(t *testing.T) *play {
+func perform(t *testing.T, flags ...string) *play {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts clusters")
 	}
-	s, err := stage.Start(t.Context(), stage.Options{Binary: program(t), Log: t.Output()})
+	s, err := stage.Start(t.Context(), stage.Options{Binary: program(t), Flags: flags, Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,9 @@ func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
 		LeaderElectionID:              "slipway",
 		LeaderElectionNamespace:       o.namespace,
 		LeaderElectionReleaseOnCancel: true,
-		GracefulShutdownTimeout:       &o.shutdown,
+		// A leader that dies without a word is replaced within 10 s.
+		LeaseDuration: new(8 * time.Second), RenewDeadline: new(5 * time.Second), RetryPeriod: new(1500 * time.Millisecond),
+		GracefulShutdownTimeout: &o.shutdown,
 	})
 }
 
