@@ -35,8 +35,9 @@ var settings = []setting{
 	{"advice.detachedHead", "false"},
 }
 
-// command is one run of git.
+// command is one run of git, or of the program that is named.
 type command struct {
+	program string // empty for git
 	dir     string // the git directory; empty for none
 	cwd     string // where it runs; empty for the folder of temporary files
 	args    []string
@@ -51,7 +52,7 @@ type command struct {
 
 // failure is a run that ended with another code than 0.
 type failure struct {
-	verb   string
+	verb   string // "git fetch"
 	code   int
 	stderr string
 	ours   bool // it named a file of ours
@@ -62,7 +63,7 @@ func (f *failure) Error() string {
 	if text == "" {
 		text = "exit status " + strconv.Itoa(f.code)
 	}
-	return "git " + f.verb + ": " + text
+	return f.verb + ": " + text
 }
 
 // environment is all that git sees of ours. PATH is where it finds ssh and its own parts.
@@ -89,9 +90,9 @@ func (s *Store) output(ctx context.Context, c command) ([]byte, error) {
 	if c.timeout == 0 {
 		c.timeout = s.opt.LocalTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("git %s took longer than %s", c.args[0], c.timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, c.timeout, fmt.Errorf("%s took longer than %s", c.verb(), c.timeout))
 	defer cancel()
-	cmd := exec.CommandContext(ctx, s.opt.Program, c.args...)
+	cmd := exec.CommandContext(ctx, orDefault(c.program, s.opt.Program), c.args...)
 	cmd.Env = environment(c)
 	cmd.Dir = orDefault(c.cwd, os.TempDir())
 	if c.stdin != nil {
@@ -118,10 +119,18 @@ func (s *Store) output(ctx context.Context, c command) ([]byte, error) {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		text := stderr.String()
-		return stdout.Bytes(), &failure{verb: c.args[0], code: exit.ExitCode(), ours: strings.Contains(text, s.opt.Dir),
+		return stdout.Bytes(), &failure{verb: c.verb(), code: exit.ExitCode(), ours: strings.Contains(text, s.opt.Dir),
 			stderr: strings.ReplaceAll(redact(text, c.secrets), s.opt.Dir+"/", "")}
 	}
-	return nil, fmt.Errorf("git %s: %w", c.args[0], err)
+	return nil, fmt.Errorf("%s: %w", c.verb(), err)
+}
+
+// verb is what messages call the command.
+func (c command) verb() string {
+	if c.program != "" {
+		return c.program
+	}
+	return "git " + c.args[0]
 }
 
 // line is output cut at its first line's end.

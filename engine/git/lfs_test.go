@@ -3,6 +3,7 @@ package git_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -181,6 +182,38 @@ func TestFilesOfLFSAreFetchedWhenTheyAreRead(t *testing.T) {
 	again = f.lfsStore(t, git.Options{Dir: dir})
 	if b, err := tree(t, again.Mirror(f.url).Repository(), head).ReadFile("values.yaml"); err != nil || string(b) != big {
 		t.Errorf("damaged, it reads %.30q, %v", b, err)
+	}
+}
+
+func TestFilesOfLFSOfARepositoryOverSSH(t *testing.T) {
+	f := newLFS(t)
+	f.password = "t0ken"
+	head := f.commit("one", map[string]string{"a": f.keep("content")})
+	f.push("main")
+	server := newSSHUpstream(t, f.bare)
+	store := plain(t, git.Options{Trust: trusting(git.Trust{KnownHosts: server.known("127.0.0.1"), Certificates: f.authorities()}),
+		Access: func(context.Context, string) git.Access { return git.Access{LFS: true} }})
+	m := store.Mirror(server.url("127.0.0.1"))
+	if err := m.Fetch(t.Context(), with(git.Credential{SSHKey: server.key})); err != nil {
+		t.Fatal(err)
+	}
+	tr := tree(t, m.Repository(), head)
+	if _, err := tr.ReadFile("a"); err == nil || !strings.Contains(err.Error(), "over SSH") {
+		t.Errorf("a server that does not know LFS: %v", err)
+	}
+	token := "Basic " + base64.StdEncoding.EncodeToString([]byte("x:t0ken"))
+	server.lfs = fmt.Sprintf(`{"href":%q,"header":{"Authorization":%q}}`, f.server.URL+"/shop.git/info/lfs", token)
+	if b, err := tr.ReadFile("a"); err != nil || string(b) != "content" {
+		t.Errorf("reads %q, %v", b, err)
+	}
+	server.lfs = `{"href":"http://127.0.0.1:1/shop.git/info/lfs"}`
+	again := plain(t, git.Options{Trust: trusting(git.Trust{KnownHosts: server.known("127.0.0.1"), Certificates: f.authorities()}),
+		Access: func(context.Context, string) git.Access { return git.Access{LFS: true} }}).Mirror(server.url("127.0.0.1"))
+	if err := again.Fetch(t.Context(), with(git.Credential{SSHKey: server.key})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tree(t, again.Repository(), head).ReadFile("a"); !errors.Is(err, git.ErrRefused) {
+		t.Errorf("an address without TLS: %v", err)
 	}
 }
 

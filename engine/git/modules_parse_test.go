@@ -113,3 +113,16 @@ func FuzzReadLFSAnswer(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseRaw(f *testing.F) {
+	id := strings.Repeat("a", 40)
+	f.Add(":100644 100644 " + id + " " + id + " M\x00a\x00:000000 160000 " + id + " " + id + " A\x00b\x00")
+	f.Add(":1 2 3 4 5\x00::::\x00")
+	f.Fuzz(func(t *testing.T, out string) {
+		for _, id := range parseRaw(out) {
+			if !id.IsFull() {
+				t.Fatalf("%q gives %q", out, id)
+			}
+		}
+	})
+}

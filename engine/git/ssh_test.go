@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -30,6 +31,7 @@ type sshUpstream struct {
 	host    ssh.Signer
 	key     string // the private key that is let in
 	user    ssh.PublicKey
+	lfs     string // answered to git-lfs-authenticate
 	dials   atomic.Int64
 	fetches atomic.Int64
 }
@@ -108,6 +110,12 @@ func (s *sshUpstream) session(channel ssh.Channel, asked <-chan *ssh.Request) {
 	defer channel.Close()
 	for req := range asked {
 		var exec struct{ Command string }
+		if req.Type == "exec" && ssh.Unmarshal(req.Payload, &exec) == nil && exec.Command == "git-lfs-authenticate '/team/shop.git' download" && s.lfs != "" {
+			_ = req.Reply(true, nil)
+			_, _ = io.WriteString(channel, s.lfs)
+			_, _ = channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Code uint32 }{}))
+			return
+		}
 		if req.Type != "exec" || ssh.Unmarshal(req.Payload, &exec) != nil || exec.Command != "git-upload-pack '/team/shop.git'" {
 			_ = req.Reply(req.Type == "env", nil)
 			continue
