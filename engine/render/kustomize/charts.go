@@ -434,17 +434,15 @@ func (k *kustomization) add(objects []object.Object) error {
 	}
 	dir := path.Join(k.dir, chartsDir)
 	n := 0
-	for ; ; n++ {
-		if _, taken := s.made[path.Join(dir, chartsFile)]; !taken {
-			break
-		}
+	for s.made[path.Join(dir, chartsFile)] != nil {
+		n++
 		dir = path.Join(k.dir, fmt.Sprintf("%s-%d", chartsDir, n))
 	}
 	s.put(path.Join(dir, chartsFile), text.Bytes())
 	s.put(path.Join(dir, FileNames[0]), []byte("apiVersion: "+types.ComponentVersion+"\nkind: "+types.ComponentKind+"\nresources:\n- "+chartsFile+"\n"))
 	first := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: path.Base(dir)}
 	if list := field(k.doc, "components"); list != nil && list.Kind == yaml.SequenceNode {
-		list.Content = append([]*yaml.Node{first}, list.Content...)
+		list.Content = slices.Insert(list.Content, n, first) // after those that are there already
 		k.changed = true
 		return nil
 	}
@@ -459,22 +457,58 @@ func (k *kustomization) set(name string, value *yaml.Node) {
 	k.changed = true
 }
 
-// settings looks through the configuration of generators and transformers, which kustomize would read files and render charts by.
-func (k *kustomization) settings(entry *yaml.Node, name string, text []byte) error {
-	for _, d := range manifest.Split(manifest.Plain(text)) {
-		var doc yaml.Node
-		if err := yaml.Unmarshal(d.Text, &doc); err != nil {
-			return nil // the build says so
-		}
+// settings looks through the configuration of generators and transformers, which kustomize would read files by. Charts among generators
+// are rendered and taken out; it yields whether nothing is left.
+func (k *kustomization) settings(ctx context.Context, entry *yaml.Node, name string, text []byte) (empty bool, err error) {
+	docs := manifest.Split(manifest.Plain(text))
+	var charts []chart
+	var rest []string
+	for _, d := range docs {
 		config, err := unfolded(d.Text)
 		if err != nil || config == nil {
-			return nil
+			return false, nil // the build says what is wrong with it
 		}
+		if kind, of := field(config, "kind"), field(config, "apiVersion"); name == "generators" && kind != nil && kind.Value == inflator && of != nil && of.Value == konfig.BuiltinPluginApiVersion {
+			c, err := k.inflation(entry, d.Text)
+			if err != nil {
+				return false, err
+			}
+			charts = append(charts, c)
+			continue
+		}
+		rest = append(rest, string(d.Text))
 		if err := k.reaches(entry, name, config); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	if len(charts) == 0 {
+		return false, nil
+	}
+	if err := k.inflateAll(ctx, charts); err != nil {
+		return false, err
+	}
+	if len(rest) > 0 {
+		base := fmt.Sprintf("%s-%d.yaml", fetchedDir, len(k.survey.made)+1)
+		k.survey.put(path.Join(k.dir, base), []byte(strings.Join(rest, "\n---\n")))
+		k.rewrite(entry, base)
+	}
+	k.changed = true
+	return len(rest) == 0, nil
+}
+
+// inflator is the kind of a generator that renders a chart, as it was written before helmCharts was there.
+const inflator = "HelmChartInflationGenerator"
+
+// inflation reads a generator that renders a chart. It has only the namespace that it says itself.
+func (k *kustomization) inflation(entry *yaml.Node, text []byte) (chart, error) {
+	var config struct {
+		types.HelmGlobals
+		types.HelmChart
+	}
+	if err := syaml.Unmarshal(text, &config); err != nil {
+		return chart{}, k.at(entry, "generators", "the generator cannot be read: "+err.Error(), "")
+	}
+	return chart{HelmChart: config.HelmChart, globals: config.HelmGlobals, entry: entry, field: "generators"}, nil
 }
 
 // fileKeys are those by which kustomize's own plugins name files.
@@ -482,9 +516,6 @@ var fileKeys = []string{"path", "paths", "files", "file", "envs", "env", "values
 
 // reaches refuses a plugin's configuration that names what is not in its own repository.
 func (k *kustomization) reaches(entry *yaml.Node, name string, config *yaml.Node) error {
-	if kind := field(config, "kind"); kind != nil && kind.Value == "HelmChartInflationGenerator" {
-		return k.at(entry, name, "a HelmChartInflationGenerator is not rendered as a plugin", "name the chart in the kustomization's field helmCharts")
-	}
 	if k.survey.repositoryOf(k.dir) == nil {
 		return nil
 	}

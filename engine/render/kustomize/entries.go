@@ -275,15 +275,23 @@ func (k *kustomization) restricted(entry *yaml.Node, name, file string) error {
 
 // plugin is inline, a file, or a folder with a kustomization.
 func (k *kustomization) plugin(ctx context.Context, entry *yaml.Node, name string) error {
+	look := func(text []byte) error {
+		empty, err := k.settings(ctx, entry, name, text)
+		if empty {
+			list := field(k.doc, name)
+			list.Content = slices.DeleteFunc(list.Content, func(n *yaml.Node) bool { return n == entry })
+		}
+		return err
+	}
 	if strings.Contains(entry.Value, "\n") {
-		return k.settings(entry, name, []byte(entry.Value))
+		return look([]byte(entry.Value))
 	}
 	return k.resourceOr(ctx, entry, name, func(file string) error {
 		text, err := k.survey.ReadFile(file)
 		if err != nil {
 			return fileFault(err, file)
 		}
-		return k.settings(entry, name, text)
+		return look(text)
 	})
 }
 
