@@ -1,10 +1,13 @@
 package change_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -12,7 +15,9 @@ import (
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/plan"
 	rules "github.com/slipway-cd/slipway/engine/project"
+	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/settings"
+	"github.com/slipway-cd/slipway/engine/source"
 )
 
 func sha(text []byte) [32]byte { return sha256.Sum256(text) }
@@ -242,5 +247,91 @@ func TestBasesOfTheSameRepositoryMoveWithTheChange(t *testing.T) {
 	a := b.pullOf(base, b.commit(), "base/a.yaml")
 	if a.Before.Fault != nil || a.After.Fault != nil || len(a.Differences) != 1 || len(a.Why) == 0 || !strings.Contains(a.Why[0].Text, "base/a.yaml") {
 		t.Errorf("%d differences, faults %v and %v, why %v", len(a.Differences), a.Before.Fault, a.After.Fault, a.Why)
+	}
+}
+
+// sources renders an application of several sources, those of the shop's repository at a tree.
+func (b *bench) sources(tree *git.Tree, all ...argo.ApplicationSource) change.Target {
+	b.t.Helper()
+	app := &argo.Application{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: argo.ApplicationSpec{Sources: all}}
+	got, err := b.pipeline.Target(b.t.Context(), change.TargetRequest{App: app, Trusted: true, Tree: func(_ int, src argo.ApplicationSource) *git.Tree {
+		if src.RepoURL == shop {
+			return tree
+		}
+		return nil
+	}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}
+
+func TestChartsOfRepositoriesWithValuesOfAnotherSource(t *testing.T) {
+	m := stocked(t)
+	b := newBench(t, m)
+	writeAll(t, b.dir, map[string]string{"values/prod.yaml": "port: 7\n"})
+	tree := b.commit()
+	values := argo.ApplicationSource{RepoURL: shop, TargetRevision: "main", Ref: "values"}
+	options := &argo.ApplicationSourceHelm{ValueFiles: []string{"$values/values/prod.yaml"}}
+	for name, c := range map[string]struct {
+		source argo.ApplicationSource
+		chart  string
+	}{
+		"an index":            {argo.ApplicationSource{RepoURL: m.url("stable"), Chart: "redis", TargetRevision: "17.x", Helm: options}, "17.1.0"},
+		"a registry":          {argo.ApplicationSource{RepoURL: strings.TrimPrefix(m.registry(), "oci://"), Chart: "queue", TargetRevision: "^1.0.0", Helm: options}, "1.4.0"},
+		"a chart with charts": {argo.ApplicationSource{RepoURL: m.url("stable"), Chart: "nested", TargetRevision: "2.0.0", Helm: options}, "2.0.0"},
+	} {
+		got := b.sources(tree, c.source, values)
+		if got.Fault != nil {
+			t.Errorf("%s: %v", name, got.Fault)
+			continue
+		}
+		found := false
+		for _, o := range got.Objects.All() {
+			data, _ := o.Object["data"].(map[string]any)
+			text, _ := data["values"].(string)
+			found = found || data["chart"] == c.chart && strings.Contains(text, `"port":7`)
+		}
+		if !found || got.Revisions[0] != c.chart {
+			t.Errorf("%s: revisions %v, %v", name, got.Revisions, contents(got.Objects))
+		}
+	}
+	// A chart that was packed without its dependencies has them built too, as Argo CD does after unpacking it.
+	got := b.sources(tree, argo.ApplicationSource{RepoURL: m.url("stable"), Chart: "hollow", TargetRevision: "1.0.0"})
+	if got.Fault == nil || got.Fault.File != "Chart.yaml" || !strings.Contains(got.Fault.Message, "nowhere.example.com") {
+		t.Errorf("a chart that lacks one: %v", got.Fault)
+	}
+}
+
+// asked remembers what was asked of sources.
+type asked struct{ queries []source.Query }
+
+func (a *asked) At(_ context.Context, q source.Query) (*git.Tree, error) {
+	a.queries = append(a.queries, q)
+	return &git.Tree{}, nil
+}
+
+func TestWhatIsAskedOfSources(t *testing.T) {
+	trees := &asked{}
+	p := change.New(change.Deps{Trees: trees, Switches: func() render.Switches { return render.Switches{ValuesFileSchemes: []string{"http"}} }})
+	app := &argo.Application{Spec: argo.ApplicationSpec{Project: "team"}}
+	src := argo.ApplicationSource{Helm: &argo.ApplicationSourceHelm{PassCredentials: true}}
+	open := p.Elsewhere(change.TargetRequest{App: app, Fresh: true}, src)
+	for _, m := range []render.Remote{
+		{Kind: render.RemoteChart, URL: "https://charts.example.com", Chart: "redis", Version: "1.x"},
+		{Kind: render.RemoteGit, URL: "https://git.example.com/x", Version: "v1"},
+		{Kind: render.RemoteFile, URL: "http://files.example.com/x"},
+	} {
+		if _, err := open(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []source.Query{
+		{RepoURL: "https://charts.example.com", Project: "team", Revision: "1.x", Fresh: true, Lent: true, Chart: "redis", PassCredentials: true},
+		{RepoURL: "https://git.example.com/x", Project: "team", Revision: "v1", Fresh: true, Lent: true},
+		{RepoURL: "http://files.example.com/x", Project: "team", Fresh: true, Lent: true, File: true, Plain: true},
+	}
+	if diff := cmp.Diff(want, trees.queries, cmpopts.IgnoreUnexported(source.Query{})); diff != "" {
+		t.Error(diff)
 	}
 }
