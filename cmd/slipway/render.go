@@ -182,6 +182,9 @@ func (r *rendering) arrange(in sync.Input, all bool) {
 		}
 	}
 	for _, id := range in.Desired.Repeated() {
+		if !all {
+			break // the pipeline has said it
+		}
 		r.warnings = append(r.warnings, id.String()+" is rendered more than once; the last one counts")
 	}
 }

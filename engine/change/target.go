@@ -205,6 +205,9 @@ func (p *Pipeline) assemble(d draft) Target {
 			t.Objects.Add(p.place(d.app, o, d.dest))
 		}
 	}
+	for _, id := range t.Objects.Repeated() {
+		t.Warnings = append(t.Warnings, id.String()+" is rendered more than once; the last one counts")
+	}
 	if t.Fault != nil {
 		t.Objects = object.NewSet()
 	}
