@@ -18,19 +18,25 @@ func promoter(kind string) (func(subject) *Health, bool) {
 // promoterReady judges the condition that all of them have; nil says to look on.
 func promoterReady(s subject) *Health {
 	kind, ready := s.text("kind"), s.condition("Ready")
-	if ready == nil {
-		return progressing("%s is not ready yet", kind)
+	switch {
+	case s.at([]string{"status"}) == nil:
+		return progressing("Initializing %s", noun(kind))
+	case ready == nil:
+		return progressing("%s is not ready yet", capital(kind))
 	}
 	seen, told := number(ready["observedGeneration"])
 	if generation, ok := number(s.at([]string{"metadata", "generation"})); ok && told && seen != generation {
-		return progressing("Waiting for the spec update of %s to be observed", kind)
+		return progressing("Waiting for %s spec update to be observed", noun(kind))
 	}
 	reason, message := plain(ready["reason"]), plain(ready["message"])
 	switch ready["status"] {
 	case "False":
-		return degraded("Reconciliation of %s failed (%s): %s", kind, reason, message)
+		if reason == "ReconciliationError" {
+			return degraded("%s reconciliation failed: %s", capital(kind), message)
+		}
+		return degraded("%s reconciliation failed (%s): %s", capital(kind), reason, message)
 	case "Unknown":
-		return progressing("Readiness of %s is unknown (%s): %s", kind, reason, message)
+		return progressing("%s readiness unknown (%s): %s", capital(kind), reason, message)
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ import (
 // follows a lone colon the message. A term compares an operand with others: = (one of), != (there, and none of), ~ (a glob with a star at an end),
 // and < <= > >= for numbers; alone it asks whether there is such a field or condition, and a ! before it says the opposite. An operand is a path
 // (.status.phase, keys with dots in quotes, # for a length, ?0 for a default, [] for any item of a list), a condition's status (Ready) or another field of it
-// (Ready:reason), or a word. In a message {a|b|c} is the first of these that is there; the last may be plain text.
+// (Ready:reason), or a word. In a message {a|b|c} is the first of these that is there; the last may be plain text; {kind} is the
+// kind in plain words, and {Kind} the same at the beginning of a sentence.
 //
 //go:embed rules/*.rules
 var ruleFiles embed.FS

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // subject is an object that is judged, and its conditions.
@@ -45,6 +46,7 @@ type operand struct {
 	each             []string // path in each item of the list that path leads to
 	otherwise        any      // of a path that leads nowhere
 	word             string
+	speaks           func(kind string) string // says the object's kind
 }
 
 func (o operand) of(s subject) any {
@@ -55,6 +57,8 @@ func (o operand) of(s subject) any {
 			return nil
 		}
 		return c[o.field]
+	case o.speaks != nil:
+		return o.speaks(s.text("kind"))
 	case o.path == nil:
 		return o.word
 	}
@@ -310,12 +314,39 @@ func parseMessage(s string) message {
 }
 
 func parseChoice(s string) operand {
+	switch s {
+	case "kind":
+		return operand{speaks: noun}
+	case "Kind":
+		return operand{speaks: capital}
+	}
 	if strings.HasPrefix(s, ".") || strings.Contains(s, ":") && !strings.Contains(s, ": ") {
 		if o, err := parseOperand(s); err == nil {
 			return o
 		}
 	}
 	return operand{word: s}
+}
+
+// noun is a kind in plain words: "change transfer policy".
+func noun(kind string) string {
+	var b strings.Builder
+	for i, c := range kind {
+		if i > 0 && unicode.IsUpper(c) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
+}
+
+// capital is a noun that begins a sentence.
+func capital(kind string) string {
+	words := noun(kind)
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 func (m message) of(s subject) string {
