@@ -148,7 +148,7 @@ func (d *disk) read(q question, f *filed) (*stored, error) {
 
 // keep writes a result that may be written.
 func (d *disk) keep(q question, s *stored) {
-	if d == nil || !s.keep || s.fault != nil || slices.ContainsFunc(s.objects, secretive) {
+	if d == nil || !s.keep || s.fault != nil || slices.ContainsFunc(s.objects, secretive) || slices.ContainsFunc(s.remotes, Used.secretive) {
 		return
 	}
 	text, name, err := pack(s, d.program, q)

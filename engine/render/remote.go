@@ -61,8 +61,8 @@ func (m Remote) String() string {
 func withoutSecrets(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
-		if _, rest, ok := strings.Cut(raw, "@"); ok && strings.Contains(raw, ":") && rest != "" && !strings.HasPrefix(raw, "@") {
-			raw = rest
+		if i := strings.LastIndexByte(raw, '@'); i > 0 {
+			raw = raw[i+1:]
 		}
 		raw, _, _ = strings.Cut(raw, "?")
 		return raw
@@ -100,6 +100,19 @@ type Used struct {
 	Remote   Remote
 	Revision string // what it was resolved to
 	Trace    git.Trace
+}
+
+// secretive says whether the remote's URL may hold a token, which is kept nowhere but in memory.
+func (u Used) secretive() bool {
+	if !strings.Contains(u.Remote.URL, "://") {
+		return false // a name, or a repository as ssh writes it
+	}
+	at, err := url.Parse(u.Remote.URL)
+	if err != nil || at.RawQuery != "" {
+		return true
+	}
+	_, password := at.User.Password()
+	return password || at.User != nil && at.Scheme != "ssh"
 }
 
 // Bounds of what one render may ask for.

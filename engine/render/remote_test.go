@@ -1,10 +1,13 @@
 package render_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -301,5 +304,39 @@ func TestFetchedChartsBringNothingOfTheirOwn(t *testing.T) {
 	}
 	if said := strings.Join(got.Warnings, "\n"); !strings.Contains(said, "near, which is left out") {
 		t.Errorf("warned %q", said)
+	}
+}
+
+// TestTokensInURLsAreNotWritten has a file whose URL holds a token be neither named with it nor kept on disk with it.
+func TestTokensInURLsAreNotWritten(t *testing.T) {
+	dir := t.TempDir()
+	r, w := renderer(t, render.Options{CacheDir: dir}), newWorld(t)
+	_, tree := newRepo(t, dependent(redisDependency))
+	w.has(redis("17.x"), "17.1.0", redisChart("17.1.0"))
+	for _, url := range []string{"https://files.example.com/values.yaml?token=HUSH", "https://eve:HUSH@files.example.com/values.yaml"} {
+		file := render.Remote{Kind: render.RemoteFile, URL: url}
+		req := request(tree, argo.ApplicationSource{Path: "chart", Helm: &argo.ApplicationSourceHelm{ValueFiles: []string{url}}})
+		req.Remote = w.open
+		if f := fails(t, r, req); strings.Contains(f.Error(), "HUSH") || !strings.Contains(f.Error(), "https://files.example.com/values.yaml") {
+			t.Errorf("%v", f)
+		}
+		w.has(file, "", map[string]string{render.RemoteContent: "a: 1\n"})
+		run(t, r, req)
+		if got := run(t, r, req); !got.Cached {
+			t.Error("it is not kept in memory")
+		}
+	}
+	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if bytes.Contains(text, []byte("HUSH")) {
+			t.Errorf("%s holds it", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

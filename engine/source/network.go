@@ -181,11 +181,7 @@ func explain(err error, repoURL string) error {
 func redacted(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" {
-		_, host, ok := strings.Cut(raw, "@")
-		if ok {
-			return host
-		}
-		return raw
+		return raw[strings.LastIndexByte(raw, '@')+1:]
 	}
 	u.User, u.RawQuery, u.Fragment = nil, "", ""
 	return u.String()

@@ -311,10 +311,7 @@ func (b *build) inside(dep *chart.Dependency, err error) error {
 }
 
 func withoutUser(raw string) string {
-	if _, rest, ok := strings.Cut(raw, "@"); ok {
-		return rest
-	}
-	return raw
+	return raw[strings.LastIndexByte(raw, '@')+1:]
 }
 
 // adopt adds a chart that was read.
