@@ -286,6 +286,19 @@ func faultyPolicy(p *play) {
 	})
 	p.approve(pull.Number)
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), ".slipway.yaml:3")
+
+	mending := p.open(stage.Alice, "mending", map[string]string{".slipway.yaml": good[".slipway.yaml"]})
+	if _, check := p.reported(mending.Number, mending.HeadSHA); check.Conclusion != "success" {
+		p.t.Errorf("the check of what mends the policy: %s", check.Conclusion)
+	}
+	worse := p.open(stage.Alice, "worse", map[string]string{".slipway.yaml": "environments: production\n"})
+	comment, check := p.reported(worse.Number, worse.HeadSHA)
+	if check.Conclusion != "failure" || len(check.Output.Annotations) != 1 || check.Output.Annotations[0].Path != ".slipway.yaml" {
+		p.t.Errorf("the check of a policy that cannot be read: %s, %+v", check.Conclusion, check.Output.Annotations)
+	}
+	if !strings.Contains(comment.Body, "policy of this pull request cannot be read") {
+		p.t.Errorf("the report does not tell of it:\n%s", comment.Body)
+	}
 }
 
 func checkedAgain(p *play) {

@@ -24,6 +24,7 @@ type ground struct {
 	whole     bool // the merge has been looked at as well
 	policy    policy.Policy
 	fault     *object.Fault // what is wrong with the policy file
+	proposed  *object.Fault // what is wrong with it as the head would have it
 }
 
 // stand fetches the ground whole, once a look.
@@ -120,6 +121,13 @@ func (v *visit) merge(ctx context.Context, g *ground, tip git.Hash) error {
 		return fmt.Errorf("opening the merged tree: %w", err)
 	}
 	g.merged = tree
+	// Only to say what is wrong with it: it decides nothing before it is in the base.
+	if _, g.proposed, err = readPolicy(tree); err != nil {
+		return err
+	}
+	if g.proposed != nil && g.fault != nil && *g.proposed == *g.fault {
+		g.proposed = nil // it is the base's, and told of as that
+	}
 	return nil
 }
 

@@ -25,7 +25,7 @@ func (v *visit) post(ctx context.Context, g *ground, c change.Change) error {
 		return err
 	}
 	page := report.Comment(report.Input{
-		Change: c, Policy: g.fault, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version,
+		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version,
 	})
 	r := slipway.Report{Base: c.Base, Head: c.Head, Merged: c.Merged, Applications: reportedApplications(c)}
 	if err := v.publish(ctx, page, r); err != nil {

@@ -26,6 +26,8 @@ type Input struct {
 	Change change.Change
 	// Policy is what is wrong with the base branch's policy file; nil when it can be read, or is not there.
 	Policy *object.Fault
+	// Proposed is what is wrong with the policy file as the pull request would have it; nil where it leaves it alone, or it can be read.
+	Proposed *object.Fault
 	// Limit is the largest body in characters that the forge takes.
 	Limit int
 	// Command is how a command begins: "/" or, where the forge has commands of its own, "/slipway ".
@@ -83,10 +85,15 @@ type Page struct {
 func Comment(in Input) Page {
 	headline := Headline(in.Change)
 	b := &book{limit: in.Limit - 200} // room for the caller's marker
-	b.must("### " + icon(in.Change) + " " + headline + "\n\n")
+	conclusion, symbol := Conclude(in.Change), icon(in.Change)
+	if in.Proposed != nil {
+		conclusion, symbol = forge.Failure, "❌"
+		headline += " · the policy cannot be read"
+	}
+	b.must("### " + symbol + " " + headline + "\n\n")
 	b.must(conflicts(in.Change))
 	b.must(after(in.After))
-	b.must(unreadable(in.Policy))
+	b.must(unreadable(in))
 	b.must(attention(in.Change))
 	b.must(table(in.Change.Applications, in.After != nil))
 	b.reserve(footer(in))
@@ -99,9 +106,9 @@ func Comment(in Input) Page {
 	return Page{
 		Body: b.close(next(in) + footer(in)),
 		Check: forge.Check{
-			Name: CheckName, Status: forge.Completed, Conclusion: Conclude(in.Change), Title: headline,
-			Summary:     conflicts(in.Change) + unreadable(in.Policy) + attention(in.Change) + table(in.Change.Applications, in.After != nil) + footer(in),
-			Annotations: Annotations(in.Change),
+			Name: CheckName, Status: forge.Completed, Conclusion: conclusion, Title: headline,
+			Summary:     conflicts(in.Change) + unreadable(in) + attention(in.Change) + table(in.Change.Applications, in.After != nil) + footer(in),
+			Annotations: append(proposed(in.Proposed), Annotations(in.Change)...),
 		},
 	}
 }
@@ -222,13 +229,30 @@ func conflicts(c change.Change) string {
 	return "> [!WARNING]\n> These files cannot be merged; rebase or merge the base, then push.\n\n" + strings.Join(files, "\n") + "\n\n"
 }
 
-// unreadable tells of a policy file that cannot be read. The pull request may be the one that mends it, so the check does not fail by it.
-func unreadable(f *object.Fault) string {
-	if f == nil {
-		return ""
+// unreadable tells of policy files that cannot be read. That of the base does not fail the check: this may be the pull request that mends
+// it. That of the pull request does: once merged, it would let nobody act.
+func unreadable(in Input) string {
+	var b strings.Builder
+	for _, f := range []struct {
+		fault       *object.Fault
+		alert, text string
+	}{
+		{in.Proposed, "CAUTION", "The policy of this pull request cannot be read%s. Once it is merged, no command that acts would be allowed."},
+		{in.Policy, "WARNING", "The policy on the base branch cannot be read%s, so no command that acts is allowed until it is mended."},
+	} {
+		if f.fault != nil {
+			b.WriteString("> [!" + f.alert + "]\n" + quote(fmt.Sprintf(f.text, at(f.fault.Place))+"\n"+fence("text", clip(message(f.fault), 1200))) + "\n")
+		}
 	}
-	return "> [!WARNING]\n" + quote("The policy on the base branch cannot be read"+at(f.Place)+", so no command that acts is allowed until it is mended.\n"+
-		fence("text", clip(message(f), 1200))) + "\n"
+	return b.String()
+}
+
+// proposed is the remark at the line of a policy that cannot be read.
+func proposed(f *object.Fault) []forge.Annotation {
+	if f == nil {
+		return nil
+	}
+	return []forge.Annotation{{Path: f.File, Line: max(1, f.Line), Level: "failure", Title: "The policy cannot be read", Message: visible(hinted(f.Message, f.Hint))}}
 }
 
 // count is "1 application", "2 applications".
