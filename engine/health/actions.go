@@ -55,7 +55,7 @@ func (r *Rules) Actions(ctx context.Context, u *unstructured.Unstructured) ([]Ac
 		if own.err != nil {
 			return nil, own.err
 		}
-		v, err := own.discovery.call(ctx, call{object: u.Object, now: r.now})
+		v, err := own.discovery.call(ctx, call{object: u.Object, now: r.now, limit: r.limit})
 		if err != nil {
 			return nil, fmt.Errorf("discovering actions of %s %s: %w", u.GetKind(), u.GetName(), err)
 		}
@@ -149,7 +149,7 @@ func (r *Rules) clock() time.Time {
 }
 
 func (r *Rules) actBy(ctx context.Context, s *script, u *unstructured.Unstructured, params map[string]string) ([]Impact, error) {
-	v, err := s.call(ctx, call{object: u.Object, params: params, now: r.now})
+	v, err := s.call(ctx, call{object: u.Object, params: params, now: r.now, limit: r.limit})
 	if err != nil {
 		return nil, err
 	}

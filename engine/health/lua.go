@@ -53,6 +53,7 @@ type call struct {
 	object map[string]any
 	params map[string]string
 	now    func() time.Time
+	limit  time.Duration
 }
 
 // call runs the script in a state of its own and returns what it returns: nil, or a table's content. Anything else is an error.
@@ -73,7 +74,7 @@ func (s *script) call(ctx context.Context, c call) (any, error) {
 	l.SetGlobal("actionParams", params)
 	l.SetGlobal("obj", toLua(l, c.object))
 
-	timed, cancel := context.WithTimeout(ctx, scriptTime)
+	timed, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	l.SetContext(&meter{Context: timed, state: l, left: scriptSteps, spent: make(chan struct{})})
 	l.Push(l.NewFunctionFromProto(s.proto))

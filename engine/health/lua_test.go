@@ -19,6 +19,7 @@ func rulesOf(t *testing.T, custom map[string]Customization) *Rules {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
+	r.limit = time.Hour // steps end scripts here, on a slow machine too
 	return r
 }
 
@@ -161,6 +162,14 @@ func TestScriptsEndWithTheirContext(t *testing.T) {
 	cancel()
 	r := rulesOf(t, map[string]Customization{"Service": {Health: `return {status="Healthy"}`}})
 	if h := r.Of(ctx, parse(t, "{apiVersion: v1, kind: Service}")); h == nil || h.Status != Unknown || !strings.Contains(h.Message, "context canceled") {
+		t.Errorf("got %v", h)
+	}
+}
+
+func TestScriptsEndInTime(t *testing.T) {
+	r := rulesOf(t, map[string]Customization{"Service": {Health: `while true do end`}})
+	r.limit = time.Nanosecond
+	if h := r.Of(t.Context(), parse(t, "{apiVersion: v1, kind: Service}")); h == nil || h.Status != Unknown || !strings.Contains(h.Message, "context deadline exceeded") {
 		t.Errorf("got %v", h)
 	}
 }
