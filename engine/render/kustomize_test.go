@@ -251,3 +251,41 @@ func TestBuildVariablesAreReplacedWhereArgoCDReplacesThem(t *testing.T) {
 		t.Errorf("annotations are not replaced: %s", text)
 	}
 }
+
+func TestMistakesInChartsOfKustomizationsHaveTheirPlace(t *testing.T) {
+	r, w := renderer(t, render.Options{}), newWorld(t)
+	w.has(render.Remote{Kind: render.RemoteChart, URL: "https://charts.example.com", Chart: "web", Version: "1.0.0"}, "1.0.0",
+		map[string]string{"Chart.yaml": chartYaml, "values.yaml": "{}\n", "templates/t": "a: b\n{{ fail \"no\" }}"})
+	local := map[string]string{"app/charts/web/Chart.yaml": chartYaml, "app/charts/web/values.yaml": "{}\n", "app/charts/web/templates/t": cm("x")}
+	for name, c := range map[string]struct {
+		kustomization string
+		files         map[string]string
+		file          string
+		line          int
+	}{
+		"a template":         {"helmCharts: [{name: web}]\n", map[string]string{"app/charts/web/templates/t": "a: b\n{{ fail \"no\" }}"}, "app/charts/web/templates/t", 2},
+		"its values":         {"helmCharts: [{name: web}]\n", map[string]string{"app/charts/web/values.yaml": "a: b\nc: [\n"}, "app/charts/web/values.yaml", 2},
+		"a file of values":   {"helmCharts: [{name: web, valuesFile: v.yaml}]\n", map[string]string{"app/v.yaml": "a: b\nc: [\n"}, "app/v.yaml", 2},
+		"values not there":   {"helmCharts:\n- name: web\n  valuesFile: v.yaml\n", nil, "app/kustomization.yaml", 3},
+		"the release's name": {"helmCharts:\n- name: web\n  releaseName: Not_A_Name\n", nil, "app/kustomization.yaml", 2},
+		"a name template":    {"helmCharts:\n- name: web\n  nameTemplate: '{{ nope }}'\n", nil, "app/kustomization.yaml", 2},
+		"no chart":           {"helmCharts:\n- releaseName: x\n  name: other\n", nil, "app/kustomization.yaml", 3},
+		"a fetched template": {"helmCharts: [{name: web, version: 1.0.0, repo: \"https://charts.example.com\"}]\n", nil, "app/charts/web-1.0.0/web/templates/t", 2},
+		"a fetched chart":    {"helmCharts:\n- name: gone\n  repo: https://charts.example.com\n", nil, "app/kustomization.yaml", 2},
+	} {
+		files := map[string]string{"app/kustomization.yaml": c.kustomization}
+		for _, all := range []map[string]string{local, c.files} {
+			for name, text := range all {
+				files[name] = text
+			}
+		}
+		_, tree := newRepo(t, files)
+		req := request(tree, argo.ApplicationSource{Path: "app"})
+		req.Switches, req.Remote = flags("--enable-helm"), w.open
+		if f := fails(t, r, req); f.File != c.file || f.Line != c.line {
+			t.Errorf("%s: at %s:%d, want %s:%d: %v", name, f.File, f.Line, c.file, c.line, f)
+		} else {
+			t.Log(name, f)
+		}
+	}
+}

@@ -14,12 +14,9 @@ import (
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/types"
-	kyaml "sigs.k8s.io/kustomize/kyaml/yaml"
-	"sigs.k8s.io/kustomize/kyaml/yaml/merge2"
 	syaml "sigs.k8s.io/yaml"
 
 	"github.com/slipway-cd/slipway/engine/object"
-	"github.com/slipway-cd/slipway/engine/render/manifest"
 )
 
 // Inflation is a chart that a kustomization has rendered.
@@ -230,24 +227,10 @@ func (k *kustomization) inflate(ctx context.Context, c chart) ([]object.Object, 
 	got, err := s.request.Inflate(ctx, in)
 	from := strings.TrimSuffix(dir, in.Path)
 	if in.Path == "." {
-		from = dir + "/"
-	}
-	var m *mistake
-	if errors.As(err, &m) {
-		return nil, &m.fault
-	}
-	if f, ok := object.AsFault(err); ok {
-		placed := *f
-		if strings.HasPrefix(placed.File, in.Path) || in.Path == "." {
-			placed.File = path.Join(from, placed.File)
-		}
-		if placed.File == "" || placed.File == dir {
-			placed.Place = k.at(c.named(), c.field, "", "").Place
-		}
-		return nil, &placed
+		from = dir
 	}
 	if err != nil {
-		return nil, err
+		return nil, k.inChart(c, err, from, dir)
 	}
 	s.random = s.random || got.Random
 	s.warnings = append(s.warnings, got.Warnings...)
@@ -255,6 +238,23 @@ func (k *kustomization) inflate(ctx context.Context, c chart) ([]object.Object, 
 		got.Objects[i].Place.File = path.Join(from, got.Objects[i].Place.File)
 	}
 	return got.Objects, nil
+}
+
+// inChart puts the place of a chart's fault into the build; one that has none is where the kustomization names the chart.
+func (k *kustomization) inChart(c chart, err error, from, dir string) error {
+	var m *mistake
+	if errors.As(err, &m) {
+		return &m.fault
+	}
+	f, ok := object.AsFault(err)
+	if !ok {
+		return err
+	}
+	placed := *f
+	if placed.File = path.Join(from, f.File); f.File == "" || placed.File == dir {
+		placed.Place = k.at(c.named(), c.field, "", "").Place
+	}
+	return &placed
 }
 
 // chartDir finds the folder of a chart, where kustomize would look for it, or have it fetched to.
@@ -295,116 +295,6 @@ func (k *kustomization) chartDir(c chart) (string, error) {
 	}
 	s.mounts = append(s.mounts, mount{at: dir, files: files})
 	return dir, nil
-}
-
-// values are the files that kustomize gives to Helm: one that the chart or the kustomization has, with what is written inline put over
-// or under it, then the others.
-func (k *kustomization) values(c chart, dir string) ([]Values, error) {
-	name := path.Join(dir, "values.yaml")
-	if c.ValuesFile != "" {
-		name = ""
-	}
-	inline := len(c.ValuesInline) > 0
-	var all []Values
-	if !inline || c.ValuesMerge != "replace" {
-		v, err := k.valuesFile(c, name, c.ValuesFile)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	if inline {
-		var under []byte
-		if len(all) > 0 {
-			under = all[0].Text
-		}
-		text, err := merged(under, c)
-		if err != nil {
-			return nil, k.at(field(c.entry, "valuesInline"), c.field, err.Error(), "")
-		}
-		all = []Values{{Name: k.file, Text: text}}
-	}
-	for _, entry := range c.AdditionalValuesFiles {
-		v, err := k.valuesFile(c, "", entry)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
-}
-
-// valuesFile reads one, which must lie in the kustomization's folder unless load restrictions are off.
-func (k *kustomization) valuesFile(c chart, name, entry string) (Values, error) {
-	s := k.survey
-	if web(entry) {
-		file, _, err := k.download(&yaml.Node{Kind: yaml.ScalarNode, Value: entry}, c.field, entry, false)
-		if err != nil {
-			return Values{}, err
-		}
-		if file == "" {
-			return Values{}, ErrLacking
-		}
-		entry = file
-	}
-	shown := entry
-	if entry != "" {
-		name = path.Join(k.dir, entry)
-	} else {
-		shown = name
-	}
-	fault := func(message string) error {
-		return k.at(&yaml.Node{Kind: yaml.ScalarNode, Value: entry, Line: c.entry.Line}, c.field, shown+message, "")
-	}
-	if path.IsAbs(entry) || name == ".." || strings.HasPrefix(name, "../") || !s.confined(k.dir, name) {
-		return Values{}, fault(" is outside of the repository")
-	}
-	real, err := s.Real(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Values{}, fault(" is not there")
-	}
-	if err != nil {
-		return Values{}, fileFault(err, k.file)
-	}
-	if _, ok := below(k.dir, real); !ok && (s.restrict || s.repositoryOf(k.dir) != nil) {
-		return Values{}, fault(" is not in or below the folder of its kustomization")
-	}
-	text, err := s.ReadFile(real)
-	if err != nil {
-		return Values{}, fileFault(err, real)
-	}
-	return Values{Name: real, Text: text}, nil
-}
-
-// merged puts values that are written inline together with those of a file, by kustomize's own means.
-func merged(under []byte, c chart) ([]byte, error) {
-	values := c.ValuesInline
-	if c.ValuesMerge != "replace" {
-		file, err := kyaml.Parse(string(under))
-		if err != nil {
-			return nil, fmt.Errorf("the values below those that are written inline cannot be read: %w", err)
-		}
-		inline, err := kyaml.FromMap(c.ValuesInline)
-		if err != nil {
-			return nil, fmt.Errorf("the inline values cannot be read: %w", err)
-		}
-		from, into := inline, file
-		if c.ValuesMerge == "merge" {
-			from, into = file, inline
-		}
-		both, err := merge2.Merge(from, into, kyaml.MergeOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("the inline values do not fit those below them: %w", err)
-		}
-		if values, err = both.Map(); err != nil {
-			return nil, fmt.Errorf("the merged values cannot be read: %w", err)
-		}
-	}
-	text, err := syaml.Marshal(values)
-	if err != nil {
-		return nil, fmt.Errorf("the merged values cannot be written: %w", err)
-	}
-	return text, nil
 }
 
 // add makes what charts rendered a component of the kustomization.
@@ -455,96 +345,4 @@ func (k *kustomization) set(name string, value *yaml.Node) {
 	k.remove(name)
 	k.doc.Content = append(k.doc.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: name}, value)
 	k.changed = true
-}
-
-// settings looks through the configuration of generators and transformers, which kustomize would read files by. Charts among generators
-// are rendered and taken out; it yields whether nothing is left.
-func (k *kustomization) settings(ctx context.Context, entry *yaml.Node, name string, text []byte) (empty bool, err error) {
-	docs := manifest.Split(manifest.Plain(text))
-	var charts []chart
-	var rest []string
-	for _, d := range docs {
-		config, err := unfolded(d.Text)
-		if err != nil || config == nil {
-			return false, nil // the build says what is wrong with it
-		}
-		if kind, of := field(config, "kind"), field(config, "apiVersion"); name == "generators" && kind != nil && kind.Value == inflator && of != nil && of.Value == konfig.BuiltinPluginApiVersion {
-			c, err := k.inflation(entry, d.Text)
-			if err != nil {
-				return false, err
-			}
-			charts = append(charts, c)
-			continue
-		}
-		rest = append(rest, string(d.Text))
-		if err := k.reaches(entry, name, config); err != nil {
-			return false, err
-		}
-	}
-	if len(charts) == 0 {
-		return false, nil
-	}
-	if err := k.inflateAll(ctx, charts); err != nil {
-		return false, err
-	}
-	if len(rest) > 0 {
-		base := fmt.Sprintf("%s-%d.yaml", fetchedDir, len(k.survey.made)+1)
-		k.survey.put(path.Join(k.dir, base), []byte(strings.Join(rest, "\n---\n")))
-		k.rewrite(entry, base)
-	}
-	k.changed = true
-	return len(rest) == 0, nil
-}
-
-// inflator is the kind of a generator that renders a chart, as it was written before helmCharts was there.
-const inflator = "HelmChartInflationGenerator"
-
-// inflation reads a generator that renders a chart. It has only the namespace that it says itself.
-func (k *kustomization) inflation(entry *yaml.Node, text []byte) (chart, error) {
-	var config struct {
-		types.HelmGlobals
-		types.HelmChart
-	}
-	if err := syaml.Unmarshal(text, &config); err != nil {
-		return chart{}, k.at(entry, "generators", "the generator cannot be read: "+err.Error(), "")
-	}
-	return chart{HelmChart: config.HelmChart, globals: config.HelmGlobals, entry: entry, field: "generators"}, nil
-}
-
-// fileKeys are those by which kustomize's own plugins name files.
-var fileKeys = []string{"path", "paths", "files", "file", "envs", "env", "valuesFile", "additionalValuesFiles"}
-
-// reaches refuses a plugin's configuration that names what is not in its own repository.
-func (k *kustomization) reaches(entry *yaml.Node, name string, config *yaml.Node) error {
-	if k.survey.repositoryOf(k.dir) == nil {
-		return nil
-	}
-	return k.walk(entry, name, config, "")
-}
-
-func (k *kustomization) walk(entry *yaml.Node, name string, n *yaml.Node, key string) error {
-	if n.Kind == yaml.ScalarNode {
-		_, file, keyed := strings.Cut(n.Value, "=")
-		if !keyed {
-			file = n.Value
-		}
-		at := path.Join(k.dir, file)
-		if _, inside := below(k.dir, at); slices.Contains(fileKeys, key) && (path.IsAbs(file) || !inside) && !k.survey.restrict && !strings.Contains(file, "\n") {
-			return k.at(entry, name, file+" is not in or below the folder of its kustomization, which was fetched", "")
-		}
-		return nil
-	}
-	for i, c := range n.Content {
-		at := key
-		if n.Kind == yaml.MappingNode {
-			if i%2 == 0 {
-				continue
-			}
-			at = n.Content[i-1].Value
-		}
-		if err := k.walk(entry, name, c, at); err != nil {
-			return err
-		}
-	}
-	return nil
 }
