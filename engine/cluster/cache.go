@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -23,6 +25,7 @@ type cache struct {
 	kinds  map[schema.GroupVersionResource]*watched
 	recent recent
 	pages  atomic.Bool          // the server cannot stream
+	loads  chan struct{}        // holds a token for each store that is being filled
 	ends   []context.CancelFunc // of what runs beside the kinds
 	closed bool
 }
@@ -46,6 +49,8 @@ const (
 	idleFor = 30 * time.Minute
 	// syncTimeout bounds the wait for the first listing of a kind.
 	syncTimeout = 30 * time.Second
+	// loadsAtOnce bounds how many stores are filled at once: neither the server nor our memory is to be overrun.
+	loadsAtOnce = 8
 )
 
 // watch is the cache of one kind, begun if it is not there. It does not wait for its first listing.
@@ -77,7 +82,7 @@ func (c *Cluster) watch(ctx context.Context, r resource) (*watched, error) {
 func (k *cache) dropIdle(now time.Time) {
 	for key, w := range k.kinds {
 		if now.Sub(w.usedAt) > idleFor {
-			w.stop()
+			w.end()
 			delete(k.kinds, key)
 			continue
 		}
@@ -95,7 +100,7 @@ func (k *cache) close() {
 		end()
 	}
 	for key, w := range k.kinds {
-		w.stop()
+		w.end()
 		delete(k.kinds, key)
 	}
 }
@@ -110,7 +115,7 @@ func (c *Cluster) begin(ctx context.Context, r resource) (*watched, error) {
 	for _, namespace := range c.namespaces(r) {
 		s := &store{recorder: c.cache.recorder, news: func(app string, o *record) { c.tell(app, r, o) }}
 		w.stores = append(w.stores, s)
-		f := &feed{from: c.objects(r, namespace), store: s, pages: &c.cache.pages, failed: func(err error) { c.failed(w, err) }}
+		f := &feed{from: c.objects(r, namespace), store: s, pages: &c.cache.pages, loads: c.cache.loads, failed: func(err error) { c.failed(w, err) }}
 		var once sync.Once
 		f.well = func() {
 			filled := 0
@@ -142,11 +147,22 @@ func (c *Cluster) namespaces(r resource) []string {
 	return nil
 }
 
+// covers says whether the objects of a kind in a namespace are among those that are looked at.
+func (c *Cluster) covers(r resource, namespace string) bool {
+	all := c.namespaces(r)
+	return slices.Contains(all, metav1.NamespaceAll) || slices.Contains(all, namespace)
+}
+
 // failed notes why a feed has nothing to tell. What the server refuses makes the kind unreadable until it no longer does; through all
 // else, what was known stands.
 func (c *Cluster) failed(w *watched, err error) {
+	first := w.note(err)
+	if first && apierrors.IsForbidden(err) {
+		c.log.Warn("a kind may not be read", "kind", w.resource.GroupVersionKind.String(), "error", err)
+		return
+	}
 	c.log.Debug("cannot watch", "kind", w.resource.GroupVersionKind.String(), "error", err)
-	if w.note(err) {
+	if first {
 		c.catalogIsOld() // perhaps the kind is gone
 	}
 }
@@ -157,11 +173,23 @@ func (w *watched) note(err error) bool {
 	defer w.mu.Unlock()
 	w.trouble = err
 	first := w.refused == nil && refusal(err)
-	if refusal(err) {
+	if refusal(err) && w.refused != errEnded {
 		w.refused = err
 	}
 	w.signal()
 	return first
+}
+
+// errEnded is for those who wait for a kind that is watched no longer.
+var errEnded = errors.New("it is no longer watched")
+
+// end stops the feeds and lets go who waits.
+func (w *watched) end() {
+	w.stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refused = errEnded
+	w.signal()
 }
 
 // well notes that a feed has the server's word again, and how many stores that fills for the first time.
@@ -169,7 +197,10 @@ func (w *watched) well(filled int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.filled += filled
-	w.refused, w.trouble = nil, nil
+	if w.refused != errEnded {
+		w.refused = nil
+	}
+	w.trouble = nil
 	w.signal()
 }
 

@@ -66,7 +66,8 @@ func newCluster(r settings.Cluster, config *rest.Config, now settings.Settings, 
 		excluded:   func(gk schema.GroupKind) bool { return now.Excluded(gk, r.Server) },
 		everywhere: &of.subscribers, connecting: make(chan struct{}, 1),
 	}
-	c.cache.recorder = keeps
+	c.cache.recorder, c.answers.recorder = keeps, keeps
+	c.cache.loads = make(chan struct{}, loadsAtOnce)
 	c.served.old = make(chan struct{}, 1)
 	c.schemas.documents = of.documents
 	return c, nil

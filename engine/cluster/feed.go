@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,8 @@ type feed struct {
 	store *store
 	// pages is shared by all feeds of a cluster: whether its server cannot stream what there is.
 	pages *atomic.Bool
+	// loads holds a token for each store of the cluster that is being filled.
+	loads chan struct{}
 	// failed and well are told how it goes: why nothing can be had at the moment, and that it can again.
 	failed func(error)
 	well   func()
@@ -82,8 +85,18 @@ func (f *feed) run(ctx context.Context) {
 
 // once fills the store, if it is not filled, and follows until the watch ends. A watch that ends by itself is no error.
 func (f *feed) once(ctx context.Context) error {
+	filled := func() {}
+	if f.version == "" {
+		select {
+		case f.loads <- struct{}{}:
+			filled = sync.OnceFunc(func() { <-f.loads })
+			defer filled()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if f.version == "" && !f.pages.Load() {
-		err := f.stream(ctx)
+		err := f.stream(ctx, filled)
 		if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) && !errors.Is(err, errNoEnd) {
 			return err
 		}
@@ -93,13 +106,14 @@ func (f *feed) once(ctx context.Context) error {
 		if err := f.list(ctx); err != nil {
 			return err
 		}
+		filled()
 	}
 	w, err := f.from.Watch(ctx, metav1.ListOptions{ResourceVersion: f.version, AllowWatchBookmarks: true, TimeoutSeconds: watchFor()})
 	if err != nil {
 		return err
 	}
 	f.well()
-	return f.follow(w, nil)
+	return f.follow(w, nil, nil)
 }
 
 func watchFor() *int64 {
@@ -110,8 +124,8 @@ func watchFor() *int64 {
 // errNoEnd says that a stream ended before it said that everything was told.
 var errNoEnd = errors.New("the server did not tell everything in time")
 
-// stream takes everything in and follows by one watch.
-func (f *feed) stream(ctx context.Context) error {
+// stream takes everything in, says so, and follows, all by one watch.
+func (f *feed) stream(ctx context.Context, filled func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	tell, match := true, metav1.ResourceVersionMatchNotOlderThan
@@ -121,7 +135,7 @@ func (f *feed) stream(ctx context.Context) error {
 	}
 	late := time.AfterFunc(loadTimeout, cancel)
 	defer late.Stop()
-	err = f.follow(w, map[string]*record{})
+	err = f.follow(w, map[string]*record{}, func() { late.Stop(); filled() })
 	if f.version == "" && err == nil && !late.Stop() {
 		return errNoEnd
 	}
@@ -165,8 +179,8 @@ func (f *feed) collect(all map[string]*record, u *unstructured.Unstructured) err
 	return nil
 }
 
-// follow takes in what a watch tells. While there is a collection, events go there, until the server says that everything was told.
-func (f *feed) follow(w watch.Interface, collecting map[string]*record) error {
+// follow takes in what a watch tells. While there is a collection, events go there, until the server says that everything was told; then filled is called.
+func (f *feed) follow(w watch.Interface, collecting map[string]*record, filled func()) error {
 	defer w.Stop()
 	for event := range w.ResultChan() {
 		if event.Type == watch.Error {
@@ -183,6 +197,7 @@ func (f *feed) follow(w watch.Interface, collecting map[string]*record) error {
 				f.store.replace(collecting)
 				collecting = nil
 				f.well()
+				filled()
 			}
 		case event.Type == watch.Deleted && collecting != nil:
 			delete(collecting, keyOf(u.GetNamespace(), u.GetName()))

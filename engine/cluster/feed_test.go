@@ -152,7 +152,7 @@ func TestAFeedTakesWhatTheServerCanGive(t *testing.T) {
 			defer cancel()
 			var failures atomic.Int64
 			gvr := schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
-			f := &feed{from: client.Resource(gvr), store: &store{recorder: keeps, news: func(string, *record) {}}, pages: &atomic.Bool{},
+			f := &feed{from: client.Resource(gvr), store: &store{recorder: keeps, news: func(string, *record) {}}, pages: &atomic.Bool{}, loads: make(chan struct{}, 1),
 				failed: func(error) { failures.Add(1) }, well: func() {}}
 			go f.run(ctx)
 			ticker := time.NewTicker(10 * time.Millisecond)

@@ -24,7 +24,7 @@ func (c *Cluster) followKinds(ctx context.Context) {
 		if !ok || !r.Watchable || len(c.namespaces(r)) == 0 {
 			continue
 		}
-		f := &feed{from: c.objects(r, ""), pages: &c.cache.pages, failed: func(error) {}, well: func() {}}
+		f := &feed{from: c.objects(r, ""), pages: &c.cache.pages, loads: c.cache.loads, failed: func(error) {}, well: func() {}}
 		f.store = &store{recorder: c.cache.recorder, news: func(string, *record) {}, touched: c.catalogIsOld}
 		c.cache.start(ctx, f.run)
 	}
@@ -89,7 +89,7 @@ func (c *Cluster) dropUnserved() {
 		if r, ok := c.known(w.resource.GroupKind(), ""); ok && r.gvr() == key {
 			continue
 		}
-		w.stop()
+		w.end()
 		delete(c.cache.kinds, key)
 		for _, s := range w.stores {
 			s.each("", func(o *record) {

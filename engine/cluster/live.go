@@ -124,6 +124,9 @@ func (c *Cluster) one(ctx context.Context, w *watched, id object.ID) (*unstructu
 	if !w.resource.Namespaced {
 		key.Namespace = ""
 	}
+	if !c.covers(w.resource, key.Namespace) {
+		return c.outside(ctx, w.resource, key)
+	}
 	o, s := w.find(key.Namespace, key.Name)
 	if ours := c.cache.recent.newer(id, o); ours != nil || o == nil {
 		return ours, nil
@@ -140,6 +143,21 @@ func (c *Cluster) one(ctx context.Context, w *watched, id object.ID) (*unstructu
 		return nil, err
 	}
 	return u, s.ask(u, time.Now())
+}
+
+// outside reads an object that is not where the cluster's registration says that its objects are. To say that it is not there takes
+// the right to look.
+func (c *Cluster) outside(ctx context.Context, r resource, id object.ID) (*unstructured.Unstructured, error) {
+	u, err := c.read(ctx, r, id)
+	switch {
+	case err == nil:
+		return u, nil
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case r.Namespaced:
+		return nil, fmt.Errorf("namespace %q for %s %q is not managed: %w", id.Namespace, id.Kind, id.Name, err)
+	}
+	return nil, fmt.Errorf("cluster level %s %q can not be managed when in namespaced mode: %w", id.Kind, id.Name, err)
 }
 
 // oneByOne reads the wanted objects of kinds that may not be listed: reading by name may be allowed where listing is not. A kind

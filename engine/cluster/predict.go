@@ -13,14 +13,15 @@ import (
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
-// answers are those of dry runs, by what they depend on.
+// answers are those of dry runs, packed, by what they depend on.
 type answers struct {
+	*recorder
 	mu  sync.Mutex
-	all map[[sha256.Size]byte]*unstructured.Unstructured
+	all map[[sha256.Size]byte]*record
 }
 
 // answersKept bounds the memory.
-const answersKept = 2000
+const answersKept = 20_000 // of a kilobyte or two
 
 // Predict asks the server, by a dry run, what applying desired would make of live, for compare.Predicted to hold against live: it
 // knows the server's defaults and webhooks. The answer is remembered while neither changes. It is nil where a dry run cannot
@@ -57,16 +58,24 @@ func answerKey(desired, live *unstructured.Unstructured) ([sha256.Size]byte, err
 
 func (a *answers) find(key [sha256.Size]byte) (*unstructured.Unstructured, bool) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	u, ok := a.all[key]
-	return u, ok
+	o, ok := a.all[key]
+	a.mu.Unlock()
+	if !ok {
+		return nil, false
+	}
+	u, err := a.unpack(o)
+	return u, err == nil
 }
 
 func (a *answers) keep(key [sha256.Size]byte, u *unstructured.Unstructured) {
+	packed, err := a.pack(u)
+	if err != nil {
+		return // it will be asked for again
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
-		a.all = map[[sha256.Size]byte]*unstructured.Unstructured{}
+		a.all = map[[sha256.Size]byte]*record{}
 	}
 	for old := range a.all {
 		if len(a.all) < answersKept {
@@ -74,5 +83,5 @@ func (a *answers) keep(key [sha256.Size]byte, u *unstructured.Unstructured) {
 		}
 		delete(a.all, old)
 	}
-	a.all[key] = u
+	a.all[key] = &record{packed: packed}
 }

@@ -87,13 +87,18 @@ func (r *recorder) record(u *unstructured.Unstructured, whole bool) (*record, er
 	if !whole && !tracked && !r.marked(u) {
 		return out, nil
 	}
+	var err error
+	out.packed, err = r.pack(u)
+	return out, err
+}
+
+func (r *recorder) pack(u *unstructured.Unstructured) ([]byte, error) {
 	text, err := u.MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("keeping %s %s: %w", u.GetKind(), u.GetName(), err)
 	}
 	packed := r.encoder.EncodeAll(text, nil)
-	out.packed = append(make([]byte, 0, len(packed)), packed...)
-	return out, nil
+	return append(make([]byte, 0, len(packed)), packed...), nil // without room to spare
 }
 
 // marked says that the object carries somebody's mark, be it another object's or another installation's.

@@ -21,6 +21,8 @@ const (
 	jqSteps   = 1_000_000
 	jqPaths   = 10_000
 	jqGrowing = 2 // how many operations may make values larger than those they are given
+	// jqWork bounds, for expressions with operations that look at whole values, their steps times the size of what they may look at.
+	jqWork = 200_000_000
 )
 
 // jqFunctions are those that choose, test or take apart.
@@ -37,17 +39,28 @@ var jqFunctions = []string{
 // jqGrow are the functions among them whose result may be larger than what they are given.
 var jqGrow = []string{"tojson", "tostring", "join", "add", "flatten"}
 
+// jqHeavy are the functions among them that look at whole values, in one step.
+var jqHeavy = []string{
+	"capture", "contains", "from_entries", "fromjson", "group_by", "index", "indices", "inside", "IN", "keys", "keys_unsorted", "ltrim",
+	"ltrimstr", "match", "max", "max_by", "min", "min_by", "reverse", "rindex", "rtrim", "rtrimstr", "sort", "sort_by", "split", "splits",
+	"test", "to_entries", "trim", "trimstr", "unique", "unique_by", "utf8bytelength", "with_entries", "ascii_downcase", "ascii_upcase",
+	"length", "pick",
+}
+
 // jqPath is a path as jq gives it: keys, indices, and slices ({"start", "end"}).
 type jqPath []any
 
 // jqSelects are the paths in an object that an expression selects. An expression that meets a shape that it does not expect selects
 // nothing more, as a path that is not there. The error is for the expression's author.
 func jqSelects(expression string, in map[string]any) ([]jqPath, error) {
-	code, err := jqCompile(expression)
+	code, heavy, err := jqCompile(expression)
 	if err != nil {
 		return nil, fmt.Errorf("ignoreDifferences: jqPathExpressions: %q: %w", expression, err)
 	}
 	steps := &budget{left: jqSteps, spent: make(chan struct{})}
+	if heavy {
+		steps.left = min(jqWork/weight(in), heavySteps)
+	}
 	close(steps.spent)
 	var out []jqPath
 	results := code.RunWithContext(steps, forJQ(in))
@@ -71,44 +84,76 @@ func jqSelects(expression string, in map[string]any) ([]jqPath, error) {
 	}
 }
 
-func jqCompile(expression string) (*gojq.Code, error) {
+// heavySteps is the root of jqWork: what an expression builds step by step may be looked at whole in as many.
+const heavySteps = 14_000
+
+// weight is how large a value is: its parts, and the length of its texts.
+func weight(v any) int {
+	switch x := v.(type) {
+	case map[string]any:
+		sum := 1
+		for k, v := range x {
+			sum += len(k)/8 + weight(v)
+		}
+		return sum
+	case []any:
+		sum := 1
+		for _, v := range x {
+			sum += weight(v)
+		}
+		return sum
+	case string:
+		return 1 + len(x)/8
+	}
+	return 1
+}
+
+// jqCompile makes an expression give the paths that it selects. heavy says that it looks at whole values.
+func jqCompile(expression string) (code *gojq.Code, heavy bool, err error) {
 	if len(expression) > jqLength {
-		return nil, fmt.Errorf("it is longer than %d bytes", jqLength)
+		return nil, false, fmt.Errorf("it is longer than %d bytes", jqLength)
 	}
 	query, err := gojq.Parse(expression)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	growing := 0
-	if err := jqChecked(reflect.ValueOf(query), &growing); err != nil {
-		return nil, err
+	var seen jqSeen
+	if err := jqChecked(reflect.ValueOf(query), &seen); err != nil {
+		return nil, false, err
 	}
-	if growing > jqGrowing {
-		return nil, fmt.Errorf("it builds values in more than %d places", jqGrowing)
+	if seen.growing > jqGrowing {
+		return nil, false, fmt.Errorf("it builds values in more than %d places", jqGrowing)
 	}
-	return gojq.Compile(&gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeFunc, Func: &gojq.Func{Name: "path", Args: []*gojq.Query{query}}}})
+	code, err = gojq.Compile(&gojq.Query{Term: &gojq.Term{Type: gojq.TermTypeFunc, Func: &gojq.Func{Name: "path", Args: []*gojq.Query{query}}}})
+	return code, seen.heavy || seen.growing > 0, err
+}
+
+// jqSeen is what an expression has.
+type jqSeen struct {
+	growing int
+	heavy   bool
 }
 
 // jqChecked walks a parsed expression, whatever nodes it has, and judges each.
-func jqChecked(v reflect.Value, growing *int) error {
+func jqChecked(v reflect.Value, seen *jqSeen) error {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
 			return nil
 		}
-		if err := jqAllowed(v.Interface(), growing); err != nil {
+		if err := jqAllowed(v.Interface(), seen); err != nil {
 			return err
 		}
-		return jqChecked(v.Elem(), growing)
+		return jqChecked(v.Elem(), seen)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if err := jqChecked(v.Field(i), growing); err != nil {
+			if err := jqChecked(v.Field(i), seen); err != nil {
 				return err
 			}
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			if err := jqChecked(v.Index(i), growing); err != nil {
+			if err := jqChecked(v.Index(i), seen); err != nil {
 				return err
 			}
 		}
@@ -117,7 +162,7 @@ func jqChecked(v reflect.Value, growing *int) error {
 }
 
 // jqAllowed judges one node of an expression.
-func jqAllowed(node any, growing *int) error {
+func jqAllowed(node any, seen *jqSeen) error {
 	refuse := func(what string) error { return fmt.Errorf("%s cannot be used to choose fields", what) }
 	switch n := node.(type) {
 	case *gojq.Reduce, *gojq.Foreach, *gojq.Label, *gojq.FuncDef, *gojq.Import:
@@ -125,13 +170,15 @@ func jqAllowed(node any, growing *int) error {
 	case *gojq.Query:
 		switch {
 		case n.Op == gojq.OpAdd:
-			*growing++
-		case n.Op == gojq.OpMul || n.Op >= gojq.OpAssign && n.Op <= gojq.OpUpdateAlt:
+			seen.growing++
+		case n.Op >= gojq.OpEq && n.Op <= gojq.OpLe || n.Op == gojq.OpSub:
+			seen.heavy = seen.heavy || !literal(n.Left) && !literal(n.Right)
+		case n.Op == gojq.OpMul || n.Op == gojq.OpDiv || n.Op >= gojq.OpAssign && n.Op <= gojq.OpUpdateAlt:
 			return refuse("the operator " + n.Op.String())
 		}
 	case *gojq.String:
 		if len(n.Queries) > 0 {
-			*growing++
+			seen.growing++
 		}
 	case *gojq.Term:
 		if n.Format != "" {
@@ -145,10 +192,26 @@ func jqAllowed(node any, growing *int) error {
 		case n.Name == "recurse" && len(n.Args) > 0:
 			return refuse("recurse with an argument")
 		case slices.Contains(jqGrow, n.Name):
-			*growing++
+			seen.growing++
+		case slices.Contains(jqHeavy, n.Name):
+			seen.heavy = true
 		}
 	}
 	return nil
+}
+
+// literal says that one side of a comparison is written down: to compare with it takes no longer than it is.
+func literal(q *gojq.Query) bool {
+	if q == nil || q.Term == nil || len(q.Term.SuffixList) > 0 {
+		return false
+	}
+	switch q.Term.Type {
+	case gojq.TermTypeNull, gojq.TermTypeTrue, gojq.TermTypeFalse, gojq.TermTypeNumber:
+		return true
+	case gojq.TermTypeString:
+		return q.Term.Str != nil && len(q.Term.Str.Queries) == 0
+	}
+	return false
 }
 
 // forJQ is a copy of a decoded value in the types that jq works with.

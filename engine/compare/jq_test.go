@@ -27,19 +27,19 @@ list: [a, b, c, d, e]
 `
 	for expression, want := range map[string]string{
 		`.spec.replicas`: "/spec/replicas",
-		`.spec.template.spec.initContainers[] | select(.name == "injected-init-container")`: "/spec/template/spec/initContainers/0",
-		`.webhooks[]?.clientConfig.caBundle`:                                                "/webhooks/0/clientConfig/caBundle",
-		`.spec.data[].remoteRef.conversionStrategy`:                                         "/spec/data/0/remoteRef/conversionStrategy /spec/data/1/remoteRef/conversionStrategy",
+		`.spec.template.spec.initContainers[] | select(.name == "injected-init-container")`:                                   "/spec/template/spec/initContainers/0",
+		`.webhooks[]?.clientConfig.caBundle`:                                                                                  "/webhooks/0/clientConfig/caBundle",
+		`.spec.data[].remoteRef.conversionStrategy`:                                                                           "/spec/data/0/remoteRef/conversionStrategy /spec/data/1/remoteRef/conversionStrategy",
 		`.spec.template.spec.containers[] | select(.name == "web").env[] | select(.name == "A" or (.name | startswith("B")))`: "/spec/template/spec/containers/0/env/1 /spec/template/spec/containers/0/env/0",
-		`.spec.template.spec.containers[].resources`: "/spec/template/spec/containers/0/resources",
-		`.nothing.here[] | select(.x)`:               "",
-		`.spec.replicas[]`:                           "", // del() fails, and nothing is left out
-		`.list[1:3]`:                                 "/list/1 /list/1",
-		`.list[-1]`:                                  "/list/4",
-		`.list[0], .list[2]`:                         "/list/2 /list/0",
-		`.. | select(type == "object" and has("caBundle")).caBundle`: "/webhooks/0/clientConfig/caBundle",
-		`.spec | .replicas, .data`: "/spec/data /spec/replicas",
-		`select(.big == 9007199254740993).big`: "/big",
+		`.spec.template.spec.containers[].resources`:                                                                          "/spec/template/spec/containers/0/resources",
+		`.nothing.here[] | select(.x)`:                                                                                        "",
+		`.spec.replicas[]`:                                                                                                    "", // del() fails, and nothing is left out
+		`.list[1:3]`:                                                                                                          "/list/1 /list/1",
+		`.list[-1]`:                                                                                                           "/list/4",
+		`.list[0], .list[2]`:                                                                                                  "/list/2 /list/0",
+		`.. | select(type == "object" and has("caBundle")).caBundle`:                                                          "/webhooks/0/clientConfig/caBundle",
+		`.spec | .replicas, .data`:                                                                                            "/spec/data /spec/replicas",
+		`select(.big == 9007199254740993).big`:                                                                                "/big",
 	} {
 		t.Run(expression, func(t *testing.T) {
 			u, wanted := parse(t, from), parse(t, from)
@@ -88,6 +88,15 @@ func TestHostileExpressionsAreRefused(t *testing.T) {
 		u := map[string]any{"list": []any{"a", "b"}, "a": []any{}}
 		if _, err := jqSelects(expression, u); err == nil || !strings.Contains(err.Error(), "ignoreDifferences: jqPathExpressions") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	large := make([]any, 300_000)
+	for i := range large {
+		large[i] = int64(i)
+	}
+	for _, expression := range []string{`. as $a | .list[] | select(($a.list | sort | length) == 1)`, `.list | [range(1000000)] | .[] as $x | sort`, `.list[] | select([.] == $__prog_args)`, `. as $a | .list[] | select($a == $a)`} {
+		if _, err := jqSelects(expression, map[string]any{"list": large}); err == nil {
+			t.Errorf("%s is done for a large object", expression)
 		}
 	}
 	rule := argo.ResourceIgnoreDifferences{Kind: "*", Group: "*", JQPathExpressions: []string{"def f: f; f"}}
