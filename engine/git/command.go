@@ -105,7 +105,7 @@ func (s *Store) output(ctx context.Context, c command) ([]byte, error) {
 	cmd.WaitDelay = 2 * time.Second
 	err := cmd.Start()
 	if err == nil && c.bounded {
-		confine(cmd.Process.Pid, s.opt.MaxMemory, s.opt.MaxBytes)
+		confine(cmd.Process.Pid, s.opt.MaxMemory, s.opt.MaxPack)
 	}
 	if err == nil {
 		err = cmd.Wait()

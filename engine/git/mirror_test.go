@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -220,6 +221,25 @@ func TestConcurrentFetchesShareConversations(t *testing.T) {
 	wg.Wait()
 	if n := u.fetches.Load() - before; n >= 20 {
 		t.Errorf("20 callers took %d conversations", n)
+	}
+}
+
+func TestFetchesAreBounded(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux bounds another process")
+	}
+	u := newUpstream(t)
+	one := u.commit("one", map[string]string{"a": "1"})
+	u.push("main")
+	m := u.store(git.Options{MaxPack: 100_000}).Mirror(u.url)
+	fetch(t, m)
+	u.commit("two", map[string]string{"big": noise(1)})
+	u.push("main")
+	if err := m.Fetch(t.Context(), nil); err == nil {
+		t.Error("more was fetched than may be")
+	}
+	if got := resolve(t, m.Repository(), "main"); got != one {
+		t.Errorf("main is %s", got)
 	}
 }
 

@@ -62,7 +62,8 @@ type Options struct {
 	LocalTimeout time.Duration // 1 minute: the longest that one command without network may take
 	CacheBytes   int64         // 128 MiB of parsed trees and file contents, over all mirrors
 	MaxBlob      int64         // 32 MiB: the largest file that is read
-	MaxMemory    int64         // 4 GiB, for each process of git's that takes in what a remote sends
+	MaxMemory    int64         // 4 GiB: for each process of git's that takes in what a remote sends
+	MaxPack      int64         // 32 GiB: what one fetch may write
 	Program      string        // "git"
 	// MaxBytes is what mirrors and imports together may take on disk before those that were not used for longest are evicted; 0 is no
 	// limit.
@@ -88,6 +89,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxMemory == 0 {
 		o.MaxMemory = 4 << 30
+	}
+	if o.MaxPack == 0 {
+		o.MaxPack = 32 << 30
 	}
 	if o.EvictAfter == 0 {
 		o.EvictAfter = time.Hour
