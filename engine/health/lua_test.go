@@ -67,6 +67,8 @@ func TestScripts(t *testing.T) {
 		"a text that doubles":      {script: `local s = "x"; for i = 1, 60 do s = s .. s end`, want: "Unknown <string>:1: the script makes too long a text"},
 		"doubling in a table":      {script: `local t = {s="x"}; for i = 1, 60 do t.s = t.s .. t.s end`, want: "Unknown <string>:1: the script makes too long a text"},
 		"a text repeated":          {script: `return {message=string.rep("x", 1e12)}`, open: true, want: "Unknown <string>:1: the script makes too long a text"},
+		"a search without end":     {script: `return {status=string.find(string.rep("a", 1e5), ".-.-.-.-.-.-b")}`, open: true, want: "Unknown <string>:1: the pattern may be tried too often on so long a text"},
+		"a search":                 {script: `return {status="Healthy", message=("2/3 ready"):match("^(%d+)/%d+") .. tostring(("a-b"):find("-", 1, true))}`, open: true, want: "Healthy 22"},
 		"a long list joined":       {script: `local s = string.rep("x", 1e6); local t = {}; for i = 1, 1e4 do t[i] = s end; return {message=table.concat(t)}`, open: true, want: "Unknown <string>:1: the script makes too long a text"},
 		"a long text put in":       {script: `local s = string.rep("x", 1e6); return {message=string.gsub(s, "x", s)}`, open: true, want: "Unknown <string>:1: the script makes too long a text"},
 		"a long text put in later": {script: `local s = string.rep("x", 1e5); return {message=string.gsub(string.rep("x", 100), "x", function() return s end)}`, open: true, want: "Unknown <string>:1: the script makes too long a text"},

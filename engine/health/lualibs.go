@@ -32,6 +32,9 @@ func openLibraries(l *lua.LState, open bool, now func() time.Time) error {
 	if open {
 		bound(l, lua.StringLibName, "rep", repeat)
 		bound(l, lua.StringLibName, "gsub", substitute)
+		for _, search := range []string{"find", "match", "gmatch", "gsub"} {
+			bound(l, lua.StringLibName, search, pattern)
+		}
 		l.SetField(l.GetGlobal(lua.StringLibName), "dump", lua.LNil)
 	}
 	return nil
@@ -109,6 +112,27 @@ func substitute(l *lua.LState) {
 	}
 	if longest > 0 && len(text) > 16*scriptText/longest {
 		refuse(l, scriptText+1)
+	}
+}
+
+// searches bounds how much a search may try. It runs in one step of the machine, which nothing can end before it is done.
+const searches = 3e8
+
+// pattern refuses a search that may take all but for ever: with k repetitions in a pattern, those of n characters can be shared out among
+// them in some n^k/k! ways.
+func pattern(l *lua.LState) {
+	long := float64(len(l.CheckString(1)))
+	tries, k := 1.0, 0.0
+	before := byte('(')
+	for _, c := range []byte(l.CheckString(2)) {
+		if strings.IndexByte("*+-", c) >= 0 && strings.IndexByte("()%^", before) < 0 {
+			k++
+			tries *= max(long/k, 1)
+		}
+		before = c
+	}
+	if tries > searches {
+		l.RaiseError("the pattern may be tried too often on so long a text")
 	}
 }
 
