@@ -42,12 +42,11 @@ func Terminal(in Input, colour bool) string {
 		}
 		p.application(&b, a)
 	}
-	for i, f := range in.Change.Reach {
-		if i == 0 {
-			b.WriteString("\n")
-		}
+	blank := "\n"
+	for _, f := range in.Change.Reach {
 		if f.Readers > 1 {
-			fmt.Fprintf(&b, "%s is read by %s\n", visible(f.File), reach(f))
+			fmt.Fprintf(&b, "%s%s is read by %s\n", blank, visible(f.File), reach(f))
+			blank = ""
 		}
 	}
 	for _, set := range in.Change.Sets {

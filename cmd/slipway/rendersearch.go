@@ -60,21 +60,25 @@ func (s *search) declared(ctx context.Context) error {
 		return err
 	}
 	s.manifests, s.apps = m, m.Applications
-	now := time.Now()
 	for _, set := range m.ApplicationSets {
-		made, err := appset.Generate(set, appset.World{Now: now, Tree: func(repoURL, revision string) (fs.FS, error) {
-			if s.scope.Same(repoURL) {
-				return s.at(ctx, argo.ApplicationSource{Path: "of ApplicationSet " + setName(set), TargetRevision: revision}, s.notes)
-			}
-			return nil, &appset.NeedsWorld{Generator: "git", Reason: "it reads " + repoURL + ", and only this repository is at hand"}
-		}})
-		if err != nil {
-			(&sets{notes: s.notes}).tell(set, "at "+s.opt.revision, err)
-			continue
-		}
-		s.apps = append(s.apps, made...)
+		s.apps = append(s.apps, s.generated(ctx, set, s.notes)...)
 	}
 	return nil
+}
+
+// generated are the applications that a set makes of the tree; none where they cannot be found out, which is told on notes.
+func (s *search) generated(ctx context.Context, set *argo.ApplicationSet, notes io.Writer) []*argo.Application {
+	made, err := appset.Generate(set, appset.World{Now: time.Now(), Tree: func(repoURL, revision string) (fs.FS, error) {
+		if s.scope.Same(repoURL) {
+			return s.at(ctx, argo.ApplicationSource{Path: "of ApplicationSet " + setName(set), TargetRevision: revision}, notes)
+		}
+		return nil, &appset.NeedsWorld{Generator: "git", Reason: "it reads " + repoURL + ", and only this repository is at hand"}
+	}})
+	if err != nil {
+		(&sets{notes: notes}).tell(set, "at "+s.opt.revision, err)
+		return nil
+	}
+	return made
 }
 
 // find is the application or the folder that an argument means.
@@ -151,7 +155,11 @@ func (s *search) children(ctx context.Context, arg string) (*argo.Application, e
 				return nil, context.Cause(ctx)
 			}
 			if err == nil {
-				born = append(born, applications(target.Objects)...)
+				apps, sets := applications(target.Objects)
+				born = append(born, apps...)
+				for _, set := range sets {
+					born = append(born, s.generated(ctx, set, io.Discard)...)
+				}
 			}
 		}
 		if app, err := one(born, arg); app != nil || err != nil {
@@ -162,17 +170,26 @@ func (s *search) children(ctx context.Context, arg string) (*argo.Application, e
 	return nil, nil
 }
 
-func applications(objects *object.Set) []*argo.Application {
-	var apps []*argo.Application
+// applications are those among objects, and the sets that make more.
+func applications(objects *object.Set) (apps []*argo.Application, sets []*argo.ApplicationSet) {
 	for _, o := range objects.All() {
-		if id := o.ID(); id.Group == "argoproj.io" && id.Kind == "Application" {
+		if o.ID().Group != argo.Group {
+			continue
+		}
+		switch o.GetKind() {
+		case "Application":
 			app := new(argo.Application)
 			if runtime.DefaultUnstructuredConverter.FromUnstructured(o.Unstructured.Object, app) == nil {
 				apps = append(apps, app)
 			}
+		case "ApplicationSet":
+			set := new(argo.ApplicationSet)
+			if runtime.DefaultUnstructuredConverter.FromUnstructured(o.Unstructured.Object, set) == nil {
+				sets = append(sets, set)
+			}
 		}
 	}
-	return apps
+	return apps, sets
 }
 
 // target renders an application's sources, each at the commit that it means here.

@@ -41,6 +41,9 @@ func Declared(tree fs.FS) (Manifests, error) {
 		if files++; files > maxFiles {
 			return fmt.Errorf("the tree has more than %d files", maxFiles)
 		}
+		if d.IsDir() && path.Base(name) == "templates" && there(tree, path.Join(path.Dir(name), "Chart.yaml")) {
+			return fs.SkipDir // text of a chart, which says something else once it is rendered
+		}
 		if d.Type().IsRegular() && manifest(name) {
 			return m.read(tree, name)
 		}
@@ -50,6 +53,11 @@ func Declared(tree fs.FS) (Manifests, error) {
 		return m, fmt.Errorf("looking for applications: %w", err)
 	}
 	return m, nil
+}
+
+func there(tree fs.FS, name string) bool {
+	_, err := fs.Stat(tree, name)
+	return err == nil
 }
 
 func manifest(name string) bool {
