@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -90,7 +91,7 @@ func (g *gathering) add(t *git.Tree, name string) error {
 		if it.Type == 0 && g.files < maxAlongFiles && g.bytes < maxAlong {
 			g.files++
 			b, err := t.ReadFile(path.Join(name, e.Name()))
-			if err == nil && len(b) <= maxAlongFile && g.bytes+len(b) <= maxAlong {
+			if err == nil && len(b) <= maxAlongFile && g.bytes+len(b) <= maxAlong && !isPointer(b) {
 				it.Size = len(b)
 				g.bytes += len(b)
 				g.blob = append(g.blob, b)
@@ -100,6 +101,11 @@ func (g *gathering) add(t *git.Tree, name string) error {
 	}
 	g.folders = append(g.folders, f)
 	return nil
+}
+
+// isPointer says whether a content may stand for a file of Git LFS. Such a file is asked for by name, so that its trace tells of it.
+func isPointer(b []byte) bool {
+	return bytes.HasPrefix(b, []byte("version https://git-lfs.github.com/spec/")) || bytes.HasPrefix(b, []byte("version https://hawser.github.com/spec/"))
 }
 
 // along gathers an application's folder and those below it, so that most renders need no question.
