@@ -12,11 +12,11 @@ import (
 	"strings"
 
 	goyaml "go.yaml.in/yaml/v3"
-	"sigs.k8s.io/yaml"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render/manifest"
 )
 
 func empty(v any) bool { return reflect.ValueOf(v).Elem().IsZero() }
@@ -73,14 +73,18 @@ func override(tree *git.Traced, source argo.ApplicationSource, dir, app string) 
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err == nil {
-			err = plain(text)
+		var refused *fs.PathError
+		switch {
+		case errors.As(err, &refused):
+			return source, &object.Fault{Place: object.Place{File: file}, Message: refused.Err.Error()}
+		case err != nil:
+			return source, fmt.Errorf("reading %s: %w", file, err)
 		}
-		if err == nil {
+		if err = plain(text); err == nil {
 			merged, err = patch(merged, text)
 		}
 		if err != nil {
-			return source, &object.Fault{Place: object.Place{File: file}, Message: discreet(err.Error())}
+			return source, misfit(err, file)
 		}
 	}
 	merged.RepoURL, merged.Path, merged.Chart, merged.TargetRevision = source.RepoURL, source.Path, source.Chart, source.TargetRevision
@@ -98,7 +102,7 @@ func plain(text []byte) error {
 	}
 	var root goyaml.Node
 	if err := goyaml.Unmarshal(text, &root); err != nil {
-		return err
+		return nil //nolint:nilerr // whoever decodes it says where
 	}
 	if aliased(&root) {
 		return errors.New("overrides may have no aliases")
@@ -112,8 +116,8 @@ func aliased(n *goyaml.Node) bool {
 
 // patch is a JSON merge patch (RFC 7386), written as YAML.
 func patch(source argo.ApplicationSource, text []byte) (argo.ApplicationSource, error) {
-	var change any
-	if err := yaml.Unmarshal(text, &change); err != nil {
+	change, err := manifest.Value(manifest.Plain(text), "")
+	if err != nil {
 		return source, err
 	}
 	raw, err := json.Marshal(source)
@@ -129,6 +133,35 @@ func patch(source argo.ApplicationSource, text []byte) (argo.ApplicationSource, 
 	}
 	var after argo.ApplicationSource
 	return after, errors.Join(json.Unmarshal(raw, &after))
+}
+
+// misfit is what is wrong with overrides: a Fault with its line, or a field that holds something else than it may.
+func misfit(err error, file string) *object.Fault {
+	f := &object.Fault{Place: object.Place{File: file}, Message: discreet(err.Error())}
+	if known, ok := object.AsFault(err); ok {
+		*f = *known
+		f.File, f.Message = file, discreet(f.Message)
+	}
+	var other *json.UnmarshalTypeError
+	if errors.As(err, &other) {
+		f.Field, f.Message = other.Field, fmt.Sprintf("expected %s, found %s", shapeOf(other.Type), strings.Fields(other.Value)[0])
+	}
+	return f
+}
+
+// shapeOf names a type as whoever writes YAML knows it.
+func shapeOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "a map"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	}
+	return "a number"
 }
 
 func mergePatch(before, change any) any {
