@@ -31,6 +31,9 @@ func edit(files Files, req Request, file string, text []byte) ([]byte, error) {
 	if k == nil {
 		k = map[string]any{}
 	}
+	if err := canonical(k, file); err != nil {
+		return nil, err
+	}
 	modern(k)
 	e := editor{k: k, o: req.Options, files: files, dir: req.Path, file: file}
 	for _, step := range []func() error{e.names, e.images, e.replicas, e.labels, e.annotations, e.patches, e.components} {
@@ -64,6 +67,28 @@ func (e editor) names() error {
 		}
 	}
 	return nil
+}
+
+// canonical gives the fields that are edited the names that kustomize writes; it reads them in any case.
+func canonical(k map[string]any, file string) error {
+	for _, name := range []string{"namePrefix", "nameSuffix", "namespace", "images", "imageTags", "replicas", "commonLabels", "labels", "commonAnnotations", "patches", "components"} {
+		for _, key := range slices.Sorted(maps.Keys(k)) {
+			if key == name || !strings.EqualFold(key, name) {
+				continue
+			}
+			if _, both := k[name]; both {
+				return writtenTwice(file, name, 0)
+			}
+			k[name] = k[key]
+			delete(k, key)
+		}
+	}
+	return nil
+}
+
+// writtenTwice is the fault of a field that is there in two cases, of which kustomize takes one.
+func writtenTwice(file, name string, line int) error {
+	return &object.Fault{Place: object.Place{File: file, Line: line}, Field: name, Message: name + " is written twice, in upper and lower case"}
 }
 
 // modern gives the images of an old kustomization the field that kustomize reads them from before it edits.

@@ -55,6 +55,9 @@ func (k *kustomization) all(ctx context.Context) error {
 	if k.doc == nil {
 		return &object.Fault{Place: object.Place{File: k.file, Line: 1}, Message: "the kustomization is empty or no map"}
 	}
+	if err := k.once(k.doc); err != nil {
+		return err
+	}
 	if ns := field(k.doc, "namespace"); ns != nil && ns.Value != "" {
 		k.namespace = ns.Value
 	}
@@ -67,6 +70,9 @@ func (k *kustomization) all(ctx context.Context) error {
 			continue
 		}
 		for _, entry := range slices.Clone(list.Content) {
+			if err := k.once(entry); err != nil {
+				return err
+			}
 			if err := l.as(k, ctx, entry, l.field); err != nil {
 				return err
 			}
@@ -74,8 +80,26 @@ func (k *kustomization) all(ctx context.Context) error {
 	}
 	if api := field(k.doc, "openapi"); api != nil {
 		k.survey.openapi = true
+		if err := k.once(api); err != nil {
+			return err
+		}
 		if p := field(api, "path"); p != nil {
 			return k.plain(ctx, p, "openapi.path")
+		}
+	}
+	return nil
+}
+
+// once refuses a field that is there in two cases: only one of them would be looked at here, and perhaps the other be built.
+func (k *kustomization) once(m *yaml.Node) error {
+	if m.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		for j := 0; j < i; j += 2 {
+			if strings.EqualFold(m.Content[i].Value, m.Content[j].Value) {
+				return writtenTwice(k.file, m.Content[i].Value, m.Content[i].Line)
+			}
 		}
 	}
 	return nil

@@ -306,6 +306,8 @@ func TestWhatMayNotBeFetched(t *testing.T) {
 		"into where it is put": {head + "resources:\n- GIT/org/base\n- ../.slipway-fetched/1" + base + "namePrefix: x-\n", object.Place{File: "app/kustomization.yaml", Line: 3}, "outside of the repository"},
 		"itself":               {head + "resources:\n- GIT/org/base" + base + "resources:\n- GIT/org/base\n", object.Place{File: host + "org/base//kustomization.yaml", Line: 2}, "leads back"},
 		"itself, by another":   {head + "resources:\n- GIT/org/base" + base + "resources:\n- GIT/org/other\n-- git/org/other@HEAD/kustomization.yaml --\nresources:\n- GIT/org/base\n", object.Place{File: host + "org/other//kustomization.yaml", Line: 2}, "leads back"},
+		"written twice":        {head + "resources:\n- a.yaml\nResources:\n- GIT/org/base\n-- here/app/a.yaml --\n" + cm + "a}\n", object.Place{File: "app/kustomization.yaml", Line: 3}, "written twice"},
+		"written twice, below": {head + "patches:\n- path: a.yaml\n  Path: GIT/x\n-- here/app/a.yaml --\n" + cm + "a}\n", object.Place{File: "app/kustomization.yaml", Line: 3}, "written twice"},
 		"a program":            {head + "resources:\n- GIT/org/base" + base + "generators:\n- g.yaml\n-- git/org/base@HEAD/g.yaml --\napiVersion: v1\nkind: Exec\nmetadata:\n  name: x\n  annotations:\n    config.kubernetes.io/function: |\n      exec: {path: /bin/true}\n", object.Place{File: host + "org/base//kustomization.yaml"}, "plugin"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -254,6 +254,20 @@ func TestEdits(t *testing.T) {
 	}
 }
 
+// TestFieldsAreEditedInWhateverCaseTheyAreWritten since kustomize reads them so.
+func TestFieldsAreEditedInWhateverCaseTheyAreWritten(t *testing.T) {
+	dir := t.TempDir()
+	unpack(t, txtar.Parse([]byte(strings.NewReplacer("images:", "Images:", "commonLabels:", "commonlabels:").Replace(simple))), dir)
+	got := build(t, dir, kustomize.Request{Path: "app", Options: argo.ApplicationSourceKustomize{Images: argo.KustomizeImages{"nginx:9"}, CommonLabels: map[string]string{"l": "1"}}})
+	if err := os.WriteFile(filepath.Join(dir, "app", "kustomization.yaml"), []byte("resources: [../base]\nimages: [{name: nginx, newTag: \"9\"}, {name: other, newTag: \"1\"}]\n"+
+		"commonLabels: {own: \"1\", l: \"1\"}\npatches: [{path: own.yaml, target: {kind: Deployment}}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(oracle(t, filepath.Join(dir, "app")), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func BenchmarkBuild(b *testing.B) {
 	dir := b.TempDir()
 	at := unpack(b, parse(b, "testdata/overlays.txtar"), dir)

@@ -69,8 +69,8 @@ func (k *kustomization) inflation(entry *yaml.Node, text []byte) (chart, error) 
 	return chart{HelmChart: config.HelmChart, globals: config.HelmGlobals, entry: entry, field: "generators"}, nil
 }
 
-// fileKeys are those by which kustomize's own plugins name files.
-var fileKeys = []string{"path", "paths", "files", "file", "envs", "env", "valuesFile", "additionalValuesFiles"}
+// fileKeys are those by which kustomize's own plugins name files, in lower case.
+var fileKeys = []string{"path", "paths", "files", "file", "envs", "env", "valuesfile", "additionalvaluesfiles"}
 
 // reaches refuses a plugin's configuration that names what is not in its own repository.
 func (k *kustomization) reaches(entry *yaml.Node, name string, config *yaml.Node) error {
@@ -87,7 +87,7 @@ func (k *kustomization) walk(entry *yaml.Node, name string, n *yaml.Node, key st
 			file = n.Value
 		}
 		at := path.Join(k.dir, file)
-		if _, inside := below(k.dir, at); slices.Contains(fileKeys, key) && (path.IsAbs(file) || !inside) && !k.survey.restrict && !strings.Contains(file, "\n") {
+		if _, inside := below(k.dir, at); slices.Contains(fileKeys, strings.ToLower(key)) && (path.IsAbs(file) || !inside) && !k.survey.restrict && !strings.Contains(file, "\n") {
 			return k.at(entry, name, file+" is not in or below the folder of its kustomization, which was fetched", "")
 		}
 		return nil
