@@ -513,6 +513,10 @@ func TestDependenciesThatCannotBeHad(t *testing.T) {
 		"a scheme":                  {bare("version: 1.x\n  repository: s3://bucket/charts\n  name: x"), object.Place{File: "web/Chart.yaml", Line: 7}, "not the URL of a Helm repository"},
 		"without TLS":               {bare("version: 1.x\n  repository: http://127.0.0.1:1/charts\n  name: x"), object.Place{File: "web/Chart.yaml", Line: 7}, "without TLS"},
 		"another version beside it": {within("near", piece("near", "0.3.0", ""), bare("version: 1.x\n  repository: file://../near\n  name: near")), object.Place{File: "web/Chart.yaml", Line: 7}, "near has 0.3.0"},
+		"a name that leads out":     {bare("version: 1.x\n  repository: " + stable + "\n  name: ../../redis"), object.Place{File: "web/Chart.yaml"}, "name"},
+		"a registry that leads out": {bare("version: 1.0.0\n  repository: " + m.registry() + "/../../x\n  name: queue"), object.Place{File: "web/Chart.yaml"}, "OCI repository"},
+		"outside of the repository": {bare("version: 1.x\n  repository: file://../../../etc\n  name: near"), object.Place{File: "web/Chart.yaml", Line: 7}, "outside of the repository"},
+		"the machine's own disk":    {bare("version: 1.x\n  repository: file:///etc\n  name: near"), object.Place{File: "web/Chart.yaml", Line: 7}, "outside of the repository"},
 		"nothing beside it":         {bare("version: 1.x\n  repository: file://../near\n  name: near"), object.Place{File: "web/Chart.yaml", Line: 7}, "no chart in near"},
 	} {
 		t.Run(name, func(t *testing.T) {
