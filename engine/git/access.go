@@ -35,6 +35,7 @@ type reach struct {
 	names  modules
 	err    error
 	mounts map[string]*mount
+	large  int64 // bytes of files of LFS that were downloaded for it
 	short  error // why contents could not be fetched; who opens the tree again tries again
 }
 
@@ -99,15 +100,36 @@ func (t *Tree) mount(at string, commit Hash, rec *recorder, top string) (*Tree, 
 	return m.tree, nil
 }
 
+// Bounds of what one tree may have fetched.
+const (
+	maxMounts = 200
+	maxLarge  = 1 << 30 // bytes of files of LFS
+)
+
 func (r *reach) mounted(at string) *mount {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m, ok := r.mounts[at]
 	if !ok {
 		m = &mount{}
+		if len(r.mounts) >= maxMounts {
+			m.once.Do(func() { m.err = fmt.Errorf("%w: more than %d are read of one tree", ErrRefused, maxMounts) })
+			return m
+		}
 		r.mounts[at] = m
 	}
 	return m
+}
+
+// afford says whether a file of LFS may be downloaded too.
+func (r *reach) afford(size int64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.large+size > maxLarge {
+		return fmt.Errorf("%w: more than %d MiB are fetched for one tree", ErrRefused, maxLarge>>20)
+	}
+	r.large += size
+	return nil
 }
 
 // open asks whether the submodule may be named here, and then for its tree.

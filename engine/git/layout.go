@@ -33,7 +33,17 @@ func (m *Mirror) prepare(ctx context.Context) (renewed bool, err error) {
 		return false, err
 	}
 	defer unlock()
-	if _, err := os.Stat(m.dir); err == nil && (!m.whole() || (suspect != "" && !m.sound(ctx, suspect))) {
+	broken := false
+	if _, err := os.Stat(m.dir); err == nil {
+		if broken = !m.whole(); !broken && suspect != "" {
+			sound, err := m.sound(ctx, suspect)
+			if err != nil {
+				return false, err
+			}
+			broken = !sound
+		}
+	}
+	if broken {
 		if err := m.putAside(); err != nil {
 			return false, err
 		}
@@ -62,11 +72,12 @@ func (m *Mirror) whole() bool {
 	return true
 }
 
-// sound is the thorough look: every object that a ref reaches is there, and the suspect one can be read.
-func (m *Mirror) sound(ctx context.Context, suspect Hash) bool {
+// sound is the thorough look: every object that a ref reaches is there, and the suspect one can be read. An error is that nobody could
+// look, which says nothing.
+func (m *Mirror) sound(ctx context.Context, suspect Hash) (bool, error) {
 	m.forget() // what is open reads what was there when it was opened
 	if suspect.IsFull() && !m.readable(suspect) {
-		return false
+		return false, nil
 	}
 	for _, dir := range []string{m.firstDir(), m.pullsDir()} {
 		c := command{dir: dir, args: []string{"fsck", "--connectivity-only", "--no-dangling", "--no-progress"}, timeout: m.store.opt.FetchTimeout}
@@ -74,11 +85,15 @@ func (m *Mirror) sound(ctx context.Context, suspect Hash) bool {
 			c.config = promised()
 		}
 		_, err := m.store.output(ctx, c)
-		if err != nil {
-			return false
+		var f *failure
+		switch {
+		case errors.As(err, &f) && f.code > 0:
+			return false, nil
+		case err != nil:
+			return false, fmt.Errorf("looking whether a mirror is whole: %w", err)
 		}
 	}
-	return true
+	return true, nil
 }
 
 // readable says whether the second store, which sees the first's objects too, has one whole.

@@ -37,6 +37,9 @@ func (t *Tree) large(p pointer) ([]byte, error) {
 	}
 	b, err := r.stored(p)
 	if errors.Is(err, os.ErrNotExist) && r.mirror != nil {
+		if err = t.reach.afford(p.size); err != nil {
+			return nil, fmt.Errorf("file of Git LFS %s: %w", p.oid[:12], err)
+		}
 		err = t.reach.within(r.objects.store.opt.FetchTimeout, func(ctx context.Context) error {
 			return r.mirror.bringLarge(ctx, t.reach.access.Auth, p)
 		})

@@ -175,7 +175,11 @@ func (m *Mirror) into(ctx context.Context, auth Auth, dir string, write func() e
 		return err
 	}
 	m.suspected(unknownObject)
-	if m.sound(ctx, unknownObject) {
+	sound, lookErr := m.sound(ctx, unknownObject)
+	if lookErr != nil {
+		return err
+	}
+	if sound {
 		m.suspected("")
 		return err // it is the other side that is, then
 	}
