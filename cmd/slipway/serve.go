@@ -237,7 +237,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 
 // comparing is how the installation's settings have differences found.
 func comparing(s settings.Comparing) compare.Options {
-	o := compare.Options{Status: s.Status, IgnoreAggregatedRoles: s.IgnoreAggregatedRoles}
+	o := compare.Options{Status: s.Status, IgnoreAggregatedRoles: s.IgnoreAggregatedRoles, Hide: s.Hide}
 	if s.ServerSide {
 		o.Strategy = compare.ServerSideDiff
 	}

@@ -37,7 +37,7 @@ func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) 
 		if a.Moves = o.moves(); a.Moves != "" {
 			before = object.NewSet() // nothing of it is there
 		}
-		a.Differences = compare.Sets(before, o.afterTarget.Objects)
+		a.Differences = compare.Sets(before, o.afterTarget.Objects, p.deps.Compare().Hide...)
 	}
 	a.Kind = kind(o, a)
 	a.Why = why(c, o, a)
@@ -217,7 +217,7 @@ func drift(ctx context.Context, v view, base *object.Set, ours func(object.ID, *
 	}
 	for id, u := range v.live {
 		if _, wanted := base.Find(id); !wanted && ours(id, u) && !sync.IsHook(u) && u.GetDeletionTimestamp() == nil {
-			out = append(out, compare.Resource(id, u, nil))
+			out = append(out, compare.Resource(id, u, nil, v.opts.Hide...))
 		}
 	}
 	sortDifferences(out)

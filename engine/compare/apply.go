@@ -33,6 +33,8 @@ type Options struct {
 	Status string
 	// IgnoreAggregatedRoles leaves out the rules of ClusterRoles that are put together from others.
 	IgnoreAggregatedRoles bool
+	// Hide are annotations of Secrets whose values are masked as their data is.
+	Hide []string
 }
 
 // Apply predicts what live would be after desired was applied, as the API server would answer but for its defaults and

@@ -47,9 +47,9 @@ type Difference struct {
 }
 
 // Resource compares two forms of one object. A nil before is an object that is added, a nil after one that is removed; both nil
-// are Unchanged. Neither is modified.
-func Resource(id object.ID, before, after *unstructured.Unstructured) Difference {
-	b, a := MaskPair(tidy(before), tidy(after))
+// are Unchanged. Neither is modified. hide are annotations of Secrets whose values are masked.
+func Resource(id object.ID, before, after *unstructured.Unstructured, hide ...string) Difference {
+	b, a := MaskPair(tidy(before), tidy(after), hide...)
 	d := Difference{ID: id, Kind: kindOf(b, a), Hook: hookOf(before, after), Before: document(b), After: document(a)}
 	if d.Kind == Changed && d.Before == d.After {
 		d.Kind = Unchanged
@@ -64,7 +64,7 @@ func Resource(id object.ID, before, after *unstructured.Unstructured) Difference
 
 // Sets compares two sets of objects, pairing them by identity, and those without a name by generateName and order. The
 // result is in the order of identities; what is unchanged is left out.
-func Sets(before, after *object.Set) []Difference {
+func Sets(before, after *object.Set, hide ...string) []Difference {
 	olds, news := byKey(before), byKey(after)
 	keys := make([]object.ID, 0, len(olds)+len(news))
 	for k := range olds {
@@ -82,7 +82,7 @@ func Sets(before, after *object.Set) []Difference {
 		if o.Unstructured != nil && n.Unstructured != nil && same(o.Unstructured.Object, n.Unstructured.Object) {
 			continue
 		}
-		d := Resource(shownID(k), o.Unstructured, n.Unstructured)
+		d := Resource(shownID(k), o.Unstructured, n.Unstructured, hide...)
 		if d.Kind == Unchanged {
 			continue
 		}

@@ -45,10 +45,10 @@ func Drift(id object.ID, desired, live *unstructured.Unstructured, o Options) (S
 		return Sync{Status: Synced, Difference: Difference{ID: id, Kind: Unchanged}}, nil
 	}
 	if desired == nil {
-		return Sync{Status: OutOfSync, Reason: "not in the repository", Difference: Resource(id, live, nil)}, nil
+		return Sync{Status: OutOfSync, Reason: "not in the repository", Difference: Resource(id, live, nil, o.Hide...)}, nil
 	}
 	if live == nil {
-		return Sync{Status: OutOfSync, Reason: "missing from the cluster", Difference: Resource(id, nil, Prepare(desired))}, nil
+		return Sync{Status: OutOfSync, Reason: "missing from the cluster", Difference: Resource(id, nil, Prepare(desired), o.Hide...)}, nil
 	}
 	if nothingToApply(desired, live, o) {
 		return Predicted(id, live, live, o), nil
@@ -74,7 +74,7 @@ func Predicted(id object.ID, predicted, live *unstructured.Unstructured, o Optio
 		if err := ignoring(id, after, before, o); err != nil {
 			return unknown(id, err)
 		}
-		if d := Resource(id, before, after); document(tidy(before)) != document(tidy(after)) {
+		if d := Resource(id, before, after, o.Hide...); document(tidy(before)) != document(tidy(after)) {
 			return Sync{Status: OutOfSync, Difference: d}
 		}
 		if o.status(id) && !same(before.Object["status"], after.Object["status"]) {

@@ -18,16 +18,20 @@ const (
 	unchanged    = "(unchanged)"
 )
 
+// masker masks Secrets. hide are the annotations whose values are as secret as their data.
+type masker struct{ hide []string }
+
 // Mask is a copy of u in which each value of a Secret, at any depth, says "(value hidden)", and the copy of the object that
-// client-side apply keeps in an annotation is gone.
-func Mask(u *unstructured.Unstructured) *unstructured.Unstructured {
+// client-side apply keeps in an annotation is gone. hide are annotations of Secrets whose values are masked too.
+func Mask(u *unstructured.Unstructured, hide ...string) *unstructured.Unstructured {
+	m := masker{hide}
 	if u == nil {
 		return nil
 	}
 	out := u.DeepCopy()
 	dropLastApplied(out.Object)
 	if holdsSecret(out.Object) {
-		out.Object, _ = maskTree(out.Object, absent{}, isKind(out.Object, "Secret")).before.(map[string]any)
+		out.Object, _ = m.maskTree(out.Object, absent{}, isKind(out.Object, "Secret")).before.(map[string]any)
 		hideAll(out.Object)
 	}
 	return out
@@ -35,8 +39,10 @@ func Mask(u *unstructured.Unstructured) *unstructured.Unstructured {
 
 // MaskPair is a copy of two forms of one object (either may be nil) in which each value of a Secret is replaced by a word that
 // says whether it was added, removed, changed or neither. stringData counts as what it becomes in data, so that a value that
-// only moves between them is unchanged. What a Secret holds outside the fields that Secrets have is masked as a whole.
-func MaskPair(before, after *unstructured.Unstructured) (b, a *unstructured.Unstructured) {
+// only moves between them is unchanged. What a Secret holds outside the fields that Secrets have is masked as a whole, and so
+// are the values of the annotations in hide.
+func MaskPair(before, after *unstructured.Unstructured, hide ...string) (b, a *unstructured.Unstructured) {
+	m := masker{hide}
 	if before != nil {
 		b = before.DeepCopy()
 		dropLastApplied(b.Object)
@@ -49,7 +55,7 @@ func MaskPair(before, after *unstructured.Unstructured) (b, a *unstructured.Unst
 	if !holdsSecret(olds) && !holdsSecret(news) {
 		return b, a
 	}
-	masked := maskTree(olds, news, isKind(olds, "Secret") || isKind(news, "Secret"))
+	masked := m.maskTree(olds, news, isKind(olds, "Secret") || isKind(news, "Secret"))
 	if b != nil {
 		b.Object, _ = masked.before.(map[string]any)
 	}
@@ -74,25 +80,25 @@ type pair struct{ before, after any }
 
 // maskTree masks every Secret in two trees that stand in the same place. secret says that maps here are Secrets even if they do
 // not look it, as the items of a SecretList are.
-func maskTree(before, after any, secret bool) pair {
+func (m masker) maskTree(before, after any, secret bool) pair {
 	if isSecret(before, secret) || isSecret(after, secret) {
-		return maskSecrets(before, after)
+		return m.maskSecrets(before, after)
 	}
 	bm, bIsMap := before.(map[string]any)
 	am, aIsMap := after.(map[string]any)
 	if bIsMap || aIsMap {
 		list := isKind(bm, "SecretList") || isKind(am, "SecretList")
 		out := maskMaps(side(bm, bIsMap), side(am, aIsMap), func(k string, p pair) pair {
-			return maskTree(p.before, p.after, list && k == "items")
+			return m.maskTree(p.before, p.after, list && k == "items")
 		})
-		return keepOther(out, pair{before, after}, bIsMap, aIsMap, list)
+		return m.keepOther(out, pair{before, after}, bIsMap, aIsMap, list)
 	}
 	bl, bIsList := before.([]any)
 	al, aIsList := after.([]any)
 	if bIsList || aIsList {
-		out := maskLists(bl, al, secret)
+		out := m.maskLists(bl, al, secret)
 		p := pair{any(out.before), any(out.after)}
-		return keepOther(p, pair{before, after}, bIsList, aIsList, secret)
+		return m.keepOther(p, pair{before, after}, bIsList, aIsList, secret)
 	}
 	if secret {
 		return maskValue(before, after)
@@ -101,21 +107,21 @@ func maskTree(before, after any, secret bool) pair {
 }
 
 // keepOther puts back the side that is of another shape than what was masked: as it was, masked on its own.
-func keepOther(masked, original pair, before, after, secrets bool) pair {
+func (m masker) keepOther(masked, original pair, before, after, secrets bool) pair {
 	if !before {
-		masked.before = alone(original.before, secrets)
+		masked.before = m.alone(original.before, secrets)
 	}
 	if !after {
-		masked.after = alone(original.after, secrets)
+		masked.after = m.alone(original.after, secrets)
 	}
 	return masked
 }
 
-func alone(v any, secrets bool) any {
+func (m masker) alone(v any, secrets bool) any {
 	if _, gone := v.(absent); gone {
 		return v
 	}
-	return maskTree(v, absent{}, secrets).before
+	return m.maskTree(v, absent{}, secrets).before
 }
 
 func side(m map[string]any, there bool) map[string]any {
@@ -158,7 +164,7 @@ func put(m map[string]any, k string, v any) {
 }
 
 // maskLists pairs items by namespace and name where they have one, else by their index.
-func maskLists(before, after []any, secrets bool) struct{ before, after []any } {
+func (m masker) maskLists(before, after []any, secrets bool) struct{ before, after []any } {
 	out := struct{ before, after []any }{make([]any, len(before)), make([]any, len(after))}
 	partner := map[string]int{}
 	for i, v := range after {
@@ -168,16 +174,16 @@ func maskLists(before, after []any, secrets bool) struct{ before, after []any } 
 	for i, v := range before {
 		j, ok := partner[itemKey(v, i)]
 		if !ok || paired[j] {
-			out.before[i] = alone(v, secrets)
+			out.before[i] = m.alone(v, secrets)
 			continue
 		}
 		paired[j] = true
-		p := maskTree(v, after[j], secrets)
+		p := m.maskTree(v, after[j], secrets)
 		out.before[i], out.after[j] = p.before, p.after
 	}
 	for j, v := range after {
 		if !paired[j] {
-			out.after[j] = maskTree(absent{}, v, secrets).after
+			out.after[j] = m.maskTree(absent{}, v, secrets).after
 		}
 	}
 	return out

@@ -166,3 +166,19 @@ func secretPair(seed uint64, values []string) Difference {
 	}
 	return Resource(object.ID{Kind: "Secret", Name: "s"}, secret(), secret())
 }
+
+func TestAnnotationsThatAreAsSecretAsTheData(t *testing.T) {
+	of := func(kind, value string) *unstructured.Unstructured {
+		return parse(t, "apiVersion: v1\nkind: "+kind+"\nmetadata: {name: s, annotations: {vault/token: "+value+", note: seen}}\n")
+	}
+	d := Resource(object.ID{Kind: "Secret", Name: "s"}, of("Secret", "HUSH1"), of("Secret", "HUSH2"), "vault/token", "other")
+	if text := d.Before + d.After + d.Text; strings.Contains(text, "HUSH") || !strings.Contains(text, "note: seen") || d.Kind != Changed {
+		t.Errorf("%s:\n%s", d.Kind, text)
+	}
+	if text := document(Mask(of("Secret", "HUSH"), "vault/token")); strings.Contains(text, "HUSH") {
+		t.Error(text)
+	}
+	if d := Resource(object.ID{Kind: "ConfigMap", Name: "s"}, nil, of("ConfigMap", "shown"), "vault/token"); !strings.Contains(d.After, "shown") {
+		t.Error("what is no Secret is masked")
+	}
+}

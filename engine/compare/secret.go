@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/base64"
 	"reflect"
+	"slices"
 )
 
 // maskSecrets masks two forms of one Secret. A side that is not a map is masked whole.
-func maskSecrets(before, after any) pair {
+func (m masker) maskSecrets(before, after any) pair {
 	bm, bIsMap := before.(map[string]any)
 	am, aIsMap := after.(map[string]any)
-	out := maskMaps(foldStringData(side(bm, bIsMap)), foldStringData(side(am, aIsMap)), maskSecretField)
+	out := maskMaps(foldStringData(side(bm, bIsMap)), foldStringData(side(am, aIsMap)), m.maskSecretField)
 	rest := maskValue(before, after)
 	if !bIsMap {
 		out.before = rest.before
@@ -22,27 +23,34 @@ func maskSecrets(before, after any) pair {
 }
 
 // maskSecretField masks one top-level field of a Secret. Only what Secrets are known to have beside values is shown.
-func maskSecretField(field string, p pair) pair {
+func (m masker) maskSecretField(field string, p pair) pair {
 	switch field {
 	case "apiVersion", "kind", "type":
 		return shownIf(p, func(v any) bool { _, ok := v.(string); return ok })
 	case "immutable":
 		return shownIf(p, func(v any) bool { _, ok := v.(bool); return ok })
 	case "metadata":
-		return maskFields(p, maskMetadataField)
+		return maskFields(p, m.maskMetadataField)
 	case "data":
 		return maskFields(p, func(_ string, p pair) pair { return maskValue(p.before, p.after) })
 	}
 	return maskValue(p.before, p.after)
 }
 
-func maskMetadataField(field string, p pair) pair {
+func (m masker) maskMetadataField(field string, p pair) pair {
 	text := func(v any) bool { _, ok := v.(string); return ok }
 	switch field {
 	case "name", "generateName", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "selfLink":
 		return shownIf(p, text)
-	case "labels", "annotations":
+	case "labels":
 		return maskFields(p, func(_ string, p pair) pair { return shownIf(p, text) })
+	case "annotations":
+		return maskFields(p, func(key string, p pair) pair {
+			if slices.Contains(m.hide, key) {
+				return maskValue(p.before, p.after)
+			}
+			return shownIf(p, text)
+		})
 	case "finalizers", "ownerReferences", "generation":
 		return p
 	}

@@ -119,6 +119,8 @@ type Comparing struct {
 	ServerSide bool
 	// UpdatesAlways has changes of ignored fields be news too (ignoreDifferencesOnResourceUpdates: false).
 	UpdatesAlways bool
+	// Hide are annotations of Secrets whose values are masked: resource.sensitive.mask.annotations.
+	Hide []string
 }
 
 // comparing reads resource.compareoptions.

@@ -183,6 +183,7 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	fail("resource.exclusions", filters(m["resource.exclusions"], &s.Exclusions))
 	fail("resource.inclusions", filters(m["resource.inclusions"], &s.Inclusions))
 	fail("resource.compareoptions", comparing(m["resource.compareoptions"], &s.Comparing))
+	s.Comparing.Hide = list(m["resource.sensitive.mask.annotations"])
 	s.UpdatesUnfiltered = m["resource.ignoreResourceUpdatesEnabled"] == "false"
 	rules, bad := ignoreRules(m, ignoreDifferences)
 	s.IgnoreDifferences = rules

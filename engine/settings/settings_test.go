@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func TestDecode(t *testing.T) {
 			"installationID", "me", "timeout.reconciliation", "300", "timeout.reconciliation.jitter", "0s", "helm.enable", "false", "cluster.inClusterEnabled", "false",
 			"resource.exclusions", "- apiGroups: ['*.cilium.io']\n  kinds: [Identity]\n  clusters: ['https://10.*']\n",
 			"resource.compareoptions", "ignoreAggregatedRoles: true\nignoreResourceStatusField: crd\n",
+			"resource.sensitive.mask.annotations", "a/b, c",
 			"resource.customizations.ignoreResourceUpdates.all", "jsonPointers: [/status]\n",
 			"resource.customizations.ignoreDifferences.all", "managedFieldsManagers: [hpa]\n",
 			"resource.customizations.ignoreDifferences.apps_Deployment", "jsonPointers: [/spec/replicas]\n",
@@ -83,7 +85,7 @@ func TestDecode(t *testing.T) {
 			{Group: "apps", Kind: "Deployment", JSONPointers: []string{"/spec/replicas"}},
 		},
 		IgnoreUpdates:      []argo.ResourceIgnoreDifferences{{Group: "*", Kind: "*", JSONPointers: []string{"/status"}}},
-		Comparing:          Comparing{IgnoreAggregatedRoles: true, Status: "crd", ServerSide: true},
+		Comparing:          Comparing{IgnoreAggregatedRoles: true, Status: "crd", ServerSide: true, Hide: []string{"a/b", "c"}},
 		SubmodulesDisabled: true,
 		KnownHosts:         "host key", Certificates: map[string]string{"git.example.com": "PEM"},
 	}
@@ -123,6 +125,33 @@ func TestWhatCannotBeReadIsNamedAndLeftOut(t *testing.T) {
 	}
 	if len(got.Clusters)+len(got.Repositories) != 0 || got.TrackingMethod != "annotation" || got.Reconciliation != 2*time.Minute {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestUpdatesThatAreNoNews(t *testing.T) {
+	const differences, updates = "resource.customizations.ignoreDifferences.apps_Deployment", "resource.customizations.ignoreResourceUpdates.all"
+	rules := []string{differences, "jsonPointers: [/spec/replicas]\n", updates, "jsonPointers: [/status]\n"}
+	for name, c := range map[string]struct {
+		more []string
+		want []string // kinds
+	}{
+		"both":                     {nil, []string{"*", "Deployment"}},
+		"differences are news":     {[]string{"resource.compareoptions", "ignoreDifferencesOnResourceUpdates: false\n"}, []string{"*"}},
+		"said for differences":     {[]string{"resource.compareoptions", "ignoreDifferencesOnResourceUpdates: true\n"}, []string{"*", "Deployment"}},
+		"all is news":              {[]string{"resource.ignoreResourceUpdatesEnabled", "false"}, nil},
+		"the status of kinds only": {[]string{"resource.compareoptions", "ignoreResourceStatusField: none\n"}, []string{"*", "Deployment"}},
+	} {
+		s, errs := Decode([]corev1.ConfigMap{configMap(ConfigMapName, append(c.more, rules...)...)}, nil)
+		var got []string
+		for _, r := range s.IgnoredUpdates() {
+			got = append(got, r.Kind)
+		}
+		if !slices.Equal(got, c.want) || len(errs) > 0 {
+			t.Errorf("%s: %v %v", name, got, errs)
+		}
+	}
+	if _, errs := Decode([]corev1.ConfigMap{configMap(ConfigMapName, "resource.compareoptions", "ignoreResourceStatusField: some\n")}, nil); len(errs) != 1 {
+		t.Errorf("%v", errs)
 	}
 }
 
