@@ -19,7 +19,11 @@ import (
 	engine "github.com/slipway-cd/slipway/engine/sync"
 )
 
-const approvedAnnotation = "argocd.argoproj.io/deletion-approved"
+const (
+	approvedAnnotation = "argocd.argoproj.io/deletion-approved"
+	// healHooksAnnotation, "true" on an Application, has self-heal run the hooks that every other automated sync runs.
+	healHooksAnnotation = "slipway.dev/hooks-on-self-heal"
+)
 
 // desired is what an attempt of an operation wants; it does not change while the attempt lasts.
 type desired struct {
@@ -252,6 +256,7 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 			return g.permits.Object(id, namespaced, place(g.destination, id.Namespace))
 		},
 	}
+	in.HooksInSelection = state.Operation.Sync.SelfHealAttemptsCount > 0 && app.Annotations[healHooksAnnotation] == "true"
 	if policy := app.Spec.SyncPolicy; policy != nil {
 		in.Managed = policy.ManagedNamespaceMetadata
 	}

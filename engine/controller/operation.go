@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -71,6 +72,7 @@ func (p *pass) operate(ctx context.Context) (time.Duration, error) {
 
 const (
 	messageTerminating = "operation is terminating due to timeout"
+	messageTerminated  = "Operation terminat" // ed, or ion had errors
 	timeoutCause       = ", triggered by controller sync timeout"
 )
 
@@ -117,7 +119,7 @@ func (p *pass) reread(ctx context.Context) error {
 func (p *pass) begin(ctx context.Context) error {
 	old := p.app.DeepCopy()
 	p.app.Status.OperationState = &argo.OperationState{
-		Operation: *p.app.Operation.DeepCopy(), Phase: argo.OperationRunning, StartedAt: metav1.NewTime(p.now().Truncate(time.Second)),
+		Operation: *p.app.Operation.DeepCopy(), Phase: argo.OperationRunning, StartedAt: metav1.NewTime(p.start()),
 	}
 	if err := p.patch(ctx, old); err != nil {
 		return err
@@ -128,6 +130,15 @@ func (p *pass) begin(ctx context.Context) error {
 		p.event(eventStarted, "Sync", fmt.Sprintf("%s initiated sync to %s", orUnknown(op.InitiatedBy.Username), revisionOf(op.Sync)))
 	}
 	return nil
+}
+
+// start is when the operation that begins now begins, to the second. It is never that of the last one: hooks are told apart by it.
+func (p *pass) start() time.Time {
+	now := p.now().Truncate(time.Second)
+	if last := p.app.Status.OperationState; last != nil && !now.After(last.StartedAt.Time) {
+		return last.StartedAt.Add(time.Second)
+	}
+	return now
 }
 
 // attempt waits for the time of a retry, and begins it.
@@ -267,7 +278,7 @@ func (p *pass) finish(ctx context.Context, plan engine.Plan) (time.Duration, err
 			app.Status.Resources = withApplied(app.Status.Resources, plan.Results)
 		})
 	}
-	plan.Message += p.epilogue(plan.Phase)
+	plan.Message += p.epilogue(plan)
 	err := p.persist(ctx, func(app *argo.Application) {
 		s := app.Status.OperationState
 		s.Phase, s.Message, s.FinishedAt = plan.Phase, plan.Message, &now
@@ -297,12 +308,12 @@ func (p *pass) finish(ctx context.Context, plan engine.Plan) (time.Duration, err
 }
 
 // epilogue is what the message of an operation's end says beside the reason, when it did not succeed.
-func (p *pass) epilogue(end argo.OperationPhase) string {
+func (p *pass) epilogue(end engine.Plan) string {
 	state, text := p.app.Status.OperationState, ""
-	if end.Successful() {
+	if end.Phase.Successful() {
 		return ""
 	}
-	if state.Phase == argo.OperationTerminating && p.overdue() {
+	if strings.HasPrefix(end.Message, messageTerminated) && p.overdue() {
 		text = timeoutCause
 	}
 	if state.RetryCount > 0 {

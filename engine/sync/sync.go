@@ -43,6 +43,8 @@ type Input struct {
 	Managed *argo.ManagedNamespaceMetadata
 	// Operation is what was asked for.
 	Operation argo.SyncOperation
+	// HooksInSelection runs hooks although the operation is limited to some resources.
+	HooksInSelection bool
 	// Revision names generated objects; its first 7 characters are used.
 	Revision string
 

@@ -97,10 +97,11 @@ func (in *Input) newTask(target *unstructured.Unstructured, phase argo.SyncPhase
 	return t
 }
 
-// runsHooks reports whether the operation runs hooks: not when it is limited to some resources or to the apply strategy.
+// runsHooks reports whether the operation runs hooks: not with the apply strategy, and where it is limited to some resources only if
+// that is asked for.
 func (in *Input) runsHooks() bool {
 	s := in.Operation.SyncStrategy
-	return len(in.Operation.Resources) == 0 && (s == nil || s.Apply == nil)
+	return (len(in.Operation.Resources) == 0 || in.HooksInSelection) && (s == nil || s.Apply == nil)
 }
 
 // forces reports whether the whole operation deletes and creates what cannot be changed in place.
