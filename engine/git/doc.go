@@ -8,7 +8,13 @@
 // other way round. Names and abbreviations resolve only among commits that branches and tags of the first store reach, so
 // nothing that a pull request pushes can take a name's place.
 //
-// The disk is bounded: mirrors that were not used for longest are evicted, and made anew when they are asked for again.
+// What a repository only points to is read as part of its trees where their Access says so: a submodule's commit from a mirror of its
+// own, and files of Git LFS from the repository's server, verified and kept beside the mirror. A pull request leads only to submodules
+// that the branches name. A mirror may be partial: then contents of files are fetched when they are read, a folder at a time.
+//
+// The disk is bounded: mirrors, imports and files of LFS that were not used for longest are evicted, and made anew when they are asked
+// for again. So is what one fetch may take of memory and disk. A mirror that turns out to be damaged is made anew by the next fetch; every
+// object that is read is held against its id.
 //
 // What git is given is distrusted: only https and ssh are spoken, redirects are not followed, no configuration but ours is
 // read, credentials travel in the environment of one process, or in files that only it is told of and that go with it, and are
