@@ -63,17 +63,18 @@ func (k *kustomization) want(entry *yaml.Node, w Wanted) (files Files, missing b
 	return files, ok && files == nil, nil
 }
 
-// secretless is an address without who is let in by it.
+// secretless is an address without what may let somebody in: a user of the web can be a token.
 func secretless(address string) string {
 	scheme, rest, ok := strings.Cut(address, "://")
-	if !ok {
+	if !ok || strings.EqualFold(scheme, "ssh") && !strings.Contains(rest, ":") {
 		return address
 	}
-	host, dir, _ := strings.Cut(rest, "/")
-	if i := strings.LastIndexByte(host, '@'); i >= 0 && strings.Contains(host[:i], ":") {
-		return scheme + "://" + host[i+1:] + "/" + dir
+	host, dir, deeper := strings.Cut(rest, "/")
+	host = host[strings.LastIndexByte(host, '@')+1:]
+	if !deeper {
+		return scheme + "://" + host
 	}
-	return address
+	return scheme + "://" + host + "/" + dir
 }
 
 // permitted refuses addresses that nothing is fetched from, whoever asks.
@@ -191,8 +192,8 @@ func (k *kustomization) remoteResource(entry *yaml.Node, name string, r Remote, 
 func (s *survey) shown(text string) string {
 	for _, m := range slices.Backward(s.mounts) {
 		if m.from.URL != "" && strings.Contains(text, m.at) {
-			text = strings.ReplaceAll(text, m.at+"/", m.from.URL+"//")
-			text = strings.ReplaceAll(text, m.at, m.from.URL)
+			text = strings.ReplaceAll(text, m.at+"/", secretless(m.from.URL)+"//")
+			text = strings.ReplaceAll(text, m.at, secretless(m.from.URL))
 		}
 	}
 	for file, address := range s.addresses {

@@ -18,9 +18,9 @@ type Remote struct {
 	Timeout    time.Duration
 }
 
-// Shown is the remote for people.
+// Shown is the remote for people, without a user of the web.
 func (r Remote) Shown() string {
-	s := r.URL
+	s := secretless(r.URL)
 	if r.Dir != "." {
 		s += "//" + r.Dir
 	}
