@@ -3,6 +3,8 @@ package git_test
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -214,6 +216,53 @@ func TestFilesOfLFSOfARepositoryOverSSH(t *testing.T) {
 	}
 	if _, err := tree(t, again.Repository(), head).ReadFile("a"); !errors.Is(err, git.ErrRefused) {
 		t.Errorf("an address without TLS: %v", err)
+	}
+}
+
+func TestLFSGoesTheRepositorysWay(t *testing.T) {
+	f := newLFS(t)
+	f.password = "s3cr3t"
+	head := f.commit("one", map[string]string{"a": f.keep("content")})
+	f.push("main")
+	proxy := newConnectProxy(t, f.upstream)
+	certificate, key, parsed := selfSigned(t)
+	pool := x509.NewCertPool()
+	pool.AddCert(parsed)
+	strict := httptest.NewUnstartedServer(f.server.Config.Handler)
+	strict.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	strict.StartTLS()
+	t.Cleanup(strict.Close)
+	basic := git.Credential{Username: "x", Password: "s3cr3t"}
+	proxied, certified, unverified := basic, basic, basic
+	proxied.Proxy = strings.Replace(proxy.URL, "http://", "http://ann:pr0xy%20pass@", 1)
+	certified.ClientCertificate, certified.ClientKey = certificate, key
+	unverified.AnyCertificate = true
+	beyond := strings.Replace(f.url, "127.0.0.1", "example.com", 1)
+	for _, tc := range []struct {
+		name, url string
+		login     git.Credential
+		trust     string
+		want      string // of the error
+	}{
+		{"through a proxy", beyond, proxied, f.authorities(), ""},
+		{"with a client certificate", strict.URL + "/shop.git", certified, f.authorities(), ""},
+		// The file is at another host, which is verified all the same.
+		{"without verifying the repository's host", f.url, unverified, "", "failed to verify certificate"},
+	} {
+		store := plain(t, git.Options{Trust: trusting(git.Trust{Certificates: tc.trust}),
+			Access: func(context.Context, string) git.Access { return git.Access{LFS: true, Auth: with(tc.login)} }})
+		m := store.Mirror(tc.url)
+		if err := m.Fetch(t.Context(), with(tc.login)); err != nil {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		proxy.took()
+		b, err := tree(t, m.Repository(), head).ReadFile("a")
+		if tc.want == "" && (err != nil || string(b) != "content") || tc.want != "" && !strings.Contains(fmt.Sprint(err), tc.want) {
+			t.Errorf("%s: reads %q, %v", tc.name, b, err)
+		}
+		if took := proxy.took(); (len(took) > 0) != (tc.login.Proxy != "") {
+			t.Errorf("%s: the proxy was asked %q", tc.name, took)
+		}
 	}
 }
 

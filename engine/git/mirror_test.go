@@ -224,6 +224,50 @@ func TestConcurrentFetchesShareConversations(t *testing.T) {
 	}
 }
 
+// TestManyRevisionsAtOnce reads twenty commits, some of pull requests, while others are fetched and merged.
+func TestManyRevisionsAtOnce(t *testing.T) {
+	u := newUpstream(t)
+	var commits []git.Hash
+	for i := range 20 {
+		commits = append(commits, u.commit("more", map[string]string{"dir/n": fmt.Sprint("n", i), fmt.Sprintf("dir/own%d", i): "own"}))
+	}
+	u.push("main", "main:refs/pull/1/head")
+	m := u.mirror()
+	fetch(t, m)
+	if err := m.FetchPulls(t.Context(), nil, "refs/pull/1/head"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i, h := range commits {
+		for _, r := range []*git.Repository{m.Repository(), m.Pulls()} {
+			wg.Go(func() {
+				tr, err := r.Tree(t.Context(), h)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if b, err := tr.ReadFile("dir/n"); err != nil || string(b) != fmt.Sprint("n", i) {
+					t.Errorf("commit %d reads %q, %v", i, b, err)
+				}
+				if list, err := tr.ReadDir("dir"); err != nil || len(list) != i+2 {
+					t.Errorf("commit %d lists %d, %v", i, len(list), err)
+				}
+			})
+		}
+	}
+	wg.Go(func() {
+		if err := m.Fetch(t.Context(), nil); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Go(func() {
+		if merge, err := m.Pulls().Merge(t.Context(), commits[5], commits[19]); err != nil || merge.Commit == "" {
+			t.Error(merge, err)
+		}
+	})
+	wg.Wait()
+}
+
 func TestFetchesAreBounded(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux bounds another process")
