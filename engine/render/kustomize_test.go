@@ -289,3 +289,34 @@ func TestMistakesInChartsOfKustomizationsHaveTheirPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestChartsOfRemoteBases has one that a fetched repository holds, and one that it names elsewhere.
+func TestChartsOfRemoteBases(t *testing.T) {
+	r, w := renderer(t, render.Options{}), newWorld(t)
+	chart := map[string]string{"Chart.yaml": chartYaml, "values.yaml": "a: chart\n", "templates/t": cm("{{ .Release.Name }}-{{ .Release.Namespace }}-{{ .Values.a }}")}
+	w.has(render.Remote{Kind: render.RemoteChart, URL: "https://charts.example.com", Chart: "web", Version: "1.0.0"}, "1.0.0", chart)
+	base := map[string]string{"far/kustomization.yaml": "helmCharts:\n- {name: web, releaseName: near, valuesFile: v.yaml}\n" +
+		"- {name: web, releaseName: far, version: 1.0.0, repo: \"https://charts.example.com\"}\n", "far/v.yaml": "a: file\n"}
+	for name, text := range chart {
+		base["far/charts/web/"+name] = text
+	}
+	w.has(repository("v1"), "1111", base)
+	_, tree := newRepo(t, map[string]string{
+		"app/kustomization.yaml": "namespace: top\nnameSuffix: -x\nresources: [\"https://host.example/org/base//far?ref=v1\"]\n",
+		"two/kustomization.yaml": "resources: [a, b]\n", "two/a/kustomization.yaml": "namespace: a\nresources: [\"https://host.example/org/base//far?ref=v1\"]\n",
+		"two/b/kustomization.yaml": "namespace: b\nresources: [\"https://host.example/org/base//far?ref=v1\"]\n",
+	})
+	req := request(tree, argo.ApplicationSource{Path: "app"})
+	req.Switches, req.Remote = flags("--enable-helm"), w.open
+	got := run(t, r, req)
+	if diff := cmp.Diff([]string{"far-top-chart-x", "near-top-file-x"}, names(got.Objects)); diff != "" {
+		t.Error(diff)
+	}
+	if len(got.Remotes) != 2 || got.Objects[1].Place.File != "https://host.example/org/base//far/charts/web/templates/t" {
+		t.Errorf("remotes: %+v, from %s", got.Remotes, got.Objects[1].Place.File)
+	}
+	req.Source.Path = "two"
+	if f := fails(t, r, req); !strings.Contains(f.Message, "for two namespaces") {
+		t.Errorf("one base under two namespaces: %v", f)
+	}
+}
