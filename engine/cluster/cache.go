@@ -47,8 +47,10 @@ type watched struct {
 const (
 	// idleFor is how long a kind is watched, and an object nobody tracks is kept, without being asked for.
 	idleFor = 30 * time.Minute
-	// syncTimeout bounds the wait for the first listing of a kind.
-	syncTimeout = 30 * time.Second
+	// syncTimeout bounds the wait for the first listing of the kinds of one question, troubleTimeout that for a kind whose listing has
+	// failed already.
+	syncTimeout    = 30 * time.Second
+	troubleTimeout = 2 * time.Second
 	// loadsAtOnce bounds how many stores are filled at once: neither the server nor our memory is to be overrun.
 	loadsAtOnce = 8
 )
@@ -209,9 +211,16 @@ func (w *watched) signal() {
 	w.changed = make(chan struct{})
 }
 
-// wait returns when the kind has been listed whole. The error says why it has not, or may not be read any more.
+// wait returns when the kind has been listed whole. The error says why it has not, or may not be read any more. A kind that was in
+// trouble before is not waited for long: it is tried again anyway, and others need not suffer from it.
 func (w *watched) wait(ctx context.Context) error {
-	timer := time.NewTimer(syncTimeout)
+	w.mu.Lock()
+	patience := syncTimeout
+	if w.trouble != nil {
+		patience = troubleTimeout
+	}
+	w.mu.Unlock()
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		w.mu.Lock()
@@ -229,7 +238,7 @@ func (w *watched) wait(ctx context.Context) error {
 		case <-ctx.Done():
 			return fail(errors.Join(ctx.Err(), trouble)) // the server's error says more than the lack of time
 		case <-timer.C:
-			return fail(errors.Join(fmt.Errorf("not listed within %s", syncTimeout), trouble))
+			return fail(errors.Join(fmt.Errorf("not listed within %s", patience), trouble))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
@@ -292,5 +294,43 @@ func TestLinks(t *testing.T) {
 	}
 	if l := linksOf(parsed(t, map[string]any{"apiVersion": "v1", "kind": "PersistentVolume", "spec": map[string]any{"claimRef": "odd"}})); fmt.Sprint(l) != fmt.Sprint(links{}) {
 		t.Errorf("%v", l)
+	}
+}
+
+// Who waits for a kind is let go by what happens to it.
+func TestWaitingForAKind(t *testing.T) {
+	unlisted := func() *watched {
+		return &watched{stores: []*store{{}}, stop: func() {}, changed: make(chan struct{})}
+	}
+	forbidden := apierrors.NewForbidden(schema.GroupResource{}, "x", nil)
+	for name, c := range map[string]struct {
+		happens func(w *watched)
+		want    error
+	}{
+		"it is listed":                       {func(w *watched) { w.well(1) }, nil},
+		"it is refused":                      {func(w *watched) { w.note(forbidden) }, forbidden},
+		"it is refused, and then listed":     {func(w *watched) { w.note(forbidden); w.well(1) }, nil},
+		"it is watched no longer":            {func(w *watched) { w.end() }, errEnded},
+		"it is watched no longer, then well": {func(w *watched) { w.end(); w.well(1) }, errEnded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := unlisted()
+			c.happens(w)
+			if err := w.wait(t.Context()); !errors.Is(err, c.want) {
+				t.Errorf("before: %v", err)
+			}
+			w = unlisted()
+			done := make(chan error)
+			go func() { done <- w.wait(t.Context()) }()
+			c.happens(w)
+			if err := <-done; !errors.Is(err, c.want) && c.want != nil {
+				t.Errorf("meanwhile: %v", err)
+			}
+		})
+	}
+	w := unlisted()
+	w.note(apierrors.NewInternalError(errors.New("conversion failed")))
+	if err := w.wait(t.Context()); err == nil || !strings.Contains(err.Error(), "conversion failed") || !strings.Contains(err.Error(), troubleTimeout.String()) {
+		t.Errorf("a kind in trouble: %v", err)
 	}
 }

@@ -64,11 +64,13 @@ func (c *Cluster) Live(ctx context.Context, app string, want, hint []object.ID) 
 	}
 	c.loadSchemas(ctx, versions)
 	out := map[object.ID]*unstructured.Unstructured{}
+	waiting, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
 	for gk, w := range kinds {
 		if w == nil {
 			continue
 		}
-		if err := w.wait(ctx); err != nil {
+		if err := w.wait(waiting); err != nil {
 			failed[gk] = err
 			kinds[gk] = nil
 			continue

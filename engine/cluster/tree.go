@@ -111,8 +111,10 @@ func (c *Cluster) everything(ctx context.Context) (*census, error) {
 		kinds = append(kinds, w)
 	}
 	out := &census{byUID: map[types.UID]*member{}, byID: map[object.ID]*member{}, sets: map[string][]*member{}}
+	waiting, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
 	for _, w := range kinds {
-		err := w.wait(ctx)
+		err := w.wait(waiting)
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()

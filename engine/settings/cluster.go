@@ -15,7 +15,7 @@ const (
 	InClusterName   = "in-cluster"
 )
 
-// Cluster is a registered cluster and how to reach it.
+// Cluster is a registered cluster and how to reach it. What its Secret says of a shard is passed over: one replica serves all clusters.
 type Cluster struct {
 	// Secret is the name of the Secret it was read from.
 	Secret string
