@@ -21,27 +21,75 @@ const openLines = 60
 func details(apps []change.Application) []section {
 	var out []section
 	left := openLines
+	first := map[string]string{} // the application that each difference is shown with
 	for _, a := range apps {
 		if a.Kind == change.Unchanged || len(a.Differences) == 0 && len(warnings(a)) == 0 && a.Moves == "" {
 			continue
 		}
+		if like, told := first[alike(a)]; told {
+			same := application(a, false, false, like)
+			out = append(out, section{full: same, short: same})
+			continue
+		}
+		if len(a.Differences) > 0 {
+			first[alike(a)] = a.Name
+		}
 		for _, d := range a.Differences {
 			left -= d.Added + d.Removed
 		}
-		out = append(out, section{full: application(a, left >= 0, true), short: application(a, false, false)})
+		out = append(out, section{full: application(a, left >= 0, true, ""), short: application(a, false, false, "")})
 	}
 	return out
 }
 
-func application(a change.Application, stands, diffs bool) string {
+// alike is the same for applications in which the same lines change: one chart or base that many read. Around those lines the
+// applications' own names and namespaces may differ, and nothing else.
+func alike(a change.Application) string {
+	var b strings.Builder
+	for _, d := range a.Differences {
+		if d.ID.Kind == "Secret" && d.ID.Group == "" {
+			return a.Namespace + "/" + a.Name // what is masked looks the same and need not be
+		}
+		fmt.Fprintf(&b, "%q %q %q %q %q %q\n", d.ID.Group, d.ID.Kind, strings.ReplaceAll(d.ID.Name, a.Name, "\x00"), d.Kind, d.Hook, unnamed(d.Text, a.Name))
+	}
+	fmt.Fprintf(&b, "%q %q", warnings(a), a.Moves)
+	return b.String()
+}
+
+// unnamed is a diff without the name and the namespace in the lines that do not change, and without the numbers of its lines.
+func unnamed(text, name string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "@@"):
+			line = "@@\n"
+		case strings.HasPrefix(line, "   namespace: "):
+			line = "   namespace:\n"
+		case strings.HasPrefix(line, " "):
+			line = strings.ReplaceAll(line, name, "\x00")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// application is one section. Where the differences are like another's, which has been shown, they are only named.
+func application(a change.Application, stands, diffs bool, like string) string {
 	open := ""
 	if stands {
 		open = " open"
 	}
+	as := ""
+	if like != "" {
+		as = ", as in " + htmlCode(like)
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "<details%s><summary><b>%s</b> · %s · %s</summary>\n\n", open, htmlCode(a.Name), where(a), changes(a))
+	fmt.Fprintf(&b, "<details%s><summary><b>%s</b> · %s · %s%s</summary>\n\n", open, htmlCode(a.Name), where(a), changes(a), as)
 	b.WriteString(because(a.Why))
 	b.WriteString(aside(a))
+	if like != "" {
+		b.WriteString("The same changes as in " + Code(like) + ".\n\n")
+	}
 	for _, d := range a.Differences {
 		b.WriteString(resource(d, diffs))
 	}
