@@ -31,28 +31,34 @@ func monorepo(b *testing.B, commits int) *upstream {
 	return u
 }
 
-// BenchmarkColdFetch is a first fetch with the read of one application, in full and in part, beside git clone with a checkout.
+// BenchmarkColdFetch, of a repository with much text and of one with a history of large files, is a first fetch with the read of one application, in full and in part, beside git clone with a checkout.
 func BenchmarkColdFetch(b *testing.B) {
-	u := monorepo(b, 50)
-	head := u.head()
-	for name, partial := range map[string]func(string) bool{"full": nil, "partial": always} {
-		b.Run(name, func(b *testing.B) {
+	small, large := monorepo(b, 50), monorepo(b, 0)
+	for i := range 60 {
+		large.commit(fmt.Sprint("picture ", i), map[string]string{"docs/picture": noise(i)})
+	}
+	large.push("main")
+	for name, u := range map[string]*upstream{"manifests": small, "with-pictures": large} {
+		head := u.head()
+		for way, partial := range map[string]func(string) bool{"full": nil, "partial": always} {
+			b.Run(name+"/"+way, func(b *testing.B) {
+				for b.Loop() {
+					dir := b.TempDir()
+					m := u.store(git.Options{Dir: dir, Partial: partial}).Mirror(u.url)
+					fetch(b, m)
+					readApplication(b, tree(b, m.Repository(), head), 7)
+					b.ReportMetric(float64(folderSize(b, dir))/1024, "KiB-disk")
+				}
+			})
+		}
+		b.Run(name+"/git-clone", func(b *testing.B) {
 			for b.Loop() {
-				dir := b.TempDir()
-				m := u.store(git.Options{Dir: dir, Partial: partial}).Mirror(u.url)
-				fetch(b, m)
-				readApplication(b, tree(b, m.Repository(), head), 7)
+				dir := filepath.Join(b.TempDir(), "clone")
+				run(b, u.work, "-c", "http.sslVerify=false", "clone", "-q", u.url, dir)
 				b.ReportMetric(float64(folderSize(b, dir))/1024, "KiB-disk")
 			}
 		})
 	}
-	b.Run("git-clone", func(b *testing.B) {
-		for b.Loop() {
-			dir := filepath.Join(b.TempDir(), "clone")
-			run(b, u.work, "-c", "http.sslVerify=false", "clone", "-q", u.url, dir)
-			b.ReportMetric(float64(folderSize(b, dir))/1024, "KiB-disk")
-		}
-	})
 }
 
 // BenchmarkNextFetch is a fetch of one new commit with the read of the application that it changes.

@@ -48,8 +48,8 @@ func (rs *readers) with(dir string, do func(*reader) error) error {
 		}
 		watch := time.AfterFunc(readLimit, r.kill)
 		err := do(r)
-		if !watch.Stop() && err == nil {
-			err = errors.New("git cat-file took too long")
+		if !watch.Stop() {
+			err = errors.New("git cat-file took too long") // whatever its end looked like
 		}
 		if err == nil {
 			rs.give(r)
