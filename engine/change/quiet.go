@@ -75,7 +75,7 @@ func (w *walk) merged(d draft) (revisions []string, same bool) {
 // declares says whether there are Applications among the objects, whose own changes are then to be looked for.
 func (d draft) declares() bool {
 	for _, res := range d.results {
-		if slices.ContainsFunc(res.Objects, func(o object.Object) bool { return isApplication(o.ID()) }) {
+		if slices.ContainsFunc(res.Objects, func(o object.Object) bool { return o.Object["kind"] == "Application" && isApplication(o.ID()) }) {
 			return true
 		}
 	}
