@@ -70,7 +70,7 @@ func fillDefaults(u *unstructured.Unstructured) {
 	spec, _ := u.Object["spec"].(map[string]any)
 	switch {
 	case gvk.Group == "apps" && gvk.Kind == "StatefulSet":
-		for _, claim := range maps(spec["volumeClaimTemplates"]) {
+		for _, claim := range items(spec["volumeClaimTemplates"]) {
 			claim["apiVersion"], claim["kind"] = "v1", "PersistentVolumeClaim"
 			delete(claim, "status")
 			if s, ok := claim["spec"].(map[string]any); ok {
@@ -82,15 +82,15 @@ func fillDefaults(u *unstructured.Unstructured) {
 		}
 	case gvk.Group == "networking.k8s.io" && gvk.Kind == "NetworkPolicy":
 		for _, direction := range []string{"ingress", "egress"} {
-			for _, rule := range maps(spec[direction]) {
-				for _, port := range maps(rule["ports"]) {
+			for _, rule := range items(spec[direction]) {
+				for _, port := range items(rule["ports"]) {
 					fill(port, "protocol", "TCP")
 				}
 			}
 		}
 	case gvk.Group == "admissionregistration.k8s.io":
-		for _, webhook := range maps(u.Object["webhooks"]) {
-			for _, rule := range maps(webhook["rules"]) {
+		for _, webhook := range items(u.Object["webhooks"]) {
+			for _, rule := range items(webhook["rules"]) {
 				fill(rule, "scope", "*")
 			}
 		}
@@ -104,7 +104,7 @@ func fillDefaults(u *unstructured.Unstructured) {
 		if ref, ok := u.Object["roleRef"].(map[string]any); ok {
 			fill(ref, "apiGroup", "rbac.authorization.k8s.io")
 		}
-		for _, subject := range maps(u.Object["subjects"]) {
+		for _, subject := range items(u.Object["subjects"]) {
 			if subject["kind"] == "User" || subject["kind"] == "Group" {
 				fill(subject, "apiGroup", "rbac.authorization.k8s.io")
 			}
@@ -143,8 +143,8 @@ func fill(m map[string]any, key string, value any) {
 	}
 }
 
-// maps are the items of a list that are maps.
-func maps(v any) []map[string]any {
+// items are the items of a list that are maps.
+func items(v any) []map[string]any {
 	list, _ := v.([]any)
 	var out []map[string]any
 	for _, item := range list {
@@ -158,8 +158,8 @@ func maps(v any) []map[string]any {
 // sortSubsets orders what an Endpoints object lists: its controller writes addresses and ports in any order. The lists are merged
 // as a whole, so defaults are filled in.
 func sortSubsets(u *unstructured.Unstructured) {
-	for _, subset := range maps(u.Object["subsets"]) {
-		for _, port := range maps(subset["ports"]) {
+	for _, subset := range items(u.Object["subsets"]) {
+		for _, port := range items(subset["ports"]) {
 			fill(port, "protocol", "TCP")
 		}
 		for _, field := range []string{"addresses", "notReadyAddresses", "ports"} {

@@ -233,8 +233,19 @@ func TestAMemoForgetsNothingThatMatters(t *testing.T) {
 		}
 		return s.Status
 	}
-	if look(desired, live, o) != Synced || len(m.young) != 1 {
+	if look(desired, live, o) != Synced || len(m.young) != 2 {
 		t.Fatal("not remembered")
+	}
+	status := live.DeepCopy()
+	status.SetResourceVersion("70")
+	status.Object["status"] = map[string]any{"replicas": int64(1)}
+	if look(desired, status, o) != Synced || len(m.young) != 3 {
+		t.Errorf("a change of the status alone was looked at (%d)", len(m.young))
+	}
+	status.SetResourceVersion("71")
+	status.SetLabels(map[string]string{"app": "web", "more": "theirs"})
+	if look(desired, status, o) != Synced || len(m.young) != 5 {
+		t.Errorf("a change beside the status was not looked at (%d)", len(m.young))
 	}
 	stale := live.DeepCopy()
 	stale.Object["spec"] = map[string]any{"replicas": int64(9)}
@@ -289,6 +300,15 @@ func BenchmarkUnchanged(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			all(b, Drift)
+		}
+	})
+	b.Run("other status 10000", func(b *testing.B) {
+		b.ReportAllocs()
+		var m Memo
+		for b.Loop() {
+			m.young, m.old = nil, nil
+			m.keep(m.key(desired, live, o, m.unmoved(live)))
+			all(b, m.Drift)
 		}
 	})
 	b.Run("remembered 10000", func(b *testing.B) {

@@ -2,7 +2,9 @@ package compare
 
 import (
 	"hash/maphash"
+	"maps"
 	"math"
+	"strconv"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,26 +29,68 @@ type memoKey [2]uint64
 // memoMost is how many verdicts one generation holds: some 40 bytes each.
 const memoMost = 200_000
 
-// Drift is Drift, remembering that an object of that resource version was Synced with that desired form under those options.
+// Drift is Drift, remembering that an object of that resource version was Synced with that desired form under those options, or
+// one that differs from it in nothing but its status.
 func (m *Memo) Drift(id object.ID, desired, live *unstructured.Unstructured, o Options) (Sync, error) {
 	if desired == nil || live == nil || live.GetUID() == "" || live.GetResourceVersion() == "" {
 		return Drift(id, desired, live, o)
 	}
-	key := m.key(desired, live, o)
+	synced := Sync{Status: Synced, Difference: Difference{ID: id, Kind: Unchanged, Hook: hookOf(live, desired)}}
+	key := m.key(desired, live, o, live.GetResourceVersion())
 	if m.knows(key) {
-		return Sync{Status: Synced, Difference: Difference{ID: id, Kind: Unchanged, Hook: hookOf(live, desired)}}, nil
+		return synced, nil
+	}
+	same := m.key(desired, live, o, m.unmoved(live))
+	if !o.status(id) && m.knows(same) { // only its status has changed
+		m.keep(key)
+		return synced, nil
 	}
 	s, err := Drift(id, desired, live, o)
 	if err == nil && s.Status == Synced {
-		m.keep(key)
+		m.keep(key, same)
 	}
 	return s, err
+}
+
+// unmoved stands for all of a live object but its status and what changes with it.
+func (m *Memo) unmoved(live *unstructured.Unstructured) string {
+	content := maps.Clone(live.Object)
+	delete(content, "status")
+	metadata, _ := content["metadata"].(map[string]any)
+	metadata = maps.Clone(metadata)
+	content["metadata"] = metadata
+	delete(metadata, "resourceVersion")
+	entries, _ := metadata["managedFields"].([]any)
+	var kept []any
+	for _, e := range entries {
+		if entry, ok := e.(map[string]any); ok && entry["subresource"] == nil {
+			entry = maps.Clone(entry)
+			delete(entry, "time")
+			kept = append(kept, entry)
+		}
+	}
+	metadata["managedFields"] = kept
+	out := "content"
+	for _, seed := range m.secrets() {
+		out += " " + strconv.FormatUint(Digest(seed, content), 36)
+	}
+	return out
+}
+
+// secrets are the seeds of the hashes, made once.
+func (m *Memo) secrets() [2]maphash.Seed {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seeds == [2]maphash.Seed{} {
+		m.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+	}
+	return m.seeds
 }
 
 // Settled notes that the server's answer found live as desired, so that it is not asked again.
 func (m *Memo) Settled(desired, live *unstructured.Unstructured, o Options) {
 	if live.GetUID() != "" && live.GetResourceVersion() != "" {
-		m.keep(m.key(desired, live, o))
+		m.keep(m.key(desired, live, o, live.GetResourceVersion()), m.key(desired, live, o, m.unmoved(live)))
 	}
 }
 
@@ -63,10 +107,12 @@ func (m *Memo) knows(key memoKey) bool {
 	return ok
 }
 
-func (m *Memo) keep(key memoKey) {
+func (m *Memo) keep(keys ...memoKey) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.add(key)
+	for _, key := range keys {
+		m.add(key)
+	}
 }
 
 func (m *Memo) add(key memoKey) {
@@ -79,19 +125,15 @@ func (m *Memo) add(key memoKey) {
 	m.young[key] = struct{}{}
 }
 
-func (m *Memo) key(desired, live *unstructured.Unstructured, o Options) memoKey {
-	m.mu.Lock()
-	if m.seeds == [2]maphash.Seed{} {
-		m.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
-	}
-	seeds := m.seeds
-	m.mu.Unlock()
+// key is that of a verdict on live as it is in a version.
+func (m *Memo) key(desired, live *unstructured.Unstructured, o Options, version string) memoKey {
+	seeds := m.secrets()
 	rules := rulesFor(object.IDOf(desired), o.Ignore)
 	var out memoKey
 	for i, seed := range seeds {
 		var h maphash.Hash
 		h.SetSeed(seed)
-		for _, s := range []string{live.GetAPIVersion(), string(live.GetUID()), live.GetResourceVersion(), string(o.Strategy), o.Status, versionOf(o.Schema, desired)} {
+		for _, s := range []string{live.GetAPIVersion(), string(live.GetUID()), version, string(o.Strategy), o.Status, versionOf(o.Schema, desired)} {
 			writeString(&h, s)
 		}
 		writeStrings(&h, o.TakeOver)
