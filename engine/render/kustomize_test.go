@@ -270,6 +270,7 @@ func TestMistakesInChartsOfKustomizationsHaveTheirPlace(t *testing.T) {
 		"the release's name": {"helmCharts:\n- name: web\n  releaseName: Not_A_Name\n", nil, "app/kustomization.yaml", 2},
 		"a name template":    {"helmCharts:\n- name: web\n  nameTemplate: '{{ nope }}'\n", nil, "app/kustomization.yaml", 2},
 		"no chart":           {"helmCharts:\n- releaseName: x\n  name: other\n", nil, "app/kustomization.yaml", 3},
+		"a folder":           {"generators: [g]\n", map[string]string{"app/g/kustomization.yaml": "resources: [g.yaml]\n", "app/g/g.yaml": "apiVersion: builtin\nkind: HelmChartInflationGenerator\nmetadata: {name: x}\nname: web\n"}, "app/kustomization.yaml", 0},
 		"a fetched template": {"helmCharts: [{name: web, version: 1.0.0, repo: \"https://charts.example.com\"}]\n", nil, "app/charts/web-1.0.0/web/templates/t", 2},
 		"a fetched chart":    {"helmCharts:\n- name: gone\n  repo: https://charts.example.com\n", nil, "app/kustomization.yaml", 2},
 	} {

@@ -219,7 +219,11 @@ func (s *survey) explain(err error, file string) error {
 		}
 	}
 	message := rootedPath.ReplaceAllString(quoted.ReplaceAllString(err.Error(), ""), "")
-	return &object.Fault{Place: object.Place{File: s.mentioned(message, file)}, Message: strings.TrimSpace(message)}
+	f := &object.Fault{Place: object.Place{File: s.mentioned(message, file)}, Message: strings.TrimSpace(message)}
+	if strings.Contains(message, "must specify --enable-helm") { // our kustomize never may, it has no Helm
+		f.Message, f.Hint = "a chart of a folder of generators is not rendered", "name the chart in the kustomization's field helmCharts, or the generator's file itself"
+	}
+	return f
 }
 
 // repeated is the fault of a key that is written twice, which kustomize refuses while Helm and the API server take the last.
