@@ -3,7 +3,7 @@
 // It stands between engine/git, which keeps the repositories, and engine/render. It fetches when what is at hand is too old to
 // answer, and then at most as often as Argo CD would. Only branches and tags are ever looked at here; what pull requests bring is
 // handed to renders by those who know that it is one. Charts of Helm repositories and the artifacts of OCI registries are unpacked
-// into a store of engine/git, so that they are trees like any other.
+// into a store of engine/git, so that they are trees like any other; so are single files that renders name by URL.
 package source
 
 import (
