@@ -21,6 +21,8 @@ type served struct {
 	looking sync.Mutex    // one look at a time
 	triedAt atomic.Int64  // when the last look began, in Unix nanoseconds
 	old     chan struct{} // asks for a look; see followKinds
+	// followed says that definitions are watched: a kind that is not there is hardly worth a look.
+	followed atomic.Bool
 }
 
 // tryAgain says whether the last look began at least that long ago, and if so notes that one begins now.
@@ -53,6 +55,7 @@ const (
 	freshFor     = 5 * time.Minute
 	refreshAgain = 30 * time.Second
 	missAgain    = 2 * time.Second
+	missFollowed = 20 * time.Second
 )
 
 // refresh looks at what is served. A group that does not answer (an API service that is down) keeps what it had.
@@ -99,7 +102,11 @@ func (c *Cluster) lookup(ctx context.Context, gk schema.GroupKind, version strin
 	if r, ok := c.known(gk, version); ok {
 		return r, nil
 	}
-	if c.served.tryAgain(missAgain) {
+	again := missAgain
+	if c.served.followed.Load() {
+		again = missFollowed
+	}
+	if c.served.tryAgain(again) {
 		if err := c.refresh(ctx); err != nil {
 			return resource{}, err
 		}

@@ -25,6 +25,9 @@ func (c *Cluster) followKinds(ctx context.Context) {
 			continue
 		}
 		f := &feed{from: c.objects(r, ""), pages: &c.cache.pages, loads: c.cache.loads, failed: func(error) {}, well: func() {}}
+		if gk == followed[0] {
+			f.failed, f.well = func(error) { c.served.followed.Store(false) }, func() { c.served.followed.Store(true) }
+		}
 		f.store = &store{recorder: c.cache.recorder, news: func(string, *record) {}, touched: c.catalogIsOld}
 		c.cache.start(ctx, f.run)
 	}
@@ -51,7 +54,8 @@ func (c *Cluster) catalogIsOld() {
 	}
 }
 
-// keepCatalog reads the catalog again when something says that it is old.
+// keepCatalog reads the catalog again when something says that it is old: soon, and once more a little later, because the server
+// tells of a definition before it serves its kind.
 func (c *Cluster) keepCatalog(ctx context.Context) {
 	for {
 		select {
@@ -59,19 +63,17 @@ func (c *Cluster) keepCatalog(ctx context.Context) {
 			return
 		case <-c.served.old:
 		}
-		timer := time.NewTimer(settling)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-		select {
-		case <-c.served.old: // came meanwhile
-		default:
-		}
-		if err := c.refresh(ctx); err != nil && ctx.Err() == nil {
-			c.log.Debug("cannot look at what is served", "error", err)
+		for _, pause := range []time.Duration{settling, 4 * settling} {
+			timer := time.NewTimer(pause)
+			select {
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			case <-timer.C:
+			}
+			if err := c.refresh(ctx); err != nil && ctx.Err() == nil {
+				c.log.Debug("cannot look at what is served", "error", err)
+			}
 		}
 	}
 }
