@@ -172,7 +172,7 @@ func Annotations(c change.Change) []forge.Annotation {
 	seen := map[string]bool{}
 	add := func(p object.Place, level, title, message string) {
 		k := fmt.Sprintf("%s:%d %s", p.File, p.Line, message)
-		if p.File == "" || seen[k] {
+		if p.File == "" || strings.Contains(p.File, "://") || seen[k] { // a file of another repository has no place on this page
 			return
 		}
 		seen[k] = true
