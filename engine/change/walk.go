@@ -114,8 +114,9 @@ func (w *walk) first(ctx context.Context) []unit {
 			declared[keyOf(c.App)] = true
 		}
 	}
-	units := w.enter(nil, w.rootSets(ctx, func(instance string) bool { return names[instance] }))
-	return append(units, w.take(func(c plan.Candidate) bool { return !declared[keyOf(c.App)] })...)
+	var roots entrants
+	roots.enter(w, w.rootSets(ctx, func(instance string) bool { return names[instance] }))
+	return append(roots.units, w.take(func(c plan.Candidate) bool { return !declared[keyOf(c.App)] })...)
 }
 
 // proposed pairs the applications that the two trees declare.
@@ -162,25 +163,34 @@ func byKey(apps []*argo.Application) map[key]*argo.Application {
 
 // next are the applications that the last level declares; when it declares none, the candidates that nobody turned out to declare.
 func (w *walk) next(ctx context.Context) []unit {
-	var units []unit
+	var born entrants
 	for _, o := range w.level {
 		if o.depth < maxDepth {
-			units = w.enter(units, w.children(ctx, o))
+			born.enter(w, w.children(ctx, o))
 		}
 	}
-	if len(units) > 0 {
-		return units
+	if len(born.units) > 0 {
+		return born.units
 	}
 	return w.take(func(plan.Candidate) bool { return true })
 }
 
-// enter adds children to the units of a level, each application once. One that was rendered before its parent was known to change it
-// is rendered again, as changed; one that a parent lets go and another takes is one that moves.
-func (w *walk) enter(units, children []unit) []unit {
+// entrants are the units of a level that is still to be rendered, each application once.
+type entrants struct {
+	units []unit
+	at    map[key]int
+}
+
+// enter adds children. One that was rendered before its parent was known to change it is rendered again, as changed; one that a parent
+// lets go and another takes is one that moves.
+func (e *entrants) enter(w *walk, children []unit) {
+	if e.at == nil {
+		e.at = map[key]int{}
+	}
 	for _, child := range children {
 		k := keyOf(child.app())
-		if i := slices.IndexFunc(units, func(u unit) bool { return keyOf(u.app()) == k }); i >= 0 {
-			units[i] = joined(units[i], child)
+		if i, ok := e.at[k]; ok {
+			e.units[i] = joined(e.units[i], child)
 			continue
 		}
 		if w.visited[k] {
@@ -193,9 +203,9 @@ func (w *walk) enter(units, children []unit) []unit {
 		}
 		w.visited[k], w.respecify[k] = true, child.respecified
 		w.bound(&child)
-		units = append(units, child)
+		e.at[k] = len(e.units)
+		e.units = append(e.units, child)
 	}
-	return units
 }
 
 // joined is one application of which two parents speak. Where one lets it go and the other takes it, it moves; else the first is heard,
