@@ -70,8 +70,10 @@ func (w *walk) childSets(ctx context.Context, o outcome) []unit {
 	for _, k := range sortedKeys(before, after) {
 		g := generated{before: before[k], after: after[k], parent: o.app(), depth: o.depth + 1}
 		if live := w.liveSet(k); live != nil {
-			if owner, tracked := ownerOf("ApplicationSet", live.ObjectMeta); tracked && owner != w.p.Instance(o.app()) {
-				continue // somebody else's of the same name: nothing of it is shown
+			if !w.claimsSet(o.app(), before[k], live) {
+				w.sets = append(w.sets, Set{Namespace: k.namespace, Name: k.name, Parent: o.app().Name,
+					Note: "an ApplicationSet of this name exists, and is not one that " + o.app().Name + " declares"})
+				continue // nothing of it is shown
 			}
 			if g.after != nil && g.before != nil && reflect.DeepEqual(g.before.Spec, g.after.Spec) {
 				g.after = live
@@ -83,6 +85,16 @@ func (w *walk) childSets(ctx context.Context, o outcome) []unit {
 		units = append(units, w.unfold(ctx, g)...)
 	}
 	return units
+}
+
+// claimsSet says whether a live set is one that the parent may speak of: it rendered it, or nobody is known to have and the base declares
+// just this. Anybody can write down a name.
+func (w *walk) claimsSet(parent *argo.Application, base, live *argo.ApplicationSet) bool {
+	owner, tracked := ownerOf("ApplicationSet", live.ObjectMeta)
+	if tracked || live.Labels[compare.InstanceLabel] != "" {
+		return owner == w.p.Instance(parent) || live.Labels[compare.InstanceLabel] == w.p.Instance(parent)
+	}
+	return base != nil && reflect.DeepEqual(base.Spec, live.Spec)
 }
 
 func (w *walk) liveSet(k key) *argo.ApplicationSet {
