@@ -23,7 +23,7 @@ type Access struct {
 
 // reach is what a tree has beside its objects. It is shared by all views of the tree.
 type reach struct {
-	access Access
+	access func() Access // found out when there is first need, which most trees never have
 	source *Repository
 	commit Hash
 	// within runs what a read without a context has to wait for: bounded in time, and not ended by the caller who opened the tree, for
@@ -46,12 +46,12 @@ type mount struct {
 	err  error
 }
 
-// With is the tree as one who has this access reads it.
-func (t *Tree) With(ctx context.Context, a Access) *Tree {
+// With is the tree as one who has the access reads it that find yields. It is asked once, when there is first need.
+func (t *Tree) With(ctx context.Context, find func(context.Context) Access) *Tree {
 	own := *t
 	own.reach = nil
 	if r := t.source(); r != nil {
-		own.reach = newReach(ctx, a, r, t.commit)
+		own.reach = newReach(ctx, find, r, t.commit)
 	}
 	return &own
 }
@@ -63,9 +63,9 @@ func (t *Tree) source() *Repository {
 	return t.reach.source
 }
 
-func newReach(ctx context.Context, a Access, r *Repository, commit Hash) *reach {
+func newReach(ctx context.Context, find func(context.Context) Access, r *Repository, commit Hash) *reach {
 	lasting := context.WithoutCancel(ctx)
-	return &reach{access: a, source: r, commit: commit, mounts: map[string]*mount{},
+	return &reach{access: sync.OnceValue(func() Access { return find(lasting) }), source: r, commit: commit, mounts: map[string]*mount{},
 		within: func(limit time.Duration, do func(context.Context) error) error {
 			ctx, cancel := context.WithTimeoutCause(lasting, limit, fmt.Errorf("it took longer than %s", limit))
 			defer cancel()
@@ -74,14 +74,14 @@ func newReach(ctx context.Context, a Access, r *Repository, commit Hash) *reach 
 }
 
 // lfs says whether files of Git LFS are read, rather than their pointers.
-func (t *Tree) lfs() bool { return t.reach != nil && t.reach.access.LFS }
+func (t *Tree) lfs() bool { return t.reach != nil && t.reach.access().LFS }
 
 // errNoModule says that a gitlink leads nowhere: it is an empty folder.
 var errNoModule = errors.New("not a submodule that is read")
 
 // mount opens the submodule at a path of this tree; errNoModule when it is to be an empty folder.
 func (t *Tree) mount(at string, commit Hash, rec *recorder, top string) (*Tree, error) {
-	if t.reach == nil || t.reach.access.Module == nil {
+	if t.reach == nil || t.reach.access().Module == nil {
 		return nil, errNoModule
 	}
 	mod, err := t.module(at, rec, top)
@@ -138,7 +138,7 @@ func (r *reach) open(mod Module) (tree *Tree, err error) {
 		if err := r.source.mayName(ctx, r.commit, mod.URL); err != nil {
 			return err
 		}
-		tree, err = r.access.Module(ctx, mod)
+		tree, err = r.access().Module(ctx, mod)
 		return err
 	})
 	return tree, err

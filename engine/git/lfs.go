@@ -41,7 +41,7 @@ func (t *Tree) large(p pointer) ([]byte, error) {
 			return nil, fmt.Errorf("file of Git LFS %s: %w", p.oid[:12], err)
 		}
 		err = t.reach.within(r.objects.store.opt.FetchTimeout, func(ctx context.Context) error {
-			return r.mirror.bringLarge(ctx, t.reach.access.Auth, p)
+			return r.mirror.bringLarge(ctx, t.reach.access().Auth, p)
 		})
 		if err == nil {
 			b, err = r.stored(p)

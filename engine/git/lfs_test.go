@@ -161,7 +161,7 @@ func TestFilesOfLFSAreFetchedWhenTheyAreRead(t *testing.T) {
 		}
 	}
 	trace := v.Trace()
-	if !trace.HoldsSince(tr.Root(), tr) || trace.HoldsSince(tr.Root(), tr.With(t.Context(), git.Access{})) {
+	if !trace.HoldsSince(tr.Root(), tr) || trace.HoldsSince(tr.Root(), tr.With(t.Context(), nowhere)) {
 		t.Error("the trace does not tell a file from its pointer")
 	}
 

@@ -151,7 +151,7 @@ func (t *Tree) bring(ids []Hash) error {
 	}
 	slices.Sort(ids)
 	err = t.reach.within(r.objects.store.opt.FetchTimeout, func(ctx context.Context) error {
-		return r.mirror.bring(ctx, t.reach.access.Auth, t.objects.dir, slices.Compact(ids))
+		return r.mirror.bring(ctx, t.reach.access().Auth, t.objects.dir, slices.Compact(ids))
 	})
 	if err == nil {
 		return nil

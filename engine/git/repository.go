@@ -120,7 +120,7 @@ func (r *Repository) Tree(ctx context.Context, h Hash) (*Tree, error) {
 		r.commits.forget() // another process may have evicted all of them
 		return nil, fmt.Errorf("commit %s: %w", h, err)
 	}
-	return &Tree{objects: r.objects, commit: h, root: c.Tree, reach: newReach(ctx, r.access(ctx), r, h)}, nil
+	return &Tree{objects: r.objects, commit: h, root: c.Tree, reach: newReach(ctx, r.access, r, h)}, nil
 }
 
 // access is what trees have to whom nobody has given anything else.

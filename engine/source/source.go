@@ -139,7 +139,7 @@ func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s at %s: %w", NormalizeURL(q.RepoURL), commit, err)
 	}
-	return tree.With(ctx, s.access(ctx, q)), nil
+	return tree.With(ctx, func(ctx context.Context) git.Access { return s.access(ctx, q) }), nil
 }
 
 // Resolve finds the commit of a source in a Git repository.
