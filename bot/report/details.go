@@ -260,8 +260,11 @@ func missed(c change.Change) string {
 	if apps != 1 {
 		verb = "do"
 	}
-	return fmt.Sprintf("<details><summary>%s of this repository %s not change</summary>\n\n%s%s\n\n</details>\n\n",
-		count(apps, "application"), verb, strings.Join(shown, "\n"), rest)
+	title := fmt.Sprintf("%s of this repository %s not change", count(apps, "application"), verb)
+	if apps == 0 {
+		title = "What is not looked into"
+	}
+	return fmt.Sprintf("<details><summary>%s</summary>\n\n%s%s\n\n</details>\n\n", title, strings.Join(shown, "\n"), rest)
 }
 
 // maxReach is how many changed files are spoken of one by one.
