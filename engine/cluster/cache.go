@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,7 +23,6 @@ type cache struct {
 	mu     sync.Mutex
 	kinds  map[schema.GroupVersionResource]*watched
 	recent recent
-	pages  atomic.Bool          // the server cannot stream
 	loads  chan struct{}        // holds a token for each store that is being filled
 	ends   []context.CancelFunc // of what runs beside the kinds
 	closed bool
@@ -117,7 +115,7 @@ func (c *Cluster) begin(ctx context.Context, r resource) (*watched, error) {
 	for _, namespace := range c.namespaces(r) {
 		s := &store{recorder: c.cache.recorder, news: func(app string, o *record) { c.tell(app, r, o) }}
 		w.stores = append(w.stores, s)
-		f := &feed{from: c.objects(r, namespace), store: s, pages: &c.cache.pages, loads: c.cache.loads, failed: func(err error) { c.failed(w, err) }}
+		f := &feed{from: c.objects(r, namespace), store: s, silence: streamSilence, loads: c.cache.loads, failed: func(err error) { c.failed(w, err) }}
 		var once sync.Once
 		f.well = func() {
 			filled := 0

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -21,8 +20,8 @@ import (
 type feed struct {
 	from  dynamic.ResourceInterface
 	store *store
-	// pages is shared by all feeds of a cluster: whether its server cannot stream what there is.
-	pages *atomic.Bool
+	// silence is how long a server that fills the store by a stream may say nothing.
+	silence time.Duration
 	// loads holds a token for each store of the cluster that is being filled.
 	loads chan struct{}
 	// failed and well are told how it goes: why nothing can be had at the moment, and that it can again.
@@ -30,12 +29,15 @@ type feed struct {
 	well   func()
 
 	version string // up to which the store is filled; empty if it has to be filled anew
+	pages   bool   // the server cannot stream what there is of this kind
 }
 
 const (
 	pageSize = 500
-	// loadTimeout bounds the first filling of a store.
-	loadTimeout = 5 * time.Minute
+	// loadTimeout bounds the filling of a store page by page. A stream is given up after streamSilence without a word: servers that do
+	// not know of streams may never say that everything was told.
+	loadTimeout   = 5 * time.Minute
+	streamSilence = 10 * time.Second
 	// A watch is ended by the server after watchLeast to twice that, so that not all end at once.
 	watchLeast = 5 * time.Minute
 	// Pauses between attempts grow from shortest to longest. longestRefused is for kinds that we may not read: rights come back too.
@@ -95,12 +97,12 @@ func (f *feed) once(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	if f.version == "" && !f.pages.Load() {
+	if f.version == "" && !f.pages {
 		err := f.stream(ctx, filled)
 		if !apierrors.IsInvalid(err) && !apierrors.IsBadRequest(err) && !errors.Is(err, errNoEnd) {
 			return err
 		}
-		f.pages.Store(true) // the server does not know how
+		f.pages = true // the server does not know how; it may be another than the one that has other kinds
 	}
 	if f.version == "" {
 		if err := f.list(ctx); err != nil {
@@ -113,7 +115,7 @@ func (f *feed) once(ctx context.Context) error {
 		return err
 	}
 	f.well()
-	return f.follow(w, nil, nil)
+	return f.follow(w, nil)
 }
 
 func watchFor() *int64 {
@@ -133,13 +135,22 @@ func (f *feed) stream(ctx context.Context, filled func()) error {
 	if err != nil {
 		return err
 	}
-	late := time.AfterFunc(loadTimeout, cancel)
-	defer late.Stop()
-	err = f.follow(w, map[string]*record{}, func() { late.Stop(); filled() })
-	if f.version == "" && err == nil && !late.Stop() {
+	gaveUp := make(chan struct{})
+	patience := time.AfterFunc(f.silence, sync.OnceFunc(func() { close(gaveUp); cancel() })) // a late word may set it off again
+	defer patience.Stop()
+	err = f.follow(w, &collection{all: map[string]*record{}, heard: func() { patience.Reset(f.silence) }, done: func() { patience.Stop(); filled() }})
+	select {
+	case <-gaveUp:
 		return errNoEnd
+	default:
+		return err
 	}
-	return err
+}
+
+// collection is what a stream has told so far. heard is called with every word, done when everything was told.
+type collection struct {
+	all         map[string]*record
+	heard, done func()
 }
 
 // list takes everything in page by page. Each page becomes records before the next is asked for.
@@ -179,8 +190,8 @@ func (f *feed) collect(all map[string]*record, u *unstructured.Unstructured) err
 	return nil
 }
 
-// follow takes in what a watch tells. While there is a collection, events go there, until the server says that everything was told; then filled is called.
-func (f *feed) follow(w watch.Interface, collecting map[string]*record, filled func()) error {
+// follow takes in what a watch tells. While there is a collection, events go there, until the server says that everything was told.
+func (f *feed) follow(w watch.Interface, collecting *collection) error {
 	defer w.Stop()
 	for event := range w.ResultChan() {
 		if event.Type == watch.Error {
@@ -190,21 +201,24 @@ func (f *feed) follow(w watch.Interface, collecting map[string]*record, filled f
 		if !ok {
 			return fmt.Errorf("the watch told of a %T", event.Object)
 		}
+		if collecting != nil {
+			collecting.heard()
+		}
 		var err error
 		switch {
 		case event.Type == watch.Bookmark:
 			if collecting != nil && u.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" {
-				f.store.replace(collecting)
+				f.store.replace(collecting.all)
+				collecting.done()
 				collecting = nil
 				f.well()
-				filled()
 			}
 		case event.Type == watch.Deleted && collecting != nil:
-			delete(collecting, keyOf(u.GetNamespace(), u.GetName()))
+			delete(collecting.all, keyOf(u.GetNamespace(), u.GetName()))
 		case event.Type == watch.Deleted:
 			f.store.remove(u)
 		case collecting != nil:
-			err = f.collect(collecting, u)
+			err = f.collect(collecting.all, u)
 		default:
 			err = f.store.put(u)
 		}

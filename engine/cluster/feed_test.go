@@ -118,6 +118,13 @@ func TestAFeedTakesWhatTheServerCanGive(t *testing.T) {
 		"a server that cannot stream": {[]func(http.ResponseWriter, *http.Request){
 			refuse(422, "Invalid"), page("5", "more", "a", "b"), page("5", "", "c"), events("DELETED", named("b", "6")),
 		}, []string{"a", "c"}, []string{"stream", "list", "more more", "watch 5", "watch 6"}, 0},
+		"a server that streams without an end": {[]func(http.ResponseWriter, *http.Request){
+			func(w http.ResponseWriter, r *http.Request) {
+				events("ADDED", named("a", "1"))(w, r)
+				w.(http.Flusher).Flush()
+				<-r.Context().Done()
+			}, page("5", "", "a", "b"),
+		}, []string{"a", "b"}, []string{"stream", "list", "watch 5"}, 0},
 		"a watch that ends, and goes on where it was": {[]func(http.ResponseWriter, *http.Request){
 			events("ADDED", named("a", "1"), "BOOKMARK", told("5")), events("BOOKMARK", told("9")), events("ADDED", named("b", "10")),
 		}, []string{"a", "b"}, []string{"stream", "watch 5", "watch 9", "watch 10"}, 0},
@@ -154,7 +161,7 @@ func TestAFeedTakesWhatTheServerCanGive(t *testing.T) {
 			defer cancel()
 			var failures atomic.Int64
 			gvr := schema.GroupVersionResource{Version: "v1", Resource: "configmaps"}
-			f := &feed{from: client.Resource(gvr), store: &store{recorder: keeps, news: func(string, *record) {}}, pages: &atomic.Bool{}, loads: make(chan struct{}, 1),
+			f := &feed{from: client.Resource(gvr), store: &store{recorder: keeps, news: func(string, *record) {}}, silence: time.Second, loads: make(chan struct{}, 1),
 				failed: func(error) { failures.Add(1) }, well: func() {}}
 			go f.run(ctx)
 			ticker := time.NewTicker(10 * time.Millisecond)

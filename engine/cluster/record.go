@@ -55,7 +55,7 @@ func newRecorder(t compare.Tracking, noNews []argo.ResourceIgnoreDifferences) (*
 	if err != nil {
 		return nil, fmt.Errorf("preparing the cache: %w", err)
 	}
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(mostUnpacked),
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(4), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxMemory(mostUnpacked),
 		zstd.WithDecoderDictRaw(packedWith, []byte(dictionary)))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the cache: %w", err)
