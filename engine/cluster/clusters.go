@@ -1,6 +1,6 @@
 // Package cluster reaches the clusters that applications are delivered to: connections, what each serves, its schemas, a cache of
-// live objects kept by watches (whole only what is tracked or asked for), the tree of what belongs to an application, applying, dry runs, deleting, and finding out why something is not well. It is the only place
-// where workload clusters are touched.
+// live objects kept by watches (whole only what is tracked or asked for), the tree of what belongs to an application, applying, dry
+// runs, deleting, and finding out why something is not well. It is the only place where workload clusters are touched.
 //
 // engine/change asks it for what is live, engine/run carries steps out through it, and engine/controller is told by it what
 // changed. Every call has a deadline of its own beside its caller's; errors of the API server stay in the chain.
