@@ -1,11 +1,12 @@
 package object
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"sort"
+	"slices"
 )
 
 // Set is a collection of objects without repeats. As in Argo CD, of two objects with one identity the later wins.
@@ -71,20 +72,25 @@ func (s *Set) Repeated() []ID {
 // Digest is a SHA-256 over the content of all objects, in hex. It does not depend on the order in which objects were
 // added nor on how they were written, only on what they say.
 func (s *Set) Digest() string {
-	sums := make([]string, 0, s.Len())
+	sums := make([][sha256.Size]byte, 0, s.Len())
 	for _, o := range s.All() {
 		b, err := json.Marshal(o.Unstructured.Object) // maps are marshalled with sorted keys
 		if err != nil {
 			// Decoded YAML and JSON can always be marshalled again; should it not be so, the object differs from all others.
 			b = fmt.Appendf(nil, "%p", o.Unstructured)
 		}
-		sum := sha256.Sum256(b)
-		sums = append(sums, hex.EncodeToString(sum[:]))
+		sums = append(sums, sha256.Sum256(b))
 	}
-	sort.Strings(sums)
+	return DigestOf(sums)
+}
+
+// DigestOf is the Digest of a set whose objects, as JSON with sorted keys, have these sums, for whoever has that JSON at hand. It sorts
+// them.
+func DigestOf(sums [][sha256.Size]byte) string {
+	slices.SortFunc(sums, func(a, b [sha256.Size]byte) int { return bytes.Compare(a[:], b[:]) })
 	h := sha256.New()
 	for _, s := range sums {
-		h.Write([]byte(s))
+		h.Write([]byte(hex.EncodeToString(s[:])))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

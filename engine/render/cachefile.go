@@ -83,7 +83,7 @@ func unpack(text []byte, program string, q question) (*stored, error) {
 	s := &stored{tool: head.Tool, digest: head.Digest, warnings: head.Warnings, traces: head.Traces, remotes: head.Remotes, revision: head.Revision,
 		size: int64(len(blob)) * decoded, keep: true}
 	var err error
-	s.objects, err = decode(head.Objects, blob)
+	s.objects, _, err = new(shelf).decode(head.Objects, blob)
 	return s, err
 }
 

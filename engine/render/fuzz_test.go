@@ -50,7 +50,7 @@ func FuzzFrames(f *testing.F) {
 			return
 		}
 		library{}.note(o.Uses)
-		if objects, err := decode(o.Objects, got.blob); err == nil && len(objects) != len(o.Objects) {
+		if objects, _, err := new(shelf).decode(o.Objects, got.blob); err == nil && len(objects) != len(o.Objects) {
 			t.Errorf("%d of %d objects", len(objects), len(o.Objects))
 		}
 	})

@@ -12,9 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utiljson "k8s.io/apimachinery/pkg/util/json"
-
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
@@ -100,6 +97,7 @@ type Renderer struct {
 	trusted   *pool
 	untrusted *pool
 	cache     *cache
+	shelf     shelf
 }
 
 // New makes a renderer and begins to start its first worker.
@@ -277,26 +275,8 @@ func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees libra
 	}
 	s := &stored{tool: j.Tool, warnings: append(o.Warnings, trees.absent()...), fault: o.Fault, traces: trees.traces(), size: int64(len(blob)) * decoded,
 		keep: !o.Random && o.Uses != nil, list: o.Objects, blob: blob}
-	if s.objects, err = decode(o.Objects, blob); err != nil {
+	if s.objects, s.digest, err = r.shelf.decode(o.Objects, blob); err != nil {
 		return nil, nil, err
 	}
-	s.digest = object.NewSet(s.objects...).Digest()
 	return s, nil, nil
-}
-
-// decode reads the objects that a worker wrote.
-func decode(list []written, blob []byte) ([]object.Object, error) {
-	out := make([]object.Object, 0, len(list))
-	for _, w := range list {
-		if w.Size < 0 || w.Size > len(blob) {
-			return nil, errors.New("a render worker sent objects that end too early")
-		}
-		var m map[string]any
-		if err := utiljson.Unmarshal(blob[:w.Size], &m); err != nil {
-			return nil, fmt.Errorf("reading an object from a render worker: %w", err)
-		}
-		blob = blob[w.Size:]
-		out = append(out, object.Object{Unstructured: &unstructured.Unstructured{Object: m}, Place: w.Place})
-	}
-	return out, nil
 }

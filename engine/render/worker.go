@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/render/directory"
 	"github.com/slipway-cd/slipway/engine/render/helm"
@@ -49,6 +51,7 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
 type worker struct {
 	link   *link
 	driver helm.Driver
+	texts  map[*unstructured.Unstructured][]byte // of the last job's objects
 }
 
 // Bounds of what is said about a render: templates can fail with any text.
@@ -101,7 +104,7 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 		o.Fault = &short
 	} else if err != nil {
 		o.Error = err.Error()
-	} else if o.Objects, blob, err = encode(got.objects); err != nil {
+	} else if o.Objects, blob, err = w.encode(got.objects); err != nil {
 		o.Error = err.Error()
 	}
 	err = w.link.send(kindDone, o, blob...)
@@ -112,15 +115,22 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	return err
 }
 
-func encode(objects []object.Object) ([]written, [][]byte, error) {
+// encode writes objects. What the driver yields again is the same object, and its text is at hand.
+func (w *worker) encode(objects []object.Object) ([]written, [][]byte, error) {
 	list, blob := make([]written, len(objects)), make([][]byte, len(objects))
+	texts := make(map[*unstructured.Unstructured][]byte, len(objects))
 	for i, o := range objects {
-		text, err := json.Marshal(o.Unstructured.Object)
-		if err != nil {
-			return nil, nil, fmt.Errorf("writing %s: %w", o.ID(), err)
+		text, ok := w.texts[o.Unstructured]
+		if !ok {
+			var err error
+			if text, err = json.Marshal(o.Unstructured.Object); err != nil {
+				return nil, nil, fmt.Errorf("writing %s: %w", o.ID(), err)
+			}
 		}
+		texts[o.Unstructured] = text
 		list[i], blob[i] = written{Size: len(text), Place: o.Place}, text
 	}
+	w.texts = texts
 	return list, blob, nil
 }
 
