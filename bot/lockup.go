@@ -17,11 +17,7 @@ func (v *visit) lockUp(ctx context.Context, o order) error {
 		return err
 	}
 	if !in.allowed {
-		reason := "Not everything that it needs is so."
-		if in.refusal != "" {
-			reason = escape(in.refusal)
-		}
-		return v.refuse(ctx, o, reason, in.gates)
+		return v.turnDown(ctx, o, in)
 	}
 	own, err := v.locks(ctx)
 	if err != nil {

@@ -48,11 +48,7 @@ func (v *visit) sync(ctx context.Context, o order) error {
 		return err
 	}
 	if !in.allowed {
-		reason := "Not everything that it needs is so."
-		if in.refusal != "" {
-			reason = escape(in.refusal)
-		}
-		return v.refuse(ctx, o, reason, in.gates)
+		return v.turnDown(ctx, o, in)
 	}
 	now := metav1.NewMicroTime(v.Now())
 	o.Phase, o.StartedAt, o.Applications = slipway.CommandRunning, &now, nil
@@ -67,7 +63,16 @@ func (v *visit) sync(ctx context.Context, o order) error {
 	return v.launch(ctx, o, in)
 }
 
-// intend decides what a /sync would do and whether it may.
+// turnDown refuses what intend did not allow, by what cannot be understood or else by the gates.
+func (v *visit) turnDown(ctx context.Context, o order, in intent) error {
+	reason := "Not everything that it needs is so."
+	if in.refusal != "" {
+		reason = escape(in.refusal)
+	}
+	return v.refuse(ctx, o, reason, in.gates)
+}
+
+// intend decides what a /sync or a /lock would do and whether it may.
 func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 	g, err := v.stand(ctx)
 	if err != nil {

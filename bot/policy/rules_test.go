@@ -79,7 +79,7 @@ func TestOrderOfEnvironments(t *testing.T) {
 	tryGate(t, "order", map[string]outcome{
 		"no rule":              {change: func(in *policy.Input) { in.Earlier = []policy.Earlier{other} }, allowed: true},
 		"there and healthy":    {change: first(web), allowed: true, value: "deployed and healthy in dev"},
-		"nothing of it there":  {change: first(), allowed: true},
+		"nothing of it there":  {change: first(), allowed: true, value: "nothing that can be looked at changes in dev"},
 		"not there yet":        {change: first(web, other), value: "web-dev does not have it yet in dev", satisfy: "healthy in dev"},
 		"there, and not well":  {change: first(sick), value: "web-dev is Degraded in dev", satisfy: "healthy in dev"},
 		"each is told of once": {change: first(sick, other), value: "web-dev is Degraded in dev; web-dev does not have it yet", satisfy: "healthy in dev"},
