@@ -12,6 +12,20 @@ import (
 
 func TestForge(t *testing.T) { forgetest.Run(t, sandbox) }
 
+func TestSignIn(t *testing.T) {
+	forgetest.RunSignIn(t, func(t *testing.T) forgetest.Visitors {
+		s := world.Start(t)
+		v, client := s.Visitors(t, true)
+		in, err := gitlab.NewSignIn(gitlab.Options{BaseURL: s.URL, Token: "the bot's", SigningToken: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+			AllowedOwners: []string{world.Owner}, RootCAs: s.Roots(), Backoff: time.Millisecond}, client.ID, client.Secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.SignIn = in
+		return v
+	})
+}
+
 // sandbox is the sandbox forge with our bot in the project.
 func sandbox(t *testing.T) forgetest.World {
 	t.Helper()
