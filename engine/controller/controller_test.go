@@ -129,16 +129,6 @@ func TestFailures(t *testing.T) {
 		"fine/x.yaml":    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: fine}\n",
 	})
 	w.start(options(), -1, false)
-	hasCondition := func(kind, text string) func(*argo.Application) bool {
-		return func(app *argo.Application) bool {
-			for _, c := range app.Status.Conditions {
-				if c.Type == kind && strings.Contains(c.Message, text) {
-					return true
-				}
-			}
-			return false
-		}
-	}
 	w.application("broken", "broken")
 	app := w.until("the broken file to be named", "broken", hasCondition("ComparisonError", "x.yaml"))
 	if app.Status.Sync.Status != argo.SyncStatusCodeUnknown || app.Status.Health.Status != argo.HealthStatusUnknown {

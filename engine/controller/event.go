@@ -39,7 +39,7 @@ func revisionOf(s *argo.SyncOperation) string {
 	if s == nil {
 		return ""
 	}
-	if all := revisions(s.Revision, s.Revisions); len(all) > 0 {
+	if all := s.RevisionList(); len(all) > 0 {
 		return strings.Join(all, ", ")
 	}
 	return "the target revision"
@@ -48,7 +48,7 @@ func revisionOf(s *argo.SyncOperation) string {
 // revisionText is what an operation synced to.
 func revisionText(state *argo.OperationState) string {
 	if r := state.SyncResult; r != nil {
-		if all := revisions(r.Revision, r.Revisions); len(all) > 0 {
+		if all := r.RevisionList(); len(all) > 0 {
 			return strings.Join(all, ", ")
 		}
 	}

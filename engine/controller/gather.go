@@ -69,8 +69,7 @@ func (p *pass) gather(ctx context.Context, progress *progress) (*gathered, *fail
 // want renders what the operation is to bring about, at the revisions that it pinned before if it did.
 func (p *pass) want(ctx context.Context) (*desired, *failure) {
 	state := p.app.Status.OperationState
-	app := p.app.DeepCopy()
-	useSources(&app.Spec, state.Operation.Sync)
+	app := p.requested()
 	violations, err := p.violations(ctx, app)
 	if err != nil {
 		return nil, p.obstacle("ComparisonError", err)
@@ -107,6 +106,17 @@ func (p *pass) obstacle(what string, err error) *failure {
 	return &failure{phase: argo.OperationError, message: what + ": " + err.Error()}
 }
 
+// requested is the application with the sources of the operation: its own if it has any, else those of the specification, at which a held
+// application only arrives by a request that says so.
+func (p *pass) requested() *argo.Application {
+	app, s := p.app.DeepCopy(), p.app.Status.OperationState.Operation.Sync
+	if held, err := p.heldSources(); held != nil && err == nil && s.Source == nil && len(s.Sources) == 0 && len(s.RevisionList()) == 0 {
+		setSources(&app.Spec, held)
+	}
+	useSources(&app.Spec, s)
+	return app
+}
+
 // useSources puts an operation's own sources in the place of the specification's. The specification itself is never written.
 func useSources(spec *argo.ApplicationSpec, s *argo.SyncOperation) {
 	switch {
@@ -121,11 +131,11 @@ func useSources(spec *argo.ApplicationSpec, s *argo.SyncOperation) {
 func (p *pass) pinned() []string {
 	state := p.app.Status.OperationState
 	if r := state.SyncResult; r != nil {
-		if found := revisions(r.Revision, r.Revisions); len(found) > 0 {
+		if found := r.RevisionList(); len(found) > 0 {
 			return found
 		}
 	}
-	return revisions(state.Operation.Sync.Revision, state.Operation.Sync.Revisions)
+	return state.Operation.Sync.RevisionList()
 }
 
 // pin records the revisions and sources before anything is applied.

@@ -30,13 +30,9 @@ func (p *pass) lock(ctx context.Context) (*slipway.Lock, error) {
 	return nil, nil
 }
 
-// sources are those that the application is to be compared with and synced from by itself: the specification's, at the locked
-// revision while a lock holds it.
-func (p *pass) sources() []argo.ApplicationSource {
+// lockedSources are the specification's sources at the locked revision.
+func (p *pass) lockedSources() []argo.ApplicationSource {
 	sources := slices.Clone(p.app.Spec.SourceList())
-	if p.locked == nil {
-		return sources
-	}
 	for i := range sources {
 		if len(sources) == 1 || belongsTo(sources[i].RepoURL, p.locked.Spec.Owner.URL) {
 			sources[i].TargetRevision = p.locked.Spec.Revision

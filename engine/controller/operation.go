@@ -121,6 +121,7 @@ func (p *pass) begin(ctx context.Context) error {
 	p.app.Status.OperationState = &argo.OperationState{
 		Operation: *p.app.Operation.DeepCopy(), Phase: argo.OperationRunning, StartedAt: metav1.NewTime(p.start()),
 	}
+	p.hold()
 	if err := p.patch(ctx, old); err != nil {
 		return err
 	}

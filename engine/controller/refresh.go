@@ -135,7 +135,7 @@ func (p *pass) untilDue() time.Duration {
 	return left
 }
 
-// digest is over all that a comparison depends on and that the application or its lock says.
+// digest is over all that a comparison depends on and that the application, its hold or its lock says.
 func (p *pass) digest(sources []argo.ApplicationSource) string {
 	data, err := json.Marshal([]any{p.app.Spec, sources, p.app.Annotations["argocd.argoproj.io/compare-options"]})
 	if err != nil {
@@ -148,7 +148,7 @@ func (p *pass) digest(sources []argo.ApplicationSource) string {
 // look compares the application with its cluster.
 func (p *pass) look(ctx context.Context, level level, sources []argo.ApplicationSource) finding {
 	found := finding{level: level, sources: sources}
-	if found.conditions, found.err = p.specErrors(ctx); len(found.conditions) > 0 || found.err != nil {
+	if found.conditions, found.err = p.specErrors(ctx, sources); len(found.conditions) > 0 || found.err != nil {
 		return found
 	}
 	request := change.TargetRequest{App: p.app, Sources: sources, Fresh: level == levelFresh, Trusted: true}
@@ -182,19 +182,22 @@ func (p *pass) comparedRevisions(sources []argo.ApplicationSource) []string {
 	if p.differs(sources) {
 		return nil
 	}
-	return revisions(p.app.Status.Sync.Revision, p.app.Status.Sync.Revisions)
+	return p.app.Status.Sync.RevisionList()
 }
 
 // specErrors says what is wrong with the application before anything is fetched. The error is the world's.
-func (p *pass) specErrors(ctx context.Context) ([]argo.ApplicationCondition, error) {
+func (p *pass) specErrors(ctx context.Context, sources []argo.ApplicationSource) ([]argo.ApplicationCondition, error) {
 	if p.proj == nil {
 		return []argo.ApplicationCondition{condition(argo.ApplicationConditionInvalidSpecError, p.noProject())}, nil
 	}
-	violations, err := p.violations(ctx, p.app)
+	var all []argo.ApplicationCondition
+	if _, err := p.heldSources(); err != nil {
+		all = append(all, condition(argo.ApplicationConditionInvalidSpecError, err.Error()))
+	}
+	violations, err := p.violations(ctx, p.withSources(sources))
 	if err != nil {
 		return nil, err
 	}
-	var all []argo.ApplicationCondition
 	for _, v := range violations {
 		all = append(all, condition(argo.ApplicationConditionInvalidSpecError, v.Message))
 	}
@@ -253,9 +256,7 @@ func (p *pass) settle(found finding) engine.Automatic {
 	} else {
 		p.memo.failing = time.Time{}
 	}
-	if p.locked != nil {
-		conditions = append(conditions, condition(conditionLocked, lockText(p.locked)))
-	}
+	conditions = append(conditions, p.keepers()...)
 	status.Sync.ComparedTo = comparedTo(&p.app.Spec, found.sources)
 	status.ControllerNamespace = p.ControlNamespace
 	var auto engine.Automatic
@@ -290,8 +291,8 @@ func (p *pass) automate(found finding) engine.Automatic {
 	seen := engine.Observed{
 		Revisions: found.target.Revisions, Status: p.app.Status.Sync.Status, Resources: lasting(found.comparison, p.app.Status.Resources), Now: p.now(),
 	}
-	if p.locked != nil {
-		seen.LockedSources = found.sources
+	if p.kept() {
+		seen.HeldSources, seen.OnlyHeal = found.sources, p.locked != nil
 	}
 	auto := engine.Automate(p.app, seen)
 	if auto.Operation != nil {

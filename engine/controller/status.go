@@ -15,9 +15,6 @@ import (
 	engine "github.com/slipway-cd/slipway/engine/sync"
 )
 
-// conditionLocked says that the application is held at a revision.
-const conditionLocked = "LockedWarning"
-
 func condition(kind, message string) argo.ApplicationCondition {
 	return argo.ApplicationCondition{Type: kind, Message: message}
 }
@@ -92,17 +89,6 @@ func first(list []string) string {
 		return ""
 	}
 	return list[0]
-}
-
-// revisions are a status's, one for each source, whichever field holds them.
-func revisions(one string, several []string) []string {
-	if len(several) > 0 {
-		return several
-	}
-	if one == "" {
-		return nil
-	}
-	return []string{one}
 }
 
 // resources lists what is managed. A hook is listed while its object lives, without a sync status: it is run, not kept.

@@ -2,12 +2,14 @@ package controller_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -429,4 +432,35 @@ func ended(app *argo.Application) bool {
 
 func settled(app *argo.Application) bool {
 	return ended(app) && app.Status.Sync.Status == argo.SyncStatusCodeSynced && app.Status.Health.Status == argo.HealthStatusHealthy
+}
+
+func hasCondition(kind, text string) func(*argo.Application) bool {
+	return func(app *argo.Application) bool {
+		return slices.ContainsFunc(app.Status.Conditions, func(c argo.ApplicationCondition) bool {
+			return c.Type == kind && strings.Contains(c.Message, text)
+		})
+	}
+}
+
+// eventually waits for something that the cluster or a controller does in its own time.
+func (w *world) eventually(what string, done func() bool) {
+	w.Helper()
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !done() {
+		select {
+		case <-ticker.C:
+		case <-w.ctx.Done():
+			w.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func rawMerge(patch string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(patch)) }
+
+func toJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	must(t, err)
+	return string(b)
 }

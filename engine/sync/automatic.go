@@ -18,10 +18,12 @@ type Observed struct {
 	Status    argo.SyncStatusCode
 	// Resources are the application's objects; hooks do not matter here.
 	Resources []argo.ResourceStatus
-	// LockedSources, where not nil, take the place of the spec's: the application is held at a revision that somebody asked for. Then
-	// only drift from it is healed, and nothing is pruned; bringing it there in the first place is the request's affair.
-	LockedSources []argo.ApplicationSource
-	Now           time.Time
+	// HeldSources, where not nil, take the place of the spec's: the application is kept at a revision that somebody asked for, and nothing
+	// is pruned.
+	HeldSources []argo.ApplicationSource
+	// OnlyHeal says that bringing it to that revision in the first place is the affair of a request: only drift from it is healed.
+	OnlyHeal bool
+	Now      time.Time
 }
 
 // Automatic is what automated sync does after a comparison.
@@ -56,7 +58,7 @@ func Automate(app *argo.Application, seen Observed) Automatic {
 	op := automatedOperation(app, seen)
 	last := app.Status.OperationState
 	switch first := !attempted(last, op, app); {
-	case first && seen.LockedSources != nil:
+	case first && seen.OnlyHeal:
 		return Automatic{Reason: "the application is held at a revision that was not synced yet"}
 	case first:
 		return Automatic{Operation: op}
@@ -72,7 +74,7 @@ func Automate(app *argo.Application, seen Observed) Automatic {
 
 // prunes reports whether an automated sync may delete.
 func (o Observed) prunes(policy *argo.SyncPolicyAutomated) bool {
-	return policy.Prune && o.LockedSources == nil
+	return policy.Prune && o.HeldSources == nil
 }
 
 // idle names the first reason to do nothing.
@@ -124,10 +126,10 @@ func automatedOperation(app *argo.Application, seen Observed) *argo.Operation {
 		op.Sync.Revision = seen.Revisions[0]
 	}
 	switch {
-	case seen.LockedSources != nil && app.Spec.HasMultipleSources():
-		op.Sync.Sources = seen.LockedSources
-	case len(seen.LockedSources) > 0:
-		op.Sync.Source = &seen.LockedSources[0]
+	case seen.HeldSources != nil && app.Spec.HasMultipleSources():
+		op.Sync.Sources = seen.HeldSources
+	case len(seen.HeldSources) > 0:
+		op.Sync.Source = &seen.HeldSources[0]
 	}
 	return op
 }

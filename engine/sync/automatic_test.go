@@ -11,13 +11,15 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 )
 
-func automated(change func(*argo.Application)) *argo.Application {
+func automated(changes ...func(*argo.Application)) *argo.Application {
 	app := &argo.Application{Spec: argo.ApplicationSpec{
 		Source:     &argo.ApplicationSource{RepoURL: "https://forge.example/a", Path: ".", TargetRevision: "main"},
 		SyncPolicy: &argo.SyncPolicy{Automated: &argo.SyncPolicyAutomated{}},
 	}}
-	if change != nil {
-		change(app)
+	for _, change := range changes {
+		if change != nil {
+			change(app)
+		}
 	}
 	return app
 }
@@ -137,11 +139,11 @@ func TestAutomatedOperation(t *testing.T) {
 	}
 }
 
-func TestHeldApplicationsAreOnlyHealed(t *testing.T) {
+func TestLockedApplicationsAreOnlyHealed(t *testing.T) {
 	seen := drifted()
 	locked := *automated(nil).Spec.Source
 	locked.TargetRevision = "a"
-	seen.LockedSources = []argo.ApplicationSource{locked}
+	seen.HeldSources, seen.OnlyHeal = []argo.ApplicationSource{locked}, true
 	policy := func(a *argo.Application) {
 		a.Spec.SyncPolicy.Automated.Prune, a.Spec.SyncPolicy.Automated.SelfHeal = true, true
 	}
