@@ -35,7 +35,9 @@ func details(apps []change.Application) []section {
 			first[alike(a)] = a.Name
 		}
 		for _, d := range a.Differences {
-			left -= d.Added + d.Removed
+			if d.Now == "" {
+				left -= d.Added + d.Removed
+			}
 		}
 		out = append(out, section{full: application(a, left >= 0, true, ""), short: application(a, false, false, "")})
 	}
@@ -50,7 +52,7 @@ func alike(a change.Application) string {
 		if d.ID.Kind == "Secret" && d.ID.Group == "" {
 			return a.Namespace + "/" + a.Name // what is masked looks the same and need not be
 		}
-		fmt.Fprintf(&b, "%q %q %q %q %q %q\n", d.ID.Group, d.ID.Kind, strings.ReplaceAll(d.ID.Name, a.Name, "\x00"), d.Kind, d.Hook, unnamed(d.Text, a.Name))
+		fmt.Fprintf(&b, "%q %q %q %q %q %q %q\n", d.ID.Group, d.ID.Kind, strings.ReplaceAll(d.ID.Name, a.Name, "\x00"), d.Kind, strings.ReplaceAll(d.Was, a.Name, "\x00"), d.Hook, unnamed(d.Text, a.Name))
 	}
 	fmt.Fprintf(&b, "%q %q", warnings(a), a.Moves)
 	return b.String()
@@ -91,7 +93,9 @@ func application(a change.Application, stands, diffs bool, like string) string {
 		b.WriteString("The same changes as in " + Code(like) + ".\n\n")
 	}
 	for _, d := range a.Differences {
-		b.WriteString(resource(d, diffs))
+		if d.Now == "" { // what is renamed stands under its new name
+			b.WriteString(resource(d, diffs))
+		}
 	}
 	b.WriteString("\n</details>\n\n")
 	return b.String()
@@ -186,13 +190,24 @@ func quoted(r plan.Reason) string {
 
 var verbs = map[compare.Kind]string{compare.Added: "added", compare.Changed: "changed", compare.Removed: "removed"}
 
+// happens is what becomes of an object: "added", "renamed from `web`".
+func happens(d compare.Difference) string {
+	switch {
+	case d.Renamed():
+		return "renamed from " + Code(d.Was)
+	case d.Was != "":
+		return "changed, was " + Code(d.Was)
+	}
+	return verbs[d.Kind]
+}
+
 // resource is one object's diff under its name, or only its name and size.
 func resource(d compare.Difference, diffs bool) string {
 	hook := ""
 	if d.Hook != "" {
 		hook = " · " + Code(d.Hook) + " hook"
 	}
-	title := fmt.Sprintf("%s %s%s", Code(d.ID.String()), verbs[d.Kind], hook)
+	title := fmt.Sprintf("%s %s%s", Code(d.ID.String()), happens(d), hook)
 	if !diffs {
 		return fmt.Sprintf("- %s (+%d −%d lines)\n", title, d.Added, d.Removed)
 	}

@@ -120,7 +120,7 @@ func Headline(c change.Change) string {
 	}
 	touched, failed, unseen := 0, 0, 0
 	clusters := map[string]bool{}
-	var added, changed, removed int
+	var sum totals
 	for _, a := range c.Applications {
 		if a.Failed() {
 			failed++
@@ -134,12 +134,11 @@ func Headline(c change.Change) string {
 		}
 		touched++
 		clusters[a.Cluster] = true
-		x, y, z := a.Counts()
-		added, changed, removed = added+x, changed+y, removed+z
+		sum.add(a)
 	}
 	var parts []string
 	if touched > 0 {
-		parts = append(parts, fmt.Sprintf("%s in %s: %s", count(touched, "application"), count(len(clusters), "cluster"), tally(added, changed, removed)))
+		parts = append(parts, fmt.Sprintf("%s in %s: %s", count(touched, "application"), count(len(clusters), "cluster"), sum))
 	}
 	if unseen > 0 {
 		parts = append(parts, count(unseen, "application")+" not shown before the merge")
@@ -187,8 +186,11 @@ func Annotations(c change.Change) []forge.Annotation {
 		}
 		for _, f := range a.Findings {
 			level := "warning"
-			if f.Severity == guard.Block {
+			switch f.Severity {
+			case guard.Block:
 				level = "failure"
+			case guard.Note:
+				continue // worth a line in the report, not one at the file
 			}
 			add(f.Place, level, a.Name+": "+f.Check, hinted(f.Message, f.Hint))
 		}
@@ -207,7 +209,7 @@ func icon(c change.Change) string {
 	switch {
 	case Conclude(c) == forge.Failure:
 		return "❌"
-	case slices.ContainsFunc(c.Applications, func(a change.Application) bool { return len(a.Findings)+len(a.Foreign)+len(newWarnings(a)) > 0 }):
+	case slices.ContainsFunc(c.Applications, func(a change.Application) bool { return warned(a) }):
 		return "⚠️"
 	case !slices.ContainsFunc(c.Applications, func(a change.Application) bool { return a.Kind != change.Unchanged }):
 		return "✅"
@@ -261,82 +263,6 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// tally is the sum of what happens to resources, in words.
-func tally(added, changed, removed int) string {
-	var parts []string
-	for _, p := range []struct {
-		n    int
-		verb string
-	}{{changed, "changed"}, {added, "added"}, {removed, "removed"}} {
-		switch {
-		case p.n > 0 && len(parts) == 0:
-			parts = append(parts, count(p.n, "resource")+" "+p.verb)
-		case p.n > 0:
-			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.verb))
-		}
-	}
-	return cmp.Or(strings.Join(parts, ", "), "no resource changes")
-}
-
-// attention lists what a reviewer should see before anything else.
-func attention(c change.Change) string {
-	var failures, warnings []string
-	for _, set := range brokenSets(c) {
-		failures = append(failures, fmt.Sprintf("ApplicationSet %s cannot be generated%s, so its applications are not shown\n%s",
-			Code(set.Name), at(set.Fault.Place), fence("text", clip(message(set.Fault), 1200))))
-	}
-	for _, a := range c.Applications {
-		if f := a.After.Fault; f != nil {
-			failures = append(failures, fmt.Sprintf("%s cannot be rendered%s\n%s", Code(a.Name), at(f.Place), fence("text", clip(message(f), 1200))))
-		}
-		for _, f := range a.Findings {
-			line := fmt.Sprintf("%s: %s%s", Code(a.Name), Code(f.Message), at(f.Place))
-			if f.Hint != "" {
-				line += " – " + f.Hint
-			}
-			if f.Severity == guard.Block {
-				failures = append(failures, line+"\n")
-			} else {
-				warnings = append(warnings, line+"\n")
-			}
-		}
-		for _, w := range newWarnings(a) {
-			warnings = append(warnings, fmt.Sprintf("%s: %s\n", Code(a.Name), Code(clip(w, 300))))
-		}
-		for _, id := range a.Foreign {
-			warnings = append(warnings, fmt.Sprintf("%s would write %s, which exists in the cluster and is not this application's\n", Code(a.Name), Code(id.String())))
-		}
-		if a.Live != "" {
-			warnings = append(warnings, fmt.Sprintf("%s: the cluster could not be read: %s\n", Code(a.Name), Code(clip(a.Live, 300))))
-		}
-	}
-	var b strings.Builder
-	for _, block := range []struct {
-		alert string
-		lines []string
-	}{{"CAUTION", failures}, {"WARNING", warnings}} {
-		if len(block.lines) == 0 {
-			continue
-		}
-		shown := block.lines[:min(len(block.lines), 20)]
-		fmt.Fprintf(&b, "> [!%s]\n", block.alert)
-		for _, l := range shown {
-			b.WriteString(quote(l))
-			b.WriteString(">\n")
-		}
-		if rest := len(block.lines) - len(shown); rest > 0 {
-			fmt.Fprintf(&b, "> and %d more\n", rest)
-		}
-		b.WriteString("\n")
-	}
-	return b.String()
-}
-
-// newWarnings are those of the renders that the change brings; the others stand with the application.
-func newWarnings(a change.Application) []string {
-	return slices.DeleteFunc(slices.Clone(warnings(a)), func(w string) bool { return slices.Contains(a.Before.Warnings, w) })
 }
 
 func message(f *object.Fault) string {

@@ -86,7 +86,17 @@ func (p paint) application(b *strings.Builder, a change.Application) {
 		fmt.Fprintf(b, "  %s %s%s\n", p.in(c, string(f.Severity)+":"), visible(f.Message), atPlain(f))
 	}
 	for _, d := range a.Differences {
-		fmt.Fprintf(b, "\n  %s\n", p.in(cyan, visible(d.ID.String())+" "+verbs[d.Kind]))
+		if d.Now != "" {
+			continue // it stands under its new name
+		}
+		how := verbs[d.Kind]
+		if d.Was != "" {
+			how = "changed, was " + d.Was
+		}
+		if d.Renamed() {
+			how = "renamed from " + d.Was
+		}
+		fmt.Fprintf(b, "\n  %s\n", p.in(cyan, visible(d.ID.String()+" "+how)))
 		p.diff(b, d)
 	}
 }

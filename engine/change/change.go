@@ -126,19 +126,30 @@ func (c Change) Failed() bool {
 		slices.ContainsFunc(c.Sets, func(s Set) bool { return s.Fault != nil })
 }
 
-// Counts are the numbers of resources added, changed and removed.
+// Counts are the numbers of resources added, changed and removed. What is renamed counts once, as changed.
 func (a Application) Counts() (added, changed, removed int) {
 	for _, d := range a.Differences {
-		switch d.Kind {
-		case compare.Added:
-			added++
-		case compare.Changed:
+		switch {
+		case d.Kind == compare.Changed, d.Was != "":
 			changed++
-		case compare.Removed:
+		case d.Kind == compare.Added:
+			added++
+		case d.Kind == compare.Removed && d.Now == "":
 			removed++
 		}
 	}
 	return added, changed, removed
+}
+
+// Renamed is the number of resources that get another name: one is made, and the old one goes.
+func (a Application) Renamed() int {
+	n := 0
+	for _, d := range a.Differences {
+		if d.Renamed() {
+			n++
+		}
+	}
+	return n
 }
 
 // Timings are where the time of a Change went.

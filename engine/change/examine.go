@@ -32,8 +32,8 @@ func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) 
 	if o.live != nil {
 		a.Health, a.HealthMessage, a.Sync = string(o.live.Status.Health.Status), o.live.Status.Health.Message, string(o.live.Status.Sync.Status)
 	}
+	before := o.beforeTarget.Objects
 	if a.After.Fault == nil && o.unseen == "" { // what is not rendered changes nothing that we could know of
-		before := o.beforeTarget.Objects
 		if a.Moves = o.moves(); a.Moves != "" {
 			before = object.NewSet() // nothing of it is there
 		}
@@ -47,7 +47,7 @@ func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) 
 	if err != nil {
 		a.Live = err.Error()
 	}
-	facts := guard.Facts{Differences: a.Differences, After: o.afterTarget.Objects}
+	facts := guard.Facts{Differences: a.Differences, Before: before, After: o.afterTarget.Objects}
 	if dest != nil {
 		facts.Serves = func(group, kind string) bool {
 			_, known := dest.Namespaced(schema.GroupKind{Group: group, Kind: kind})

@@ -44,6 +44,9 @@ type Difference struct {
 	Fields []string
 	// Place is where the object is written, where that is known.
 	Place object.Place
+	// Was is the name that an added object had before, where it was renamed; its Before and Text then speak of the object under that
+	// name. Now is the new name of a removed one.
+	Was, Now string
 }
 
 // Resource compares two forms of one object. A nil before is an object that is added, a nil after one that is removed; both nil
@@ -63,7 +66,7 @@ func Resource(id object.ID, before, after *unstructured.Unstructured, hide ...st
 }
 
 // Sets compares two sets of objects, pairing them by identity, and those without a name by generateName and order. The
-// result is in the order of identities; what is unchanged is left out.
+// result is in the order of identities; what is unchanged is left out, and what is only renamed is told as such.
 func Sets(before, after *object.Set, hide ...string) []Difference {
 	olds, news := byKey(before), byKey(after)
 	keys := make([]object.ID, 0, len(olds)+len(news))
@@ -92,6 +95,7 @@ func Sets(before, after *object.Set, hide ...string) []Difference {
 		}
 		out = append(out, d)
 	}
+	renames(out, olds, news, hide)
 	return out
 }
 

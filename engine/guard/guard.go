@@ -11,6 +11,8 @@ import (
 type Severity string
 
 const (
+	// Note is worth knowing, and nothing to worry about.
+	Note Severity = "notice"
 	// Warn is shown first and blocks nothing.
 	Warn Severity = "warning"
 	// Block fails the check.
@@ -30,6 +32,8 @@ type Finding struct {
 // Facts are what the checks decide from: one application's change and what its destination answers.
 type Facts struct {
 	Differences []compare.Difference
+	// Before are the objects that the base has where the application goes; none where it is new there.
+	Before *object.Set
 	// After are the objects that the merge would have.
 	After *object.Set
 	// Serves says whether the destination serves a kind. Nil when the destination could not be asked; then nothing is said.
@@ -40,6 +44,12 @@ type Facts struct {
 var checks = []func(Facts) []Finding{
 	kindExists,
 	destroys,
+	renames,
+	immutables,
+	stops,
+	detaches,
+	changesType,
+	restarts,
 }
 
 // Check runs all checks.
