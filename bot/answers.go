@@ -97,16 +97,19 @@ func (v *visit) help(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	if err := v.reply(ctx, o.Command, helpText(prefix(v.res.Spec.Forge), g.policy)); err != nil {
+	if err := v.reply(ctx, o.Command, helpText(prefix(v.res.Spec.Forge), g.policy, v.Previews)); err != nil {
 		return err
 	}
 	return v.done(ctx, o, slipway.CommandDone, "", forge.Rocket)
 }
 
-func helpText(begin string, p policy.Policy) string {
+func helpText(begin string, p policy.Policy, previews bool) string {
 	var b strings.Builder
 	b.WriteString("### Commands\n\nA command begins a line. ENV is an environment; the other forms name one application, or those of a cluster.\n\n")
 	for _, u := range command.Known() {
+		if u.Verb == command.Preview && !previews {
+			continue
+		}
 		fmt.Fprintf(&b, "- %s: %s\n", quote(begin+strings.TrimPrefix(u.Syntax, "/")), u.Summary)
 	}
 	if len(p.Environments) == 0 {

@@ -98,6 +98,8 @@ type Options struct {
 	Sweep time.Duration
 	// EditSpacing is the least time between two edits of one comment while it tells progress: 2 seconds.
 	EditSpacing time.Duration
+	// Previews says that environments of pull requests are built here, so that /preview may ask for one: false.
+	Previews bool
 	// Tries is how often a look that fails by our fault is tried before the check says so: 6.
 	Tries int
 	// Workers is how many pull requests are looked at at once: 8.

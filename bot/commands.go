@@ -49,7 +49,8 @@ func (v *visit) permit(ctx context.Context, o *order) (err error) {
 	return nil
 }
 
-// vouch carries out the commands that come before the report: /ok-to-test lets a head be rendered, /diff asks for a new report.
+// vouch carries out the commands that come before the report: /ok-to-test lets a head be rendered, /override lets a guard pass, /diff asks
+// for a new report.
 func (v *visit) vouch(ctx context.Context) error {
 	for i := range v.res.Status.Commands {
 		c := &v.res.Status.Commands[i]
@@ -59,6 +60,12 @@ func (v *visit) vouch(ctx context.Context) error {
 		o, err := v.open(ctx, c)
 		if err != nil {
 			return err
+		}
+		if o.cmd.Verb == command.Override {
+			if err := v.override(ctx, o); err != nil {
+				return err
+			}
+			continue
 		}
 		if d := v.decide(o, nil); !d.Allowed {
 			if err := v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates); err != nil {
@@ -75,7 +82,7 @@ func (v *visit) vouch(ctx context.Context) error {
 
 func early(line string, mentions []string) bool {
 	for _, cmd := range command.Parse(line, command.Options{Mentions: mentions}) {
-		return cmd.Problem == "" && (cmd.Verb == command.OKToTest || cmd.Verb == command.Diff)
+		return cmd.Problem == "" && (cmd.Verb == command.OKToTest || cmd.Verb == command.Diff || cmd.Verb == command.Override)
 	}
 	return false
 }
@@ -150,6 +157,10 @@ func (v *visit) carryOut(ctx context.Context, o order) error {
 		return v.status(ctx, o)
 	case command.Help:
 		return v.help(ctx, o)
+	case command.Preview:
+		return v.preview(ctx, o)
+	case command.Rollback, command.Action:
+		return v.refuse(ctx, o, "This version does not carry out "+quote("/"+string(o.cmd.Verb))+".", nil)
 	}
 	return v.refuse(ctx, o, fmt.Sprintf("The pull request is %s: there is no head to look at.", v.pull.State), nil)
 }

@@ -39,6 +39,11 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 			return f, fmt.Errorf("comparing the head with its base: %w", err)
 		}
 	}
+	if rules.Requires.CodeOwners {
+		if f.Owners, err = v.ownership(ctx, in.ground); err != nil {
+			return f, err
+		}
+	}
 	f.Earlier, err = v.earlier(ctx, o, in, rules.Requires.After)
 	return f, err
 }

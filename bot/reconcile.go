@@ -14,6 +14,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/slipway-cd/slipway/bot/policy"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/forge"
@@ -41,6 +42,8 @@ type visit struct {
 	// ground is the base branch and the merged tree, once they were fetched.
 	ground *ground
 	apps   []*argo.Application
+	// owned is who owns what the pull request changes, once that was asked.
+	owned *policy.Ownership
 	// wait is the time to the next look; 0 when nothing calls for one.
 	wait time.Duration
 }

@@ -160,6 +160,10 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 		}
 		facts.Reviews, facts.Reviewers, facts.Writers = seen.reviews, seen.reviewers, seen.writers
 		facts.Locks = heldOf(others, in.apps, name)
+		wanted := append(slices.Clone(facts.Environment.Requires.Approvers.Teams), facts.Owners.Teams()...)
+		if facts.ReviewerTeams, err = v.reviewerTeams(ctx, seen, wanted); err != nil {
+			return err
+		}
 		d := policy.Evaluate(facts)
 		in.allowed = in.allowed && d.Allowed
 		for _, gate := range d.Gates {

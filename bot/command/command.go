@@ -5,12 +5,15 @@
 // written, and the bot acts on them. It decides over text alone; who may do what is bot/policy's.
 package command
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Verb is what a command does.
 type Verb string
 
-// The verbs. Not every version carries all of them out; see Built.
+// The verbs.
 const (
 	Diff     Verb = "diff"
 	Sync     Verb = "sync"
@@ -78,16 +81,24 @@ type Command struct {
 	// Index is the command's place in its comment, from 0.
 	Index int
 	// Text is the line as it was written, without the space around it.
-	Text      string
-	Verb      Verb
-	Targets   []Target
-	Prune     bool
-	DryRun    bool
-	Now       bool
-	Resources []Resource
-	Reason    string
+	Text    string
+	Verb    Verb
+	Targets []Target
+	// Prune, DryRun, Now, Force, Replace, Release and Wait are the options of these names.
+	Prune, DryRun, Now, Force, Replace, Release, Wait bool
+	Resources                                         []Resource
+	Reason                                            string
 	// Override names the freeze that is not to hold the command up.
 	Override string
+	// Name is the action's, the guard's, or what is to become of a preview: PreviewStart, PreviewStop or PreviewExtend.
+	Name string
+	// Object is what an action is about. Its kind is as it was written: "deploy" as well as "Deployment".
+	Object Resource
+	Params map[string]string
+	// To is the revision to go back to; empty for the one before.
+	To string
+	// For is how long a lock or a preview is to last; 0 when that was not said.
+	For time.Duration
 	// Problem says why the line cannot be carried out as it stands; empty when it can. Hint says what to write instead, or is empty.
 	Problem, Hint string
 }

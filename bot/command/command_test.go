@@ -3,6 +3,7 @@ package command_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,11 +39,30 @@ func TestParseReadsACommandWithItsArguments(t *testing.T) {
 		"/status cluster:https://10.0.0.1:6443": {Verb: command.Status, Targets: []command.Target{{Kind: command.Cluster, Name: "https://10.0.0.1:6443"}}},
 		"/sync staging --resource apps:Deployment:web --resource :Service:shop/web": {Verb: command.Sync, Targets: staging, Resources: []command.Resource{
 			{Group: "apps", Kind: "Deployment", Name: "web"}, {Kind: "Service", Namespace: "shop", Name: "web"}}},
-		"/diff":       {Verb: command.Diff},
-		"/ok-to-test": {Verb: command.OKToTest},
-		"/status":     {Verb: command.Status},
-		"/unlock":     {Verb: command.Unlock},
-		"/help":       {Verb: command.Help},
+		"/lock":                              {Verb: command.Lock},
+		"/lock staging --for 2d":             {Verb: command.Lock, Targets: staging, For: 48 * time.Hour},
+		`/lock staging "moving a database"`:  {Verb: command.Lock, Targets: staging, Reason: "moving a database"},
+		"/sync staging --wait":               {Verb: command.Sync, Targets: staging, Wait: true},
+		"/sync staging --force --replace":    {Verb: command.Sync, Targets: staging, Force: true, Replace: true},
+		"/unlock staging --force":            {Verb: command.Unlock, Targets: staging, Force: true},
+		"/rollback staging --now --to v1.2":  {Verb: command.Rollback, Targets: staging, Now: true, To: "v1.2"},
+		"/rollback staging --release":        {Verb: command.Rollback, Targets: staging, Release: true},
+		"/override pvc-removed it's moved":   {Verb: command.Override, Name: "pvc-removed", Reason: "it's moved"},
+		"/override dry-run --dry-run a b":    {Verb: command.Override, Name: "dry-run", Reason: "a b", DryRun: true},
+		"/action deploy/web":                 {Verb: command.Action, Object: command.Resource{Kind: "deploy", Name: "web"}},
+		"/action restart deploy/web staging": {Verb: command.Action, Name: "restart", Object: command.Resource{Kind: "deploy", Name: "web"}, Targets: staging},
+		"/action retry rollout.argoproj.io/shop/web": {Verb: command.Action, Name: "retry",
+			Object: command.Resource{Group: "argoproj.io", Kind: "rollout", Namespace: "shop", Name: "web"}},
+		"/action scale sts/db --param replicas=3 --dry-run": {Verb: command.Action, Name: "scale", Object: command.Resource{Kind: "sts", Name: "db"},
+			Params: map[string]string{"replicas": "3"}, DryRun: true},
+		"/preview":            {Verb: command.Preview, Name: command.PreviewStart},
+		"/preview stop":       {Verb: command.Preview, Name: command.PreviewStop},
+		"/preview extend 24h": {Verb: command.Preview, Name: command.PreviewExtend, For: 24 * time.Hour},
+		"/diff":               {Verb: command.Diff},
+		"/ok-to-test":         {Verb: command.OKToTest},
+		"/status":             {Verb: command.Status},
+		"/unlock":             {Verb: command.Unlock},
+		"/help":               {Verb: command.Help},
 	} {
 		t.Run(line, func(t *testing.T) {
 			want.Text = strings.TrimSpace(line)
@@ -55,26 +75,45 @@ func TestParseReadsACommandWithItsArguments(t *testing.T) {
 
 func TestParseExplainsWhatItCannotCarryOut(t *testing.T) {
 	for line, want := range map[string]struct{ problem, hint string }{
-		"/synk prod":                 {"no command /synk", "/sync prod"},
-		"/snyc":                      {"no command /snyc", "/sync"},
-		"/slipway deploy prod":       {`no command "deploy"`, "/help"},
-		"@slipway":                   {"", ""}, // a mention alone is small talk
-		"/slipway":                   {"no command was named", "help"},
-		"/sync":                      {"needs an environment", "ENV"},
-		"/sync prod --purne":         {"no option --purne", "--prune"},
-		"/diff --prune":              {"no option --prune", "/diff"},
-		"/diff prod":                 {`takes no "prod"`, "/diff"},
-		"/sync staging --reason":     {"--reason needs a value", ""},
-		`/sync staging --reason "no`: {"a quote is not closed", ""},
-		"/sync ../../etc":            {"is no name", ""},
-		"/sync `prod`":               {"is no name", ""},
-		"/sync app:a/b/c":            {"is no name", ""},
-		"/sync a/b":                  {"is no name", ""},
-		"/sync p --resource Service": {"is no resource", "group:kind:name"},
-		"/sync p --prune=maybe":      {"takes no value", ""},
-		"/rollback prod":             {"this version does not know /rollback", "/help"},
-		"/sync \u202Eprod":           {"is no name", ""},
-		"/sync prod\u200b":           {"is no name", ""},
+		"/synk prod":                           {"no command /synk", "/sync prod"},
+		"/snyc":                                {"no command /snyc", "/sync"},
+		"/slipway deploy prod":                 {`no command "deploy"`, "/help"},
+		"@slipway":                             {"", ""}, // a mention alone is small talk
+		"/slipway":                             {"no command was named", "help"},
+		"/sync":                                {"needs an environment", "ENV"},
+		"/sync prod --purne":                   {"no option --purne", "--prune"},
+		"/diff --prune":                        {"no option --prune", "/diff"},
+		"/diff prod":                           {`takes no "prod"`, "/diff"},
+		"/sync staging --reason":               {"--reason needs a value", ""},
+		`/sync staging --reason "no`:           {"a quote is not closed", ""},
+		"/sync ../../etc":                      {"is no name", ""},
+		"/sync `prod`":                         {"is no name", ""},
+		"/sync app:a/b/c":                      {"is no name", ""},
+		"/sync a/b":                            {"is no name", ""},
+		"/sync p --resource Service":           {"is no resource", "group:kind:name"},
+		"/sync p --prune=maybe":                {"takes no value", ""},
+		"/rollback":                            {"needs an environment", "ENV"},
+		"/rollback p --to a:b":                 {"is no revision", "7 to 40"},
+		"/rollback p --now --release":          {"exclude each other", ""},
+		"/rollback p --prune":                  {"goes with --now", ""},
+		"/rollback p --release --to v1":        {"goes to no revision", ""},
+		"/lock p --for 1s":                     {"is no time", "--for 4h"},
+		"/lock p --for 31d":                    {"is no time", "--for 4h"},
+		"/override":                            {"needs the name of a guard", "/override NAME"},
+		"/override pvc":                        {"needs a reason", "/override NAME"},
+		"/override @x y":                       {"is no name of a guard", ""},
+		"/action restart":                      {"needs an object", "KIND/"},
+		"/action restart now deploy/web":       {"needs an object", "KIND/"},
+		"/action restart deploy/web/x/y":       {"is no object", "KIND/NAME"},
+		"/action restart deploy/":              {"is no object", "KIND/NAME"},
+		"/action ../x deploy/web":              {"is no object", "KIND/NAME"},
+		"/action restart deploy/web --param x": {"is no parameter", "name=value"},
+		"/preview stpo":                        {`takes no "stpo"`, "/preview stop"},
+		"/preview extend":                      {"needs a time", "24h"},
+		"/preview extend 3s":                   {"is no time", "24h"},
+		"/preview stop now":                    {`takes no "now"`, ""},
+		"/sync \u202Eprod":                     {"is no name", ""},
+		"/sync prod\u200b":                     {"is no name", ""},
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := command.Parse(line, ours)
@@ -198,6 +237,8 @@ func FuzzParse(f *testing.F) {
 	for _, body := range silent {
 		f.Add(body)
 	}
+	f.Add("/action restart deploy.apps/a/b app:x --param a=b --dry-run\n/override pvc it's\n/preview extend 2d\n/lock a \"b c\" --for=3h")
+	f.Add("/rollback prod --to v1 --now\n/unlock --force")
 	f.Add("/sync staging --prune --resource a:b:c --reason \"x\"\n/diff")
 	f.Fuzz(func(t *testing.T, body string) {
 		for i, c := range command.Parse(body, ours) {

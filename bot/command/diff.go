@@ -1,6 +1,5 @@
 package command
 
 func diffSpec() spec {
-	return spec{verb: Diff, built: true, usage: "/diff",
-		summary: "computes the report again"}
+	return spec{verb: Diff, usage: "/diff", summary: "makes the report again"}
 }

@@ -1,6 +1,5 @@
 package command
 
 func helpSpec() spec {
-	return spec{verb: Help, built: true, usage: "/help",
-		summary: "lists the commands and who may give them"}
+	return spec{verb: Help, usage: "/help", summary: "shows this"}
 }

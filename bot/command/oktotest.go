@@ -1,6 +1,5 @@
 package command
 
 func okToTestSpec() spec {
-	return spec{verb: OKToTest, built: true, usage: "/ok-to-test",
-		summary: "has this head rendered although its author may not write here"}
+	return spec{verb: OKToTest, usage: "/ok-to-test", summary: "has this head rendered although its author may not write here"}
 }

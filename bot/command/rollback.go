@@ -1,6 +1,21 @@
 package command
 
 func rollbackSpec() spec {
-	return spec{verb: Rollback, targets: true, needed: true, now: true, reason: true, usage: "/rollback ENV|app:NAME|cluster:NAME [--now]",
-		summary: "goes back to the last good revision"}
+	return spec{verb: Rollback, targets: true, needed: true, flags: []string{optTo, optNow, optRelease, optPrune, optDryRun, optReason}, words: rollbackWords,
+		usage:   "/rollback ENV|app:NAME|cluster:NAME [--to REVISION] [--now [--prune]] [--release] [--dry-run] [--reason \"...\"]",
+		summary: "opens the pull request that reverts this one; with --now syncs the revision before at once and holds it, until --release"}
+}
+
+func rollbackWords(c Command, s spec, words []string) Command {
+	c = c.targets(s, words)
+	switch {
+	case c.Problem != "":
+	case c.Now && c.Release:
+		return c.problem("--now and --release exclude each other", s.usage)
+	case c.To != "" && c.Release:
+		return c.problem("--release goes to no revision: it lets the application follow its branch again", s.usage)
+	case c.Prune && !c.Now:
+		return c.problem("--prune goes with --now: a pull request prunes nothing", s.usage)
+	}
+	return c
 }

@@ -1,7 +1,9 @@
 package command
 
 func syncSpec() spec {
-	return spec{verb: Sync, built: true, targets: true, needed: true, prune: true, dryRun: true, resources: true, reason: true, override: true,
-		usage:   "/sync ENV|app:NAME|cluster:NAME [--prune] [--dry-run] [--resource group:kind:name] [--override FREEZE] [--reason \"...\"]",
+	return spec{verb: Sync, targets: true, needed: true,
+		flags: []string{optPrune, optDryRun, optResource, optForce, optReplace, optWait, optOverride, optReason},
+		usage: "/sync ENV|app:NAME|cluster:NAME [--prune] [--dry-run] [--resource group:kind:name] [--force] [--replace] [--wait] [--override FREEZE] " +
+			"[--reason \"...\"]",
 		summary: "deploys the applications that this pull request changes"}
 }

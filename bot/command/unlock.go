@@ -1,6 +1,7 @@
 package command
 
 func unlockSpec() spec {
-	return spec{verb: Unlock, built: true, targets: true, reason: true, usage: "/unlock [ENV|app:NAME|cluster:NAME]",
-		summary: "gives back the applications that this pull request holds"}
+	return spec{verb: Unlock, targets: true, flags: []string{optForce, optReason, optDryRun},
+		usage:   "/unlock [ENV|app:NAME|cluster:NAME] [--force] [--dry-run] [--reason \"...\"]",
+		summary: "gives back what this pull request holds, and its places in queues; with --force also what another pull request holds"}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,24 +36,15 @@ func approval(in Input) (Gate, bool) {
 	}, true
 }
 
-// approvers are those whose approval counts, and a remark about one that does not.
+// approvers are those whose approval counts by the rules of the environment, and a remark about one that does not.
 func approvers(in Input) (names []string, remark string) {
 	seen, by := map[int64]bool{}, in.Environment.Requires.Approvers
 	for _, r := range in.Reviews {
+		why, counts := in.counts(r)
 		switch {
-		case r.State != forge.Approved || seen[r.User.ID]:
-			continue
-		case same(r.User, in.PullRequest.Author):
-			remark = "the author's own does not count"
-		case slices.ContainsFunc(in.Writers, func(w forge.User) bool { return same(r.User, w) }):
-			remark = r.User.Login + " has a hand in the head"
-		case r.SHA != in.PullRequest.Head.SHA:
-			// Where the forge does not bind an approval to a commit, nobody knows what was approved.
-			remark = r.User.Login + " approved another commit"
-		case r.User.Bot:
-			remark = "a bot's does not count"
-		case in.Reviewers[r.User.ID] < forge.Write:
-			remark = r.User.Login + " has no write permission"
+		case !counts:
+			remark = cmp.Or(why, remark)
+		case seen[r.User.ID]:
 		case !by.None() && !by.Include(r.User, in.ReviewerTeams[r.User.ID]):
 			remark = r.User.Login + " is not among those whose approval counts"
 		default:
@@ -61,6 +53,37 @@ func approvers(in Input) (names []string, remark string) {
 		}
 	}
 	return names, remark
+}
+
+// approvers are the accounts that have approved this head and whose word counts, whomever an environment wants beside.
+func (in Input) approvers() []forge.User {
+	var all []forge.User
+	for _, r := range in.Reviews {
+		if _, counts := in.counts(r); counts {
+			all = append(all, r.User)
+		}
+	}
+	return all
+}
+
+// counts says whether a verdict is an approval of this very head by somebody else than who made it, and else why an approval is not.
+func (in Input) counts(r forge.Review) (why string, counts bool) {
+	switch {
+	case r.State != forge.Approved:
+		return "", false
+	case same(r.User, in.PullRequest.Author):
+		return "the author's own does not count", false
+	case slices.ContainsFunc(in.Writers, func(w forge.User) bool { return same(r.User, w) }):
+		return r.User.Login + " has a hand in the head", false
+	case r.SHA != in.PullRequest.Head.SHA:
+		// Where the forge does not bind an approval to a commit, nobody knows what was approved.
+		return r.User.Login + " approved another commit", false
+	case r.User.Bot:
+		return "a bot's does not count", false
+	case in.Reviewers[r.User.ID] < forge.Write:
+		return r.User.Login + " has no write permission", false
+	}
+	return "", true
 }
 
 func count(n int, noun string) string {

@@ -41,6 +41,7 @@ func Decode(content []byte) (Policy, *object.Fault) {
 		"lockTimeout":  func(n *yaml.Node, f string) { p.LockTimeout = d.span(n, f, 30*24*time.Hour) },
 		"environments": func(n *yaml.Node, f string) { p.Environments = d.environments(n, f) },
 		"freezes":      func(n *yaml.Node, f string) { p.Freezes = d.freezes(n, f) },
+		"overrides":    func(n *yaml.Node, f string) { p.Overrules = d.overrules(n, f) },
 	})
 	d.resolve(p)
 	if d.first != nil {
@@ -131,18 +132,23 @@ func (d *decoder) environment(n *yaml.Node, at string) Environment {
 func (d *decoder) match(n *yaml.Node, at string) Match {
 	var m Match
 	d.fields(n, at, map[string]func(*yaml.Node, string){
-		"labels": func(n *yaml.Node, f string) { m.Labels = d.labels(n, f) },
-		"applications": func(n *yaml.Node, f string) {
-			d.list(n, f, func(item *yaml.Node, f string) {
-				glob := d.text(item, f)
-				if _, err := path.Match(glob, ""); err != nil {
-					d.fault(item, f, "%q is no glob", glob)
-				}
-				m.Applications = append(m.Applications, glob)
-			})
-		},
+		"labels":       func(n *yaml.Node, f string) { m.Labels = d.labels(n, f) },
+		"applications": func(n *yaml.Node, f string) { m.Applications = d.globs(n, f) },
 	})
 	return m
+}
+
+// globs is a list of patterns; an empty list is not the same as none.
+func (d *decoder) globs(n *yaml.Node, at string) []string {
+	all := []string{}
+	d.list(n, at, func(item *yaml.Node, f string) {
+		glob := d.text(item, f)
+		if _, err := path.Match(glob, ""); err != nil {
+			d.fault(item, f, "%q is no glob", glob)
+		}
+		all = append(all, glob)
+	})
+	return all
 }
 
 func (d *decoder) allow(n *yaml.Node, at string) Allow {
@@ -151,6 +157,9 @@ func (d *decoder) allow(n *yaml.Node, at string) Allow {
 		"permission": func(n *yaml.Node, f string) { a.Permission = d.permission(n, f) },
 		"users":      func(n *yaml.Node, f string) { a.Users = d.users(n, f) },
 		"teams":      func(n *yaml.Node, f string) { a.Teams = d.teams(n, f) },
+		"unlock":     func(n *yaml.Node, f string) { a.Unlock = d.people(n, f) },
+		"force":      func(n *yaml.Node, f string) { a.Force = d.people(n, f) },
+		"actions":    func(n *yaml.Node, f string) { a.Actions = d.globs(n, f) },
 	})
 	return a
 }

@@ -30,7 +30,8 @@ func (d *decoder) requires(n *yaml.Node, at string, of *string) Requires {
 			}
 			r.Checks = d.texts(n, f)
 		},
-		"upToDate": func(n *yaml.Node, f string) { r.UpToDate = d.yes(n, f) },
+		"upToDate":   func(n *yaml.Node, f string) { r.UpToDate = d.yes(n, f) },
+		"codeOwners": func(n *yaml.Node, f string) { r.CodeOwners = d.yes(n, f) },
 	})
 	return r
 }

@@ -41,6 +41,10 @@ type Input struct {
 	ChecksUnread string
 	// UpToDate is whether the head contains the tip of its base branch.
 	UpToDate bool
+	// Overrules are the policy's rules about who may override guards; read for /override only.
+	Overrules []Overrule
+	// Owners are those of the changed files by the base branch's CODEOWNERS; read only where the rules ask for it.
+	Owners Ownership
 	// ReviewerTeams are the teams of the environment's rules that those who approved are in, by their ID.
 	ReviewerTeams map[int64][]string
 }
@@ -100,14 +104,32 @@ func (d Decision) Closed() []Gate {
 type gate func(Input) (g Gate, ok bool)
 
 // gatesOf lists what each command must pass, in the order in which it is shown.
-func gatesOf(v command.Verb) []gate {
-	switch v {
+func gatesOf(in Input) []gate {
+	switch in.Command.Verb {
 	case command.Sync:
-		return []gate{permission, people, file, freeze, state, trust, approval, checks, upToDate, after, reviewed, unchanged, renders, governs, locks}
+		return []gate{permission, people, file, freeze, forced, state, trust, approval, owners, checks, upToDate, after, reviewed, unchanged, renders,
+			governs, locks}
 	case command.Lock:
 		return []gate{permission, people, file, open, reviewed, locks}
 	case command.Unlock:
-		return []gate{permission, people, file}
+		return []gate{permission, people, file, unlocking}
+	case command.Rollback:
+		if !in.Command.Now && !in.Command.Release {
+			return []gate{permission, file, merged}
+		}
+		if in.Command.Release {
+			return []gate{permission, people, file, freeze}
+		}
+		return []gate{permission, people, file, freeze, locks}
+	case command.Action:
+		if in.Command.Name == "" { // it only lists
+			return []gate{permission}
+		}
+		return []gate{permission, people, file, freeze, acts, reviewed, locks}
+	case command.Override:
+		return []gate{permission, file, override, open, reviewed}
+	case command.Preview:
+		return []gate{permission, file, open, trust}
 	case command.OKToTest:
 		return []gate{permission, another, reviewed}
 	case command.Diff:
@@ -123,7 +145,7 @@ func gatesOf(v command.Verb) []gate {
 // Evaluate decides. All gates are looked at, so that a refusal names everything that is missing at once.
 func Evaluate(in Input) Decision {
 	d := Decision{Allowed: true}
-	for _, look := range gatesOf(in.Command.Verb) {
+	for _, look := range gatesOf(in) {
 		g, ok := look(in)
 		if !ok {
 			continue

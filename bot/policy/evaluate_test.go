@@ -99,7 +99,7 @@ func TestARefusalNamesEveryClosedGate(t *testing.T) {
 func TestAVerbWithoutRulesIsRefused(t *testing.T) {
 	in := ready()
 	in.Permission = forge.Admin
-	for _, verb := range []command.Verb{command.Rollback, command.Override, command.Action, command.Preview, "", "sudo"} {
+	for _, verb := range []command.Verb{"", "sudo"} {
 		in.Command.Verb = verb
 		if policy.Evaluate(in).Allowed {
 			t.Errorf("/%s is allowed", verb)

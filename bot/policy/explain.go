@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/forge"
@@ -33,6 +34,9 @@ func (p Policy) Explain(environment string) []Rule {
 	case len(e.Requires.Checks) > 0:
 		rules = append(rules, Rule{"checks", strings.Join(e.Requires.Checks, ", ") + " green"})
 	}
+	if e.Requires.CodeOwners {
+		rules = append(rules, Rule{"code owners", "an owner of each changed file that CODEOWNERS gives owners has approved the head"})
+	}
 	if e.Requires.UpToDate {
 		rules = append(rules, Rule{"up to date", "before the merge the head contains the tip of its base branch"})
 	}
@@ -43,6 +47,30 @@ func (p Policy) Explain(environment string) []Rule {
 	}
 	if e.BeforeMerge {
 		rules = append(rules, Rule{"locks", "a sync before the merge holds its applications for " + p.Holds().String()})
+	}
+	return append(rules, p.privileges(e)...)
+}
+
+// privileges are what some may do beside in an environment.
+func (p Policy) privileges(e Environment) []Rule {
+	var rules []Rule
+	if !e.Allow.Unlock.None() {
+		rules = append(rules, Rule{"unlock", "admins and " + e.Allow.Unlock.String() + " may take locks from other pull requests with /unlock --force"})
+	}
+	if !e.Allow.Force.None() {
+		rules = append(rules, Rule{"force", e.Allow.Force.String() + " may /sync with --force or --replace"})
+	}
+	if e.Allow.Actions != nil {
+		actions := "none"
+		if len(e.Allow.Actions) > 0 {
+			actions = strings.Join(e.Allow.Actions, ", ")
+		}
+		rules = append(rules, Rule{"actions", actions})
+	}
+	for _, o := range p.Overrules {
+		if len(o.Environments) == 0 || slices.Contains(o.Environments, e.Name) {
+			rules = append(rules, Rule{"override", o.String()})
+		}
 	}
 	return rules
 }

@@ -35,6 +35,8 @@ type Policy struct {
 	// LockTimeout is how long a sync before the merge holds an application.
 	LockTimeout time.Duration
 	Freezes     []Freeze
+	// Overrules say who may let guards pass.
+	Overrules []Overrule
 }
 
 // Environment is a group of applications with rules of its own.
@@ -71,12 +73,20 @@ type Requires struct {
 	AllChecks bool
 	// UpToDate asks that the head contains the tip of its base branch.
 	UpToDate bool
+	// CodeOwners asks for an approval by an owner of each changed file that the base branch's CODEOWNERS gives owners.
+	CodeOwners bool
 }
 
 // Allow is who may command. Permission is always needed; with users or teams, one of these must fit as well.
 type Allow struct {
 	Permission forge.Permission
 	People
+	// Unlock are those who may take a lock from another pull request; whoever has admin permission may as well.
+	Unlock People
+	// Force are those who may sync with --force or --replace; nobody when empty.
+	Force People
+	// Actions are globs over the actions that may be asked for, by name or as KIND/name; all when nil, none when empty.
+	Actions []string
 }
 
 // People are accounts, by login and by team.
@@ -130,9 +140,12 @@ func (f Freeze) concerns(environment string) bool {
 // Teams are those that the rules of an environment name: which of them someone is in must be known to decide.
 func (p Policy) Teams(environment string) []string {
 	e := p.Named(environment)
-	teams := append(slices.Clone(e.Allow.Teams), e.Requires.Approvers.Teams...)
+	teams := slices.Concat(e.Allow.Teams, e.Allow.Unlock.Teams, e.Allow.Force.Teams, e.Requires.Approvers.Teams)
 	for _, f := range p.Freezes {
 		teams = append(teams, f.Override.Teams...)
+	}
+	for _, o := range p.Overrules {
+		teams = append(teams, o.By.Teams...)
 	}
 	slices.Sort(teams)
 	return slices.Compact(teams)

@@ -28,6 +28,12 @@ func state(in Input) (Gate, bool) {
 	return g, true
 }
 
+// merged asks for the merge: what is not merged needs no revert.
+func merged(in Input) (Gate, bool) {
+	return Gate{Name: "merged", Passed: in.PullRequest.State == forge.Merged, Value: "the pull request is " + string(in.PullRequest.State),
+		Satisfy: "the pull request is merged; what was synced before that goes back with --now, or when it is closed"}, true
+}
+
 // open asks for an open pull request: others hold nothing.
 func open(in Input) (Gate, bool) {
 	return Gate{Name: "open", Passed: in.PullRequest.State == forge.Open, Value: "the pull request is " + string(in.PullRequest.State),

@@ -26,7 +26,7 @@ func (p CommandPhase) Finished() bool {
 // Command is a line of a comment that asks for something. It is recorded
 // before anything is done about it, so that it is done once.
 type Command struct {
-	// ID is the forge's id of the comment.
+	// ID is the forge's id of the comment; 0 for a button of the check.
 	ID int64 `json:"id"`
 	// Text of the line.
 	Text string `json:"text"`

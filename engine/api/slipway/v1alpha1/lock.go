@@ -63,6 +63,9 @@ type LockSpec struct {
 	AcquiredAt metav1.MicroTime `json:"acquiredAt"`
 	// ExpiresAt is when it ends by itself; absent never.
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+	// Turn says that the owner was handed the lock as the first of the queue and
+	// has not used it yet. When it ends unused, the next one has it.
+	Turn bool `json:"turn,omitempty"`
 	// Queue of those who want it next, first come first.
 	Queue []LockRequest `json:"queue,omitempty"`
 }
@@ -97,6 +100,8 @@ type LockRequest struct {
 	User string `json:"user,omitempty"`
 	// Reason that the user gave.
 	Reason string `json:"reason,omitempty"`
+	// Command that waits, as it was written.
+	Command string `json:"command,omitempty"`
 	// AskedAt is when, by our clock.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`

@@ -66,6 +66,10 @@ type PullRequestSpec struct {
 	Number int `json:"number"`
 	// Asked is the newest request to look at it.
 	Asked Asked `json:"asked,omitempty,omitzero"`
+	// Clicks are the newest buttons of the check that people pressed, oldest
+	// first, at most MaxClicks. Unlike a comment a click cannot be read from the
+	// forge again, so that the intake keeps what was delivered.
+	Clicks []Click `json:"clicks,omitempty"`
 }
 
 // RepositoryRef is a repository on a forge. The id is its identity; names
@@ -174,6 +178,13 @@ type PullRequestStatus struct {
 	CommentMark int64 `json:"commentMark,omitempty"`
 	// Commands that are pending or running, and the last finished ones.
 	Commands []Command `json:"commands,omitempty"`
+
+	// Overrides of guards, oldest first, at most MaxOverrides. Those of another
+	// head hold no more; see Overridden.
+	Overrides []Override `json:"overrides,omitempty"`
+	// Preview is the newest word about an environment of the pull request's
+	// own; absent while nobody has asked.
+	Preview *PreviewRequest `json:"preview,omitempty"`
 
 	// Applications that are followed after the merge.
 	Applications []FollowedApplication `json:"applications,omitempty"`
