@@ -28,7 +28,7 @@ func (r *run) application(template *argo.ApplicationSetTemplate, set params) (*a
 	// of the application delete what it deployed, where it did not before.
 	if len(set) > 0 {
 		var err error
-		if app, err = r.filled(app, set); err != nil {
+		if app, err = r.fillApplication(app, set); err != nil {
 			return nil, err
 		}
 		if len(app.Finalizers) == 0 && !r.preserves() {
@@ -53,8 +53,8 @@ func (r *run) preserves() bool {
 	return r.set.Spec.SyncPolicy != nil && r.set.Spec.SyncPolicy.PreserveResourcesOnDeletion
 }
 
-// filled goes by way of JSON, so that free-form values are filled like all others.
-func (r *run) filled(app *argo.Application, set params) (*argo.Application, error) {
+// fillApplication goes by way of JSON, so that free-form values are filled like all others.
+func (r *run) fillApplication(app *argo.Application, set params) (*argo.Application, error) {
 	raw, err := json.Marshal(app)
 	if err != nil {
 		return nil, fmt.Errorf("filling the template of %s: %w", r.set.Name, err)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -21,67 +20,94 @@ const (
 	maxApplications = 10_000
 )
 
-// World is what generators ask for. The zero World has nothing; generators that list something in it yield NeedsWorld.
-type World struct {
-	// Tree is a repository at a revision as a set names them: revision may be empty, a branch, a tag or a commit. An error means that
-	// it cannot be read; nothing is generated then.
-	Tree func(repoURL, revision string) (fs.FS, error)
-	// Doublestar makes the paths of git files globs in which * stays within a folder and ** does not, as
-	// --enable-new-git-file-globbing of Argo CD's ApplicationSet controller does. Otherwise they are git pathspecs, whose * crosses
-	// folders.
-	Doublestar bool
-	// HiddenFolders lets git directories list folders whose names begin with a dot, as the repo server's
-	// ARGOCD_REPO_SERVER_INCLUDE_HIDDEN_DIRECTORIES does.
-	HiddenFolders bool
-	// Now is what templates take for the present.
-	Now time.Time
+// Generation is what a set makes, and what of it cannot stand.
+type Generation struct {
+	// Applications in the order of the set's generators and of what they list, all in the set's namespace, each with a name of its own.
+	Applications []*argo.Application
+	// Refused are those that are not among them, because the API server would refuse them or two have one name. They hinder no other.
+	Refused []Refusal
+	// Pulls are the pull requests that applications were made of, by the application's name, where that can be told.
+	Pulls map[string]Pull
 }
 
-// NeedsWorld is the error of a generator whose answer is not at hand where the set is looked at, such as the clusters that are
-// registered with a server.
-type NeedsWorld struct {
-	// Generator is its kind as the set spells it: "clusters", "pullRequest", "git".
-	Generator string
-	// Field is where it stands in the set.
-	Field string
-	// Reason says what is missing, or is empty.
-	Reason string
+// Refusal is an application that cannot stand.
+type Refusal struct {
+	Name  string // empty if it has none
+	Fault *object.Fault
 }
 
-func (e *NeedsWorld) Error() string {
-	reason := e.Reason
-	if reason == "" {
-		reason = "only the server knows what it yields"
-	}
-	return fmt.Sprintf("the %s generator: %s", e.Generator, reason)
+// Pull is a pull request that an application was made of.
+type Pull struct {
+	Generator *argo.PullRequestGenerator
+	Number    string
 }
 
-// Generate makes the applications of a set, in the order of its generators and of what they list. All of them are in the set's
-// namespace. An error means that there is no answer at all: a NeedsWorld, a Fault of the set or of a file it reads, or one of
-// World.Tree. Destinations and projects are not looked up.
+// Generate makes the applications of a set, all of them or none: an error is a NeedsWorld, a Fault of the set or of a file it reads, or
+// the World's. Destinations and projects are not looked up.
 func Generate(set *argo.ApplicationSet, world World) ([]*argo.Application, error) {
+	made, err := Unfold(set, world)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(made.Refused) > 0:
+		return nil, made.Refused[0].Fault
+	}
+	return made.Applications, nil
+}
+
+// Unfold is Generate for those who go on with the applications that can stand where others cannot. An error means that there is no
+// answer at all, and that nothing may be concluded from it.
+func Unfold(set *argo.ApplicationSet, world World) (Generation, error) {
 	r, err := newRun(set, world)
 	if err != nil {
-		return nil, err
+		return Generation{}, err
 	}
 	generators, err := r.roots()
 	if err != nil {
-		return nil, err
+		return Generation{}, err
 	}
-	var apps []*argo.Application
+	made := Generation{Pulls: map[string]Pull{}}
+	seen := map[string]bool{}
 	for _, g := range generators {
-		made, err := r.applications(g)
+		apps, err := r.applications(g)
 		if err != nil {
-			return nil, err
+			return Generation{}, err
 		}
-		if apps = append(apps, made...); len(apps) > maxApplications {
-			return nil, fault("spec.generators", "the set makes more than %d applications", maxApplications)
+		pull := onlyPullRequest(g)
+		for _, a := range apps {
+			made.add(a.app, seen)
+			if n, ok := a.params["number"].(string); ok && pull != nil {
+				made.Pulls[a.app.Name] = Pull{Generator: pull, Number: n}
+			}
+		}
+		if len(made.Applications) > maxApplications {
+			return Generation{}, fault("spec.generators", "the set makes more than %d applications", maxApplications)
 		}
 	}
-	if err := validate(apps); err != nil {
-		return nil, err
+	return made, nil
+}
+
+// add looks at what no single application shows, and at what the API server would refuse.
+func (m *Generation) add(app *argo.Application, seen map[string]bool) {
+	const name = "spec.template.metadata.name"
+	refuse := func(err error) {
+		f, _ := object.AsFault(err)
+		m.Refused = append(m.Refused, Refusal{Name: app.Name, Fault: f})
 	}
-	return apps, nil
+	wrong := validation.IsDNS1123Subdomain(app.Name)
+	switch {
+	case app.Name == "":
+		refuse(fault(name, "an application without a name is generated"))
+	case seen[app.Name]:
+		refuse(fault(name, "more than one application with the name %q is generated", app.Name))
+	case app.Spec.Project == "":
+		refuse(fault("spec.template.spec.project", "the application %q has no project", app.Name))
+	case len(wrong) > 0:
+		refuse(fault(name, "%q is not the name of an application: %s", short(app.Name), wrong[0]))
+	default:
+		m.Applications = append(m.Applications, app)
+	}
+	seen[app.Name] = true
 }
 
 // run is one look at one set.
@@ -91,8 +117,9 @@ type run struct {
 	text  *templates
 	limit *budget
 	// What has been read of the repositories, for the generators that ask for it again.
-	trees  map[[2]string]fs.FS
-	listed map[listing][]string
+	trees   map[[2]string]fs.FS
+	listed  map[listing][]string
+	answers map[string]any // of the world, by question
 }
 
 func newRun(set *argo.ApplicationSet, world World) (*run, error) {
@@ -103,14 +130,23 @@ func newRun(set *argo.ApplicationSet, world World) (*run, error) {
 	}
 	text.limit = limit
 	return &run{
-		set: set, world: world, text: text, limit: limit, trees: map[[2]string]fs.FS{}, listed: map[listing][]string{},
+		set: set, world: world, text: text, limit: limit, trees: map[[2]string]fs.FS{}, listed: map[listing][]string{}, answers: map[string]any{},
 	}, nil
 }
 
+// filled is an application, and the parameters it was made of.
+type filled struct {
+	app    *argo.Application
+	params params
+}
+
 // applications makes those of one generator.
-func (r *run) applications(g generator) ([]*argo.Application, error) {
+func (r *run) applications(g generator) ([]filled, error) {
 	template, err := r.template(g)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.guardProject(g, template); err != nil {
 		return nil, err
 	}
 	sets, err := r.sets(g, nil)
@@ -120,35 +156,15 @@ func (r *run) applications(g generator) ([]*argo.Application, error) {
 	if len(sets) > maxApplications {
 		return nil, fault(g.field, "the generator makes %d applications; at most %d are made", len(sets), maxApplications)
 	}
-	apps := make([]*argo.Application, 0, len(sets))
-	for _, params := range sets {
-		app, err := r.application(template, params)
+	apps := make([]filled, 0, len(sets))
+	for _, set := range sets {
+		app, err := r.application(template, set)
 		if err != nil {
 			return nil, err
 		}
-		apps = append(apps, app)
+		apps = append(apps, filled{app, set})
 	}
 	return apps, nil
-}
-
-// validate looks at what no single application shows, and at what the API server would refuse.
-func validate(apps []*argo.Application) error {
-	seen := make(map[string]bool, len(apps))
-	for _, app := range apps {
-		switch {
-		case app.Name == "":
-			return fault("spec.template.metadata.name", "an application without a name is generated")
-		case seen[app.Name]:
-			return fault("spec.template.metadata.name", "more than one application with the name %q is generated", app.Name)
-		case app.Spec.Project == "":
-			return fault("spec.template.spec.project", "the application %q has no project", app.Name)
-		}
-		if wrong := validation.IsDNS1123Subdomain(app.Name); len(wrong) > 0 {
-			return fault("spec.template.metadata.name", "%q is not the name of an application: %s", short(app.Name), wrong[0])
-		}
-		seen[app.Name] = true
-	}
-	return nil
 }
 
 // fault is a mistake in the text of the set.

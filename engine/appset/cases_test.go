@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -26,8 +28,8 @@ var update = flag.Bool("update", false, "write what is generated into the cases"
 // The one repository that the cases' git generators can read.
 const repository = "https://github.com/example/shop.git"
 
-// Each case is an archive: set.yaml, the files of a repository below tree/, options of the world in world.yaml, and what is wanted:
-// applications.yaml, or error.txt.
+// Each case is an archive: set.yaml, the files of a repository below tree/, options of the world in world.yaml, what else the world
+// knows in facts.yaml, and what is wanted: applications.yaml and refused.txt, or error.txt.
 func TestCases(t *testing.T) {
 	names, err := filepath.Glob("../../fixtures/cases/appset/*.txtar")
 	if err != nil || len(names) == 0 {
@@ -75,6 +77,12 @@ func open(t *testing.T, archive *txtar.Archive) testCase {
 			if err := yaml.UnmarshalStrict(f.Data, &c.world); err != nil {
 				t.Fatal(err)
 			}
+		case f.Name == "facts.yaml":
+			known := &facts{}
+			if err := yaml.UnmarshalStrict(f.Data, known); err != nil {
+				t.Fatal(err)
+			}
+			known.tell(&c.world)
 		default:
 			c.want[f.Name] = string(f.Data)
 		}
@@ -91,15 +99,19 @@ func open(t *testing.T, archive *txtar.Archive) testCase {
 
 // generate is the sections of the archive that tell what came of the set.
 func (c testCase) generate(t *testing.T) map[string]string {
-	apps, err := appset.Generate(c.set, c.world)
+	made, err := appset.Unfold(c.set, c.world)
 	if err != nil {
-		if len(apps) > 0 {
-			t.Errorf("there are %d applications beside the error", len(apps))
+		if len(made.Applications) > 0 {
+			t.Errorf("there are %d applications beside the error", len(made.Applications))
 		}
 		return map[string]string{"error.txt": describe(err)}
 	}
+	sections := map[string]string{}
+	for _, r := range made.Refused {
+		sections["refused.txt"] += r.Fault.Error() + "\n"
+	}
 	var b strings.Builder
-	for i, app := range apps {
+	for i, app := range made.Applications {
 		if i > 0 {
 			b.WriteString("---\n")
 		}
@@ -109,7 +121,8 @@ func (c testCase) generate(t *testing.T) map[string]string {
 		}
 		b.Write(text)
 	}
-	return map[string]string{"applications.yaml": b.String()}
+	sections["applications.yaml"] = b.String()
+	return sections
 }
 
 func describe(err error) string {
@@ -130,8 +143,8 @@ func (c testCase) write(t *testing.T, name string, got map[string]string) {
 			kept = append(kept, f)
 		}
 	}
-	for section, text := range got {
-		kept = append(kept, txtar.File{Name: section, Data: []byte(text)})
+	for _, section := range slices.Sorted(maps.Keys(got)) {
+		kept = append(kept, txtar.File{Name: section, Data: []byte(got[section])})
 	}
 	c.archive.Files = kept
 	if err := os.WriteFile(name, txtar.Format(c.archive), 0o644); err != nil {

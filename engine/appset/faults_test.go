@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -89,8 +90,8 @@ func TestFaultsNameTheField(t *testing.T) {
 func TestGeneratorsThatNeedTheWorldSayWhich(t *testing.T) {
 	for kind, g := range map[string]argo.ApplicationSetGenerator{
 		"clusters":                {Clusters: &argo.ClusterGenerator{}},
-		"scmProvider":             {SCMProvider: &argo.SCMProviderGenerator{}},
-		"pullRequest":             {PullRequest: &argo.PullRequestGenerator{}},
+		"scmProvider":             {SCMProvider: &argo.SCMProviderGenerator{Github: &argo.SCMProviderGeneratorGithub{Organization: "acme"}}},
+		"pullRequest":             {PullRequest: &argo.PullRequestGenerator{GitLab: &argo.PullRequestGeneratorGitLab{Project: "acme/shop"}}},
 		"plugin":                  {Plugin: &argo.PluginGenerator{}},
 		"clusterDecisionResource": {ClusterDecisionResource: &argo.DuckTypeGenerator{}},
 		"git":                     {Git: &argo.GitGenerator{Directories: []argo.GitDirectoryGeneratorItem{{Path: "*"}}}},
@@ -169,6 +170,44 @@ func TestTemplatesChangeNoParametersOfOthers(t *testing.T) {
 	for _, app := range apps {
 		if got := app.Annotations["text"]; got != "1" {
 			t.Errorf("%s sees what another application's template has done: %s", app.Name, got)
+		}
+	}
+}
+
+func TestOneRefusedApplicationIsAFaultOfAll(t *testing.T) {
+	set := list(true, "", `{"name": "a"}`, `{"name": "a"}`, `{"name": "b"}`)
+	if apps, err := appset.Generate(set, appset.World{}); err == nil || len(apps) > 0 {
+		t.Errorf("got %d applications and %v", len(apps), err)
+	}
+	made, err := appset.Unfold(set, appset.World{})
+	if err != nil || len(made.Applications) != 2 || len(made.Refused) != 1 || made.Refused[0].Name != "app-a" {
+		t.Errorf("unfolded: %d applications, refused %v, %v", len(made.Applications), made.Refused, err)
+	}
+}
+
+func TestWhenSetsAreLookedAtAgain(t *testing.T) {
+	sixty, never := int64(60), int64(0)
+	pulls := argo.ApplicationSetGenerator{PullRequest: &argo.PullRequestGenerator{Github: &argo.PullRequestGeneratorGithub{Owner: "acme", Repo: "shop"}}}
+	often := *pulls.DeepCopy()
+	often.PullRequest.RequeueAfterSeconds = &sixty
+	git := argo.ApplicationSetGenerator{Git: &argo.GitGenerator{}}
+	silent := argo.ApplicationSetGenerator{Git: &argo.GitGenerator{RequeueAfterSeconds: &never}}
+	inner := argo.ApplicationSetNestedGenerator{PullRequest: often.PullRequest}
+	for name, c := range map[string]struct {
+		generators []argo.ApplicationSetGenerator
+		want       time.Duration
+	}{
+		"clusters only":  {[]argo.ApplicationSetGenerator{{Clusters: &argo.ClusterGenerator{}}}, 0},
+		"git":            {[]argo.ApplicationSetGenerator{git}, 3 * time.Minute},
+		"pull requests":  {[]argo.ApplicationSetGenerator{pulls}, 30 * time.Minute},
+		"the least":      {[]argo.ApplicationSetGenerator{pulls, git, often}, time.Minute},
+		"switched off":   {[]argo.ApplicationSetGenerator{silent, pulls}, 30 * time.Minute},
+		"inside a merge": {[]argo.ApplicationSetGenerator{{Merge: &argo.MergeGenerator{Generators: []argo.ApplicationSetNestedGenerator{inner}}}}, time.Minute},
+	} {
+		set := &argo.ApplicationSet{}
+		set.Spec.Generators = c.generators
+		if got := appset.RequeueAfter(set, 3*time.Minute); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
 }

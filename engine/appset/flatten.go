@@ -15,6 +15,8 @@ func flatten(flat map[string]string, prefix string, v any) {
 		for _, k := range slices.Sorted(maps.Keys(v)) {
 			flatten(flat, join(prefix, k), v[k])
 		}
+	case map[string]string:
+		flatten(flat, prefix, untyped(v))
 	case []any:
 		for i, item := range v {
 			flatten(flat, join(prefix, strconv.Itoa(i)), item)
@@ -35,11 +37,7 @@ func join(prefix, key string) string {
 func flattenAll(p params) map[string]string {
 	flat := make(map[string]string, len(p))
 	for _, k := range slices.Sorted(maps.Keys(p)) {
-		v := p[k]
-		if values, ok := v.(map[string]string); ok {
-			v = untyped(values)
-		}
-		flatten(flat, k, v)
+		flatten(flat, k, p[k])
 	}
 	return flat
 }

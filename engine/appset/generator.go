@@ -36,18 +36,29 @@ func (r *run) roots() ([]generator, error) {
 	if len(r.set.Spec.Generators) == 0 {
 		return nil, fault("spec.generators", "the set has no generators")
 	}
+	all, err := r.decoded()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range all {
+		if err := r.survey(g); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// decoded are the set's generators in the one form of all levels, up to one that is none.
+func (r *run) decoded() ([]generator, error) {
 	var all []generator
 	for i := range r.set.Spec.Generators {
 		raw, err := json.Marshal(r.set.Spec.Generators[i])
 		if err != nil {
-			return nil, fmt.Errorf("reading the generators of %s: %w", r.set.Name, err)
+			return all, fmt.Errorf("reading the generators of %s: %w", r.set.Name, err)
 		}
 		g, err := decodeGenerator(raw, fmt.Sprintf("spec.generators[%d]", i), 0)
 		if err != nil {
-			return nil, err
-		}
-		if err := r.survey(g); err != nil {
-			return nil, err
+			return all, err
 		}
 		all = append(all, g)
 	}
@@ -99,13 +110,6 @@ func (r *run) survey(g generator) error {
 		return within(g.field+".selector", err)
 	}
 	switch kind := kinds[0]; kind {
-	case "list":
-		return nil
-	case "git":
-		if r.world.Tree == nil {
-			return &NeedsWorld{Generator: kind, Field: g.field, Reason: "there is no repository to read"}
-		}
-		return nil
 	case "matrix", "merge":
 		children, _, err := g.children()
 		for _, child := range children {
@@ -114,9 +118,30 @@ func (r *run) survey(g generator) error {
 			}
 		}
 		return err
+	case "git":
+		if r.world.lacks(kind) {
+			return &NeedsWorld{Generator: kind, Field: g.field, Reason: "there is no repository to read"}
+		}
 	default:
-		return &NeedsWorld{Generator: kind, Field: g.field + "." + kind}
+		if err := g.check(); err != nil {
+			return err
+		}
+		if r.world.lacks(kind) {
+			return &NeedsWorld{Generator: kind, Field: g.field + "." + kind}
+		}
 	}
+	return nil
+}
+
+// check says what is wrong with a generator that asks a forge, before the forge is asked.
+func (g generator) check() error {
+	switch {
+	case g.PullRequest != nil:
+		return checkPullRequests(g.PullRequest, g.field+".pullRequest")
+	case g.SCMProvider != nil:
+		return checkProvider(g.SCMProvider, g.field+".scmProvider")
+	}
+	return nil
 }
 
 // children are the generators inside a matrix or merge.
@@ -190,6 +215,16 @@ func (r *run) yield(g generator) ([]params, error) {
 		return r.matrix(g)
 	case g.Merge != nil:
 		return r.merge(g)
+	case g.Clusters != nil:
+		return r.clusters(g)
+	case g.PullRequest != nil:
+		return r.pullRequests(g)
+	case g.SCMProvider != nil:
+		return r.scmProvider(g)
+	case g.Plugin != nil:
+		return r.plugin(g)
+	case g.ClusterDecisionResource != nil:
+		return r.decisions(g)
 	}
 	return nil, &NeedsWorld{Generator: g.kinds()[0], Field: g.field}
 }
@@ -202,6 +237,16 @@ func (r *run) template(g generator) (*argo.ApplicationSetTemplate, error) {
 		own = g.List.Template
 	case g.Git != nil:
 		own = g.Git.Template
+	case g.Clusters != nil:
+		own = g.Clusters.Template
+	case g.PullRequest != nil:
+		own = g.PullRequest.Template
+	case g.SCMProvider != nil:
+		own = g.SCMProvider.Template
+	case g.Plugin != nil:
+		own = g.Plugin.Template
+	case g.ClusterDecisionResource != nil:
+		own = g.ClusterDecisionResource.Template
 	default:
 		_, c, err := g.children()
 		if err != nil {
