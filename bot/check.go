@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/slipway-cd/slipway/bot/report"
@@ -14,18 +15,31 @@ import (
 func (v *visit) announce(ctx context.Context) error {
 	s := &v.res.Status
 	if s.CheckState == slipway.CheckPending && s.CheckHead != v.pull.Head.SHA {
-		if err := v.setCheck(ctx, report.Superseded(v.pull.Head.SHA)); err != nil {
+		if err := v.endCheck(ctx, report.Superseded(v.pull.Head.SHA)); err != nil {
 			return err
 		}
 	}
-	if v.pull.State != forge.Open || s.CheckHead == v.pull.Head.SHA && s.CheckState != "" {
+	if v.pull.State != forge.Open || s.CheckHead == v.pull.Head.SHA && s.CheckState != "" && s.CheckRunID != "" {
 		return nil
 	}
 	s.CheckRunID, s.CheckHead, s.CheckState = "", v.pull.Head.SHA, slipway.CheckPending
+	if err := v.save(ctx); err != nil { // before it is made: killed in between, the next look knows which head may have one
+		return err
+	}
 	if err := v.setCheck(ctx, report.Pending(v.pull.Head.SHA)); err != nil {
 		return err
 	}
 	return v.save(ctx)
+}
+
+// endCheck ends a check that says nothing about a head any more. Its commit may be gone from the forge, and the check with it.
+func (v *visit) endCheck(ctx context.Context, c forge.Check) error {
+	err := v.setCheck(ctx, c)
+	if errors.Is(err, forge.ErrInvalid) || errors.Is(err, forge.ErrNotFound) {
+		v.log.Warn("a check cannot be ended", "head", v.res.Status.CheckHead, "error", err)
+		err = nil
+	}
+	return err
 }
 
 // setCheck writes the check of the status' CheckHead. Its key makes it one, however often it is created.

@@ -59,12 +59,8 @@ func (v *visit) dismiss(ctx context.Context) error {
 	if v.res.Status.CheckState != slipway.CheckPending {
 		return nil
 	}
-	err := v.setCheck(ctx, forge.Check{Name: report.CheckName, Status: forge.Completed, Conclusion: forge.Cancelled,
+	err := v.endCheck(ctx, forge.Check{Name: report.CheckName, Status: forge.Completed, Conclusion: forge.Cancelled,
 		Title: "The pull request was closed", Summary: "Opening it again has it looked at again."})
-	if errors.Is(err, forge.ErrInvalid) || errors.Is(err, forge.ErrNotFound) {
-		v.log.Warn("the check of a closed pull request cannot be ended", "error", err)
-		err = nil
-	}
 	v.res.Status.CheckState = "" // opened again, it gets a new one
 	return err
 }

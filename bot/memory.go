@@ -47,13 +47,35 @@ type memory struct {
 	changes map[types.NamespacedName]change.Change
 	edited  map[string]time.Time
 	failed  map[types.NamespacedName]int
+	swept   map[string]time.Time // up to when what forges remember was read, by what
 }
 
 // remembered bounds each map of a memory. Beyond it everything is forgotten: it is computed or counted again.
 const remembered = 256
 
 func newMemory() *memory {
-	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, failed: map[types.NamespacedName]int{}}
+	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, failed: map[types.NamespacedName]int{},
+		swept: map[string]time.Time{}}
+}
+
+// sweptAgain is how much of what a forge remembers is read again at the next sweep: clocks differ, and a delivery may be tried several times.
+const sweptAgain = time.Hour
+
+// since says from when on something that a forge remembers is to be read; after a start, all that it may still be good for.
+func (m *memory) since(what string, now time.Time) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if read, ok := m.swept[what]; ok {
+		return read.Add(-sweptAgain)
+	}
+	return now.Add(-deliveryWindow)
+}
+
+// until notes that something was read up to now.
+func (m *memory) until(what string, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.swept[what] = now
 }
 
 func (m *memory) keep(key types.NamespacedName, c change.Change) {

@@ -33,12 +33,18 @@ func (v *visit) refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the pull request: %w", err)
 	}
+	if repo.Archived {
+		return fmt.Errorf("%s: %w", repo.FullName(), errArchived)
+	}
 	repo.Installation = v.repo.Installation
 	pull.Repository, v.repo = repo, repo
 	v.pull, v.read = pull, true
 	v.note()
 	return nil
 }
+
+// errArchived ends a look at a repository that takes nothing any more. That it is opened again is told by a delivery.
+var errArchived = errors.New("the repository is archived: nothing can be written to it")
 
 // gone ends the look at what we may no longer see. Nothing is taken back or deleted: an outage looks the same.
 func (v *visit) gone(ctx context.Context, cause error) error {

@@ -32,6 +32,11 @@ func (v *visit) settle(ctx context.Context, err error) (ctrl.Result, error) {
 	case errors.As(err, &limited):
 		v.log.Warn("the forge asks us to wait", "for", limited.After)
 		return ctrl.Result{RequeueAfter: max(limited.After, time.Second)}, nil
+	case errors.Is(err, errArchived):
+		v.log.Warn("nothing is done in an archived repository")
+		v.memory.success(v.key)
+		v.res.Status.LastError, v.res.Status.ObservedAsked = clip(err.Error(), 1000), v.asked.At
+		return ctrl.Result{}, v.save(ctx)
 	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: 200 * time.Millisecond}, nil
 	}
@@ -41,7 +46,8 @@ func (v *visit) settle(ctx context.Context, err error) (ctrl.Result, error) {
 // failed notes an error of ours, or of the world, where people look for it.
 func (v *visit) failed(ctx context.Context, cause error) (ctrl.Result, error) {
 	tries := v.memory.failure(v.key)
-	final := tries >= v.Tries
+	// An installation that was removed or suspended is not back in a minute: when it is, a delivery or the sweep tells.
+	final := tries >= v.Tries || tries >= 2 && errors.Is(cause, forge.ErrUnauthorized)
 	v.log.Error("looking at a pull request failed", "error", cause, "try", tries, "final", final)
 	v.res.Status.LastError = clip(cause.Error(), 1000)
 	v.confess(ctx, cause, tries, final)

@@ -1,7 +1,9 @@
 package bot
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -36,22 +38,34 @@ func (s sweeper) Start(ctx context.Context) error {
 
 func (s sweeper) sweep(ctx context.Context) {
 	for _, site := range s.Sites {
-		repositories, err := site.Forge.Installed(ctx)
-		if err != nil {
-			s.Log.Warn("the installed repositories cannot be listed", "host", site.Host, "error", err)
-			continue
-		}
-		for _, r := range repositories {
-			if err := s.sweepRepository(ctx, site, r); err != nil {
-				s.Log.Warn("a repository could not be swept", "repository", r.FullName(), "error", err)
-			}
-		}
+		s.sweepSite(ctx, site)
 	}
 	if err := s.sweepLocks(ctx); err != nil {
 		s.Log.Warn("locks could not be swept", "error", err)
 	}
 	if err := s.forget(ctx); err != nil {
 		s.Log.Warn("old pull requests could not be forgotten", "error", err)
+	}
+}
+
+// sweepSite has lost deliveries sent again, and looks for what they may have told of.
+func (s sweeper) sweepSite(ctx context.Context, site Site) {
+	s.redeliver(ctx, site)
+	repositories, err := site.Forge.Installed(ctx)
+	if err != nil {
+		s.Log.Warn("not all installed repositories can be listed", "host", site.Host, "listed", len(repositories), "error", err)
+	}
+	for _, r := range repositories {
+		if r.Archived {
+			continue // nothing happens there, and nothing can be written
+		}
+		err := s.sweepRepository(ctx, site, r)
+		var limited *forge.RateLimited
+		if errors.As(err, &limited) {
+			s.Log.Warn("the forge asks us to wait; the sweep goes on with another installation", "repository", r.FullName(), "for", limited.After)
+		} else if err != nil {
+			s.Log.Warn("a repository could not be swept", "repository", r.FullName(), "error", err)
+		}
 	}
 }
 
@@ -85,7 +99,32 @@ func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Reposit
 		if err := s.askFor(ctx, r, number, reasonSweep); err != nil {
 			return err
 		}
+		delete(known, number)
 	}
+	return s.sweepClosed(ctx, site, r, known)
+}
+
+// sweepClosed asks for a look at the pull requests among those known to be over that something happened to since: people command
+// deployments after the merge.
+func (s sweeper) sweepClosed(ctx context.Context, site Site, r forge.Repository, known map[int]slipway.PullRequest) error {
+	if len(known) == 0 {
+		return nil
+	}
+	began, what := s.Now(), fmt.Sprintf("closed in %d of %s", r.ID, r.Host)
+	closed, err := site.Forge.ClosedPullRequests(ctx, r, s.memory.since(what, began))
+	if err != nil {
+		return fmt.Errorf("listing closed pull requests: %w", err)
+	}
+	for _, p := range closed {
+		res, ok := known[p.Number]
+		if !ok || !p.UpdatedAt.Add(skew).After(res.Status.ObservedAsked.Time) {
+			continue
+		}
+		if err := s.askFor(ctx, r, p.Number, reasonSweep); err != nil {
+			return err
+		}
+	}
+	s.memory.until(what, began)
 	return nil
 }
 
@@ -156,6 +195,9 @@ func concluded(p *slipway.PullRequest) bool {
 	return over && p.Status.LastError == ""
 }
 
+// abandoned is how long after its end a lock is given back without a look at its pull request, which may be gone for good.
+const abandoned = time.Hour
+
 // sweepLocks asks for a look at the pull requests whose locks have ended.
 func (s sweeper) sweepLocks(ctx context.Context) error {
 	locks := &slipway.LockList{}
@@ -164,6 +206,12 @@ func (s sweeper) sweepLocks(ctx context.Context) error {
 	}
 	for _, l := range locks.Items {
 		if !l.Expired(s.Now()) {
+			continue
+		}
+		if s.Now().Sub(l.Spec.ExpiresAt.Time) > abandoned {
+			if err := s.breakLock(ctx, &l); err != nil {
+				return err
+			}
 			continue
 		}
 		o := l.Spec.Owner
@@ -175,11 +223,24 @@ func (s sweeper) sweepLocks(ctx context.Context) error {
 	return nil
 }
 
+// breakLock deletes a lock whose holder cannot be seen any more, if it is still the one that was looked at.
+func (s sweeper) breakLock(ctx context.Context, l *slipway.Lock) error {
+	s.Log.Warn("a lock has ended, and its pull request did not give it back; it is taken away", "lock", l.Name, "owner", l.Spec.Owner.URL)
+	err := s.Client.Delete(ctx, l, client.Preconditions{UID: &l.UID, ResourceVersion: &l.ResourceVersion})
+	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+		return fmt.Errorf("removing lock %s: %w", l.Name, err)
+	}
+	if a := l.Spec.Application; a != nil {
+		return s.nudge(ctx, a.Namespace, a.Name)
+	}
+	return nil
+}
+
 // askFor asks for a look at a pull request, making its resource where there is none yet.
 func (b *Bot) askFor(ctx context.Context, r forge.Repository, number int, reason string) error {
 	key := types.NamespacedName{Namespace: b.Namespace, Name: slipway.PullRequestName(r.Host, r.ID, number)}
 	asked := slipway.Asked{At: metav1.NewMicroTime(b.Now()), Reason: reason}
-	err := b.asked(ctx, key, asked)
+	err := b.askedIn(ctx, key, asked, &r)
 	if !apierrors.IsNotFound(err) {
 		return err
 	}
@@ -198,6 +259,11 @@ func (b *Bot) askFor(ctx context.Context, r forge.Repository, number int, reason
 
 // asked writes a request for a look, beside what was asked for and not looked into yet.
 func (b *Bot) asked(ctx context.Context, key types.NamespacedName, a slipway.Asked) error {
+	return b.askedIn(ctx, key, a, nil)
+}
+
+// askedIn is asked that also notes where the repository is now, if that is known: it may have got another name, owner or installation.
+func (b *Bot) askedIn(ctx context.Context, key types.NamespacedName, a slipway.Asked, now *forge.Repository) error {
 	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		res := &slipway.PullRequest{}
 		if err := b.Reader.Get(ctx, key, res); err != nil {
@@ -207,6 +273,10 @@ func (b *Bot) asked(ctx context.Context, key types.NamespacedName, a slipway.Ask
 		res.Spec.Asked = a
 		if before.Due() {
 			res.Spec.Asked = a.Beside(before.Spec.Asked)
+		}
+		if now != nil && now.Owner != "" {
+			res.Spec.Repository = slipway.RepositoryRef{ID: now.ID, Owner: now.Owner, Name: now.Name, CloneURL: now.CloneURL}
+			res.Spec.Installation = cmp.Or(now.Installation, res.Spec.Installation)
 		}
 		return b.Client.Patch(ctx, res, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	})

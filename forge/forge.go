@@ -32,6 +32,8 @@ type Repository struct {
 	Installation  int64  `json:"installation,omitempty"`
 	DefaultBranch string `json:"defaultBranch,omitempty"`
 	Private       bool   `json:"private,omitempty"`
+	// Archived repositories can be read, and nothing can be written to them.
+	Archived bool `json:"archived,omitempty"`
 }
 
 // FullName is "owner/name".
@@ -253,6 +255,23 @@ type Credentials struct {
 	ExpiresAt time.Time // zero when they do not expire
 }
 
+// Delivery is an entry in a forge's log of what it tried to deliver to us.
+type Delivery struct {
+	// ID of the attempt, and GUID of the event, which all attempts share.
+	ID   int64
+	GUID string
+	// Name is the event's with its action, such as "pull_request.opened".
+	Name string
+	At   time.Time
+	// Status is our answer, 0 when there was none.
+	Status int
+	// Again says that it was a repeated attempt.
+	Again bool
+}
+
+// Delivered says whether we took the delivery.
+func (d Delivery) Delivered() bool { return d.Status >= 200 && d.Status < 300 }
+
 // Verifier turns the raw bytes of a delivery into an Event. It compares in constant time, refuses what is not signed
 // with the SHA-256 of the secret, and parses only what it has verified.
 type Verifier interface {
@@ -265,6 +284,8 @@ type PullRequests interface {
 	PullRequest(ctx context.Context, r Repository, number int) (PullRequest, error)
 	// OpenPullRequests lists the numbers of the open ones with their heads.
 	OpenPullRequests(ctx context.Context, r Repository) ([]PullRequest, error)
+	// ClosedPullRequests lists those that are closed or merged and that something happened to at or after since: the newest some hundreds.
+	ClosedPullRequests(ctx context.Context, r Repository, since time.Time) ([]PullRequest, error)
 	// Reviews lists the newest verdict of each reviewer.
 	Reviews(ctx context.Context, r Repository, number int) ([]Review, error)
 	// Writers are the accounts that are known to have had a hand in the head of p: authors and committers of its commits, and, where the
@@ -318,7 +339,7 @@ type Repositories interface {
 	// Repository reads r again by its numeric ID (it may have been renamed or transferred). ErrNotFound when it is gone.
 	Repository(ctx context.Context, r Repository) (Repository, error)
 	// Installed lists every repository that the App or bot account reaches, with the installation's owner checked against the
-	// owners that are allowed.
+	// owners that are allowed. Beside an error it gives those that could be listed: the others may be there or not.
 	Installed(ctx context.Context) ([]Repository, error)
 }
 

@@ -71,6 +71,35 @@ type tokens struct {
 	mu      sync.Mutex
 	held    map[grant]*holder
 	checked map[int64]time.Time // when an installation was last seen to belong to an owner that is allowed
+	refused map[int64]refusedAt // installations that were removed or suspended
+}
+
+// refusedAt is a refusal of tokens, and when it was heard. It is believed for a moment, so that many who ask at once cause one call.
+type refusedAt struct {
+	err error
+	at  time.Time
+}
+
+const believed = 10 * time.Second
+
+// refusal is the one that is still believed, if any.
+func (t *tokens) refusal(installation int64) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r, ok := t.refused[installation]; ok && time.Since(r.at) < believed {
+		return r.err
+	}
+	return nil
+}
+
+// heard notes whether an installation refused us a token, and passes the error on.
+func (t *tokens) heard(installation int64, err error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if delete(t.refused, installation); errors.Is(err, forge.ErrUnauthorized) {
+		t.refused[installation] = refusedAt{err, time.Now()}
+	}
+	return err
 }
 
 // holder lets one caller renew a token while the others wait for it.
@@ -80,7 +109,7 @@ type holder struct {
 }
 
 func newTokens(app *github.Client, o owners) *tokens {
-	return &tokens{app: app, owners: o, held: map[grant]*holder{}, checked: map[int64]time.Time{}}
+	return &tokens{app: app, owners: o, held: map[grant]*holder{}, checked: map[int64]time.Time{}, refused: map[int64]refusedAt{}}
 }
 
 // of gives the token for g, made when there is none that lasts.
@@ -129,8 +158,11 @@ func (t *tokens) refuse(ctx context.Context, g grant, value string) {
 }
 
 func (t *tokens) issue(ctx context.Context, g grant) (token, error) {
-	if err := t.check(ctx, g.installation); err != nil {
+	if err := t.refusal(g.installation); err != nil {
 		return token{}, err
+	}
+	if err := t.check(ctx, g.installation); err != nil {
+		return token{}, t.heard(g.installation, err)
 	}
 	options := &github.InstallationTokenOptions{Permissions: g.job.permissions()}
 	if g.repository != 0 {
@@ -139,7 +171,7 @@ func (t *tokens) issue(ctx context.Context, g grant) (token, error) {
 	// A token that was made and lost harms nobody, so a lost answer may be asked for again.
 	made, _, err := t.app.Apps.CreateInstallationToken(wire.Repeatable(ctx), g.installation, options)
 	if err != nil {
-		return token{}, refused(fmt.Sprintf("making a token for installation %d", g.installation), revoked(err))
+		return token{}, t.heard(g.installation, refused(fmt.Sprintf("making a token for installation %d", g.installation), revoked(err)))
 	}
 	return token{value: made.GetToken(), expires: made.GetExpiresAt().Time}, nil
 }

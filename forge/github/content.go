@@ -50,7 +50,7 @@ func (f *Forge) Repository(ctx context.Context, r forge.Repository) (forge.Repos
 
 func (f *Forge) repository(found *github.Repository, installation int64) forge.Repository {
 	r := f.named(found.GetID(), found.GetOwner().GetLogin(), found.GetName())
-	r.Installation, r.DefaultBranch, r.Private = installation, found.GetDefaultBranch(), found.GetPrivate()
+	r.Installation, r.DefaultBranch, r.Private, r.Archived = installation, found.GetDefaultBranch(), found.GetPrivate(), found.GetArchived()
 	if u, err := url.Parse(found.GetCloneURL()); err == nil && u.Host == f.web.Host && u.Scheme == f.web.Scheme && u.User == nil {
 		r.CloneURL = u.String()
 	}
@@ -58,25 +58,26 @@ func (f *Forge) repository(found *github.Repository, installation int64) forge.R
 }
 
 // Installed implements forge.Repositories. An installation that was taken away since it was listed has no repositories any more; any other
-// failure is the whole list's, so that nobody takes a part for the whole.
+// failure of one leaves the others' in the list, beside the error.
 func (f *Forge) Installed(ctx context.Context) ([]forge.Repository, error) {
 	installations, err := f.installations(ctx)
 	if err != nil {
 		return nil, refused("listing the App's installations", err)
 	}
 	var all []forge.Repository
+	var failed []error
 	for _, id := range installations {
 		some, err := f.reached(ctx, id)
-		if errors.Is(err, forge.ErrUnauthorized) {
+		switch {
+		case errors.Is(err, forge.ErrUnauthorized):
 			f.log.WarnContext(ctx, "installation refuses us", "installation", id, "error", err.Error())
-			continue
+		case err != nil:
+			failed = append(failed, err)
+		default:
+			all = append(all, some...)
 		}
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, some...)
 	}
-	return all, nil
+	return all, errors.Join(failed...)
 }
 
 // installations of owners that are allowed, without those that are suspended.

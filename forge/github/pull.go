@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/go-github/v60/github"
 
@@ -45,6 +46,34 @@ func (f *Forge) OpenPullRequests(ctx context.Context, r forge.Repository) ([]for
 		return resp, err
 	})
 	return all, refused(doing, err)
+}
+
+// ClosedPullRequests implements forge.PullRequests, newest change first.
+func (f *Forge) ClosedPullRequests(ctx context.Context, r forge.Repository, since time.Time) ([]forge.PullRequest, error) {
+	doing := "listing the closed pull requests of " + r.FullName()
+	c, err := f.reach(ctx, r, report)
+	if err != nil {
+		return nil, refused(doing, err)
+	}
+	const most = 5
+	options := &github.PullRequestListOptions{State: "closed", Sort: "updated", Direction: "desc", ListOptions: github.ListOptions{PerPage: 100}}
+	var all []forge.PullRequest
+	for options.Page = 1; options.Page <= most; options.Page++ {
+		page, resp, err := c.PullRequests.List(ctx, r.Owner, r.Name, options)
+		if err != nil {
+			return nil, refused(doing, err)
+		}
+		for _, pr := range page {
+			if at(pr.UpdatedAt).Before(since) {
+				return all, nil
+			}
+			all = append(all, pullRequest(r, pr))
+		}
+		if resp.NextPage == 0 {
+			break
+		}
+	}
+	return all, nil
 }
 
 // pages calls next with each page's number until there are no more.

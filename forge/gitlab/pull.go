@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/xanzy/go-gitlab"
 
@@ -50,6 +51,32 @@ func (f *Forge) OpenPullRequests(ctx context.Context, r forge.Repository) ([]for
 			}
 		}
 		all[i].Base.SHA = tips[base.Name]
+	}
+	return all, nil
+}
+
+// ClosedPullRequests implements forge.PullRequests, newest change first. Their bases are as they were.
+func (f *Forge) ClosedPullRequests(ctx context.Context, r forge.Repository, since time.Time) ([]forge.PullRequest, error) {
+	doing := "listing the closed merge requests of " + r.FullName()
+	const most = 5
+	var all []forge.PullRequest
+	for _, state := range []string{"closed", "merged"} {
+		options := &gitlab.ListProjectMergeRequestsOptions{State: &state, OrderBy: gitlab.Ptr("updated_at"), Sort: gitlab.Ptr("desc"),
+			UpdatedAfter: &since, ListOptions: gitlab.ListOptions{PerPage: 100}}
+		for options.Page = 1; options.Page <= most; options.Page++ {
+			page, resp, err := f.api.MergeRequests.ListProjectMergeRequests(int(r.ID), options, gitlab.WithContext(ctx))
+			if err != nil {
+				return nil, refused(doing, err)
+			}
+			for _, mr := range page {
+				if p := pullRequest(r, mr); !p.UpdatedAt.Before(since) {
+					all = append(all, p)
+				}
+			}
+			if resp.NextPage == 0 {
+				break
+			}
+		}
 	}
 	return all, nil
 }
