@@ -83,6 +83,9 @@ type Options struct {
 	WaveTimeout time.Duration
 	// WaveDelay is the least time between two waves; 0 means 2 s, negative none.
 	WaveDelay time.Duration
+	// HookPatience is how long an automated operation that a newer revision supersedes goes on waiting for its hooks; 0 means 5 minutes,
+	// negative until they end. One that waits for health gives way at once.
+	HookPatience time.Duration
 	// SyncTimeout ends an operation that takes longer; 0 means never.
 	SyncTimeout time.Duration
 	// Grace is how long a source that cannot be read leaves status as it was; 0 means 180 s, negative none.
@@ -108,6 +111,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Period, 2*time.Minute)
 	set(&o.WaveTimeout, 20*time.Minute)
 	set(&o.WaveDelay, 2*time.Second)
+	set(&o.HookPatience, 5*time.Minute)
 	set(&o.Grace, 3*time.Minute)
 	set(&o.Debounce, 300*time.Millisecond)
 	return o

@@ -23,6 +23,8 @@ const (
 	approvedAnnotation = "argocd.argoproj.io/deletion-approved"
 	// healHooksAnnotation, "true" on an Application, has self-heal run the hooks that every other automated sync runs.
 	healHooksAnnotation = "slipway.dev/hooks-on-self-heal"
+	// waveTimeoutAnnotation, "30m" on an Application, is how long a wave may take to get healthy; "0" is for ever, as in Argo CD.
+	waveTimeoutAnnotation = "slipway.dev/wave-timeout"
 )
 
 // desired is what an attempt of an operation wants; it does not change while the attempt lasts.
@@ -260,7 +262,7 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 		Options: p.options(), Operation: *state.Operation.Sync, Revision: first(g.wants.target.Revisions),
 		Done: g.done, StartedAt: state.StartedAt.Time, Attempt: state.RetryCount, Approved: approval(p.app),
 		Terminate: p.terminates(), Tried: progress.tried,
-		Now: p.now(), Since: progress.since, WaveTimeout: max(p.Options.WaveTimeout, 0), WaveDelay: max(p.Options.WaveDelay, 0),
+		Now: p.now(), Since: progress.since, WaveTimeout: engine.Patience(p.app.Annotations, waveTimeoutAnnotation, max(p.Options.WaveTimeout, 0)), WaveDelay: max(p.Options.WaveDelay, 0),
 		Served: g.destination.Namespaced, Health: p.judge(ctx),
 		Permits: func(id object.ID, namespaced bool) string {
 			return g.permits.Object(id, namespaced, place(g.destination, id.Namespace))

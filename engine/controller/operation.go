@@ -53,13 +53,7 @@ func (p *pass) operate(ctx context.Context) (time.Duration, error) {
 			return 0, nil
 		}
 	}
-	if err := p.overrun(ctx); err != nil {
-		return 0, err
-	}
-	wait, err := p.attempt(ctx)
-	if wait == 0 && err == nil {
-		wait, err = p.inTime(ctx)
-	}
+	wait, err := p.carryOn(ctx)
 	if errors.Is(err, errSuperseded) {
 		p.log.Info("operation was superseded")
 		return 0, nil
@@ -68,6 +62,19 @@ func (p *pass) operate(ctx context.Context) (time.Duration, error) {
 		wait = soonest(wait, left)
 	}
 	return wait, err
+}
+
+// carryOn ends an operation that is to end, waits for the time of a retry, or does what can be done now.
+func (p *pass) carryOn(ctx context.Context) (time.Duration, error) {
+	for _, end := range []func(context.Context) error{p.overrun, p.giveWay} {
+		if err := end(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if wait, err := p.attempt(ctx); wait > 0 || err != nil {
+		return wait, err
+	}
+	return p.inTime(ctx)
 }
 
 const (
@@ -244,7 +251,7 @@ func (p *pass) record(ctx context.Context, plan engine.Plan) error {
 		if s.Phase != argo.OperationTerminating {
 			s.Phase = plan.Phase
 		}
-		if plan.Message != "" {
+		if plan.Message != "" && !strings.HasPrefix(s.Message, messageEnding+messageSuperseded) {
 			s.Message = plan.Message
 		}
 		if s.SyncResult != nil {
@@ -314,7 +321,12 @@ func (p *pass) epilogue(end engine.Plan) string {
 	if end.Phase.Successful() {
 		return ""
 	}
-	if strings.HasPrefix(end.Message, messageTerminated) && p.overdue() {
+	cause, superseded := strings.CutPrefix(state.Message, messageEnding)
+	switch {
+	case !strings.HasPrefix(end.Message, messageTerminated):
+	case superseded && strings.HasPrefix(cause, messageSuperseded):
+		text = cause
+	case p.overdue():
 		text = timeoutCause
 	}
 	if state.RetryCount > 0 {
