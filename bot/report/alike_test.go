@@ -31,7 +31,7 @@ func TestTheSameChangeIsShownOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := report.Comment(report.Input{Change: change.Change{Applications: c.apps}, Limit: 65000}).Body
-			if same := strings.Contains(body, "The same changes as in"); same != c.same {
+			if same := strings.Contains(body, "The same lines change in"); same != c.same {
 				t.Errorf("said to be the same: %v\n%s", same, body)
 			}
 			if shown := strings.Count(body, "```diff"); c.same && shown != 1 {

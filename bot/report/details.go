@@ -17,29 +17,38 @@ type section struct{ full, short string }
 // openLines is how many lines of diff stand open in all; sections beyond it are for those who want to look.
 const openLines = 60
 
-// details has a section an application that changes. The first ones stand open, as far as they are short.
+// details has a section for each application that changes; those in which the same lines change share one. The first ones stand open,
+// as far as they are short.
 func details(apps []change.Application) []section {
 	var out []section
 	left := openLines
-	first := map[string]string{} // the application that each difference is shown with
-	for _, a := range apps {
-		if a.Kind == change.Unchanged || len(a.Differences) == 0 && len(warnings(a)) == 0 && a.Moves == "" {
-			continue
-		}
-		if like, told := first[alike(a)]; told {
-			same := application(a, false, false, like)
-			out = append(out, section{full: same, short: same})
-			continue
-		}
-		if len(a.Differences) > 0 {
-			first[alike(a)] = a.Name
-		}
-		for _, d := range a.Differences {
+	for _, group := range groups(apps) {
+		for _, d := range group[0].Differences {
 			if d.Now == "" {
 				left -= d.Added + d.Removed
 			}
 		}
-		out = append(out, section{full: application(a, left >= 0, true, ""), short: application(a, false, false, "")})
+		out = append(out, section{full: applications(group, left >= 0, true), short: applications(group, false, false)})
+	}
+	return out
+}
+
+// groups are the applications that have something to show, those together in which the same changes; in the order of their first.
+func groups(apps []change.Application) [][]change.Application {
+	var out [][]change.Application
+	place := map[string]int{}
+	for _, a := range apps {
+		if a.Kind == change.Unchanged || len(a.Differences) == 0 && len(warnings(a)) == 0 && a.Moves == "" {
+			continue
+		}
+		key := alike(a)
+		i, known := place[key]
+		if !known || len(a.Differences) == 0 {
+			place[key] = len(out)
+			out = append(out, []change.Application{a})
+			continue
+		}
+		out[i] = append(out[i], a)
 	}
 	return out
 }
@@ -75,23 +84,23 @@ func unnamed(text, name string) string {
 	return b.String()
 }
 
-// application is one section. Where the differences are like another's, which has been shown, they are only named.
-func application(a change.Application, stands, diffs bool, like string) string {
+// applications is one section: an application, or several that change in the same way, shown as the first of them.
+func applications(group []change.Application, stands, diffs bool) string {
 	open := ""
 	if stands {
 		open = " open"
 	}
-	as := ""
-	if like != "" {
-		as = ", as in " + htmlCode(like)
-	}
+	a := group[0]
 	var b strings.Builder
-	fmt.Fprintf(&b, "<details%s><summary><b>%s</b> · %s · %s%s</summary>\n\n", open, htmlCode(a.Name), where(a), changes(a), as)
+	if len(group) == 1 {
+		fmt.Fprintf(&b, "<details%s><summary><b>%s</b> · %s · %s</summary>\n\n", open, htmlCode(a.Name), where(a), changes(a))
+	} else {
+		fmt.Fprintf(&b, "<details%s><summary><b>%s</b> and %s · %s · %s each</summary>\n\n", open, htmlCode(a.Name), count(len(group)-1, "application")+" like it",
+			htmlPlaces(group), changes(a))
+	}
 	b.WriteString(because(a.Why))
 	b.WriteString(aside(a))
-	if like != "" {
-		b.WriteString("The same changes as in " + Code(like) + ".\n\n")
-	}
+	b.WriteString(likewise(group))
 	for _, d := range a.Differences {
 		if d.Now == "" { // what is renamed stands under its new name
 			b.WriteString(resource(d, diffs))
@@ -99,6 +108,32 @@ func application(a change.Application, stands, diffs bool, like string) string {
 	}
 	b.WriteString("\n</details>\n\n")
 	return b.String()
+}
+
+// maxAlike is how many applications of a group are named.
+const maxAlike = 100
+
+// likewise names the others of a group.
+func likewise(group []change.Application) string {
+	if len(group) == 1 {
+		return ""
+	}
+	names := make([]string, 0, len(group)-1)
+	for _, a := range group[1:] {
+		names = append(names, Code(a.Name))
+	}
+	return fmt.Sprintf("Shown as in %s. The same lines change in %s.\n\n", Code(group[0].Name), listed(names, maxAlike))
+}
+
+// htmlPlaces are the environments of a group, or its clusters where it has none, in HTML.
+func htmlPlaces(group []change.Application) string {
+	var places []string
+	for _, a := range group {
+		if place := htmlCode(cmp.Or(a.Environment, a.Cluster)); !slices.Contains(places, place) {
+			places = append(places, place)
+		}
+	}
+	return listed(places, 5)
 }
 
 // where is "staging in cluster a", in HTML.
