@@ -111,7 +111,7 @@ func applications(group []change.Application, stands, diffs bool) string {
 }
 
 // maxAlike is how many applications of a group are named.
-const maxAlike = 100
+const maxAlike = 12
 
 // likewise names the others of a group.
 func likewise(group []change.Application) string {
