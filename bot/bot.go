@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/rbac"
 	"github.com/slipway-cd/slipway/forge"
 )
 
@@ -58,7 +59,7 @@ type Mirrors interface {
 	Mirror(url string) *git.Mirror
 }
 
-// Deps is what the bot works with. All but Record and Diagnose are needed.
+// Deps is what the bot works with. All but Record, Diagnose and Access are needed.
 type Deps struct {
 	// Client reads through the manager's cache and writes; Reader asks the API server itself, for what an act depends on.
 	Client client.Client
@@ -69,6 +70,9 @@ type Deps struct {
 	Mirrors  Mirrors
 	// Diagnose explains resources of an application that are not well, a line each, without secrets.
 	Diagnose func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error)
+	// Access is what the installation's policy.csv lets people do, with the roles of a project, as it is now; nil asks nothing. Beside an
+	// error nobody may do anything in the project.
+	Access func(ctx context.Context, project string) (*rbac.Enforcer, error)
 	// NormalizeURL makes addresses of one repository equal.
 	NormalizeURL func(string) string
 	// Record notes who did what as an event on an object.

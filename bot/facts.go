@@ -25,6 +25,9 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 	if f.Teams, err = v.teams(ctx, o.user, in.ground.policy.Teams(environment)); err != nil {
 		return f, err
 	}
+	if f.Grants, err = v.grants(ctx, o.user, right(o.cmd), in.of(environment)); err != nil {
+		return f, err
+	}
 	if len(rules.Requires.Checks) > 0 || rules.Requires.AllChecks {
 		f.Checks, err = v.forge.OtherChecks(ctx, v.repo, v.pull.Head.SHA)
 		if errors.Is(err, forge.ErrForbidden) {
@@ -46,6 +49,17 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 	}
 	f.Earlier, err = v.earlier(ctx, o, in, rules.Requires.After)
 	return f, err
+}
+
+// of are the applications of an environment.
+func (in *intent) of(environment string) []*argo.Application {
+	var apps []*argo.Application
+	for _, a := range in.apps {
+		if a.environment == environment {
+			apps = append(apps, a.app)
+		}
+	}
+	return apps
 }
 
 // earlier looks at what the pull request changes in the environments that must come first. The same is deployed there if the commit that

@@ -267,7 +267,12 @@ func (v *visit) decideUnlock(ctx context.Context, o order, g *ground, locks []sl
 			return policy.Decision{Gates: []policy.Gate{{Name: "environment", Value: "that of " + l.Spec.Application.Name + " could not be read", Satisfy: "the cluster answers"}}}
 		}
 		rules := g.policy.Named(environment)
-		d := policy.Evaluate(policy.Input{Command: o.cmd, User: o.user, Permission: o.permission, PullRequest: v.pull, Environment: rules, Fault: g.fault})
+		granted, err := v.grantsOf(ctx, o, l)
+		if err != nil {
+			granted = policy.Grants{Unread: err.Error()}
+		}
+		d := policy.Evaluate(policy.Input{Command: o.cmd, User: o.user, Permission: o.permission, PullRequest: v.pull, Environment: rules, Fault: g.fault,
+			Grants: granted})
 		if !d.Allowed {
 			return d
 		}

@@ -2,7 +2,11 @@ package bot_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/slipway-cd/slipway/fixtures/forge/store"
 	"github.com/slipway-cd/slipway/fixtures/stage"
@@ -34,9 +38,13 @@ func (p *play) ci(sha, state string) {
 	p.must(err)
 }
 
-// TestRules takes one pull request through checks, an outdated head, the order of environments, and a freeze.
+// TestRules takes one pull request through checks, an outdated head, the order of environments, a freeze, and the installation's policy.csv.
 func TestRules(t *testing.T) {
 	p := perform(t)
+	p.must(p.Client.Create(t.Context(), &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "argocd-rbac-cm"},
+		Data:       map[string]string{"policy.csv": "p, github:bob, applications, sync, */*, allow\np, github:alice, applications, sync, */web-staging, allow\n"},
+	}))
 	_, err := p.Forge.As("root").Commit(t.Context(), stage.Shop, store.FileCommit{Branch: "main", Message: "strict", Files: map[string]string{".slipway.yaml": strict}})
 	p.must(err)
 	files := p.tag("staging", "1.6.0")
@@ -57,6 +65,9 @@ func TestRules(t *testing.T) {
 	p.must(err)
 	refusal := p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync prod"), "web-staging does not have it yet in staging")
 	t.Logf("the refusal:\n%s", refusal.Body)
+	if !strings.Contains(refusal.Body, "no line lets github:alice sync it") {
+		t.Error("policy.csv was not asked")
+	}
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "**Healthy**")
 	p.runs(p.Client, "shop-staging", "1.6.0")
 	c := p.say(stage.Alice, pull.Number, "/sync prod --override always")

@@ -47,6 +47,8 @@ type Input struct {
 	Owners Ownership
 	// ReviewerTeams are the teams of the environment's rules that those who approved are in, by their ID.
 	ReviewerTeams map[int64][]string
+	// Grants are what the installation's policy.csv says of the applications.
+	Grants Grants
 }
 
 // Reviewed is the report that a command is bound to, held against what is so now.
@@ -107,25 +109,25 @@ type gate func(Input) (g Gate, ok bool)
 func gatesOf(in Input) []gate {
 	switch in.Command.Verb {
 	case command.Sync:
-		return []gate{permission, people, file, freeze, forced, state, trust, approval, owners, checks, upToDate, after, reviewed, unchanged, renders,
+		return []gate{permission, people, grants, file, freeze, forced, state, trust, approval, owners, checks, upToDate, after, reviewed, unchanged, renders,
 			governs, locks}
 	case command.Lock:
-		return []gate{permission, people, file, open, reviewed, locks}
+		return []gate{permission, people, grants, file, open, reviewed, locks}
 	case command.Unlock:
-		return []gate{permission, people, file, unlocking}
+		return []gate{permission, people, grants, file, unlocking}
 	case command.Rollback:
 		if !in.Command.Now && !in.Command.Release {
 			return []gate{permission, file, merged}
 		}
 		if in.Command.Release {
-			return []gate{permission, people, file, freeze}
+			return []gate{permission, people, grants, file, freeze}
 		}
-		return []gate{permission, people, file, freeze, locks}
+		return []gate{permission, people, grants, file, freeze, locks}
 	case command.Action:
 		if in.Command.Name == "" { // it only lists
 			return []gate{permission}
 		}
-		return []gate{permission, people, file, freeze, acts, reviewed, locks}
+		return []gate{permission, people, grants, file, freeze, acts, reviewed, locks}
 	case command.Override:
 		return []gate{permission, file, override, open, reviewed}
 	case command.Preview:

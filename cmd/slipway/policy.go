@@ -5,11 +5,15 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/bot/policy"
+	"github.com/slipway-cd/slipway/engine/rbac"
+	"github.com/slipway-cd/slipway/engine/settings"
+	"github.com/slipway-cd/slipway/forge"
 )
 
 func policyCommand() *cobra.Command {
@@ -19,7 +23,8 @@ func policyCommand() *cobra.Command {
 }
 
 func policyExplainCommand() *cobra.Command {
-	return &cobra.Command{
+	var rights string
+	cmd := &cobra.Command{
 		Use:   "explain [FILE] [ENVIRONMENT ...]",
 		Short: "Say what a policy asks for in each environment, or what is wrong with it",
 		Long: "Says what a policy asks of a command in each environment, or in those that are named. The file is " + policy.File + " in the\n" +
@@ -38,9 +43,11 @@ func policyExplainCommand() *cobra.Command {
 				fault.File = file
 				return fault
 			}
-			return explain(cmd.OutOrStdout(), p, environments)
+			return explain(cmd, p, environments, rights)
 		},
 	}
+	cmd.Flags().StringVar(&rights, "rbac-file", "", "policy.csv, or "+settings.RBACName+" as YAML: say too what it asks of who gives a command")
+	return cmd
 }
 
 // readPolicyFile reads what may become a policy, and no more than that.
@@ -57,7 +64,33 @@ func readPolicyFile(name string, in io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(in, most))
 }
 
-func explain(out io.Writer, p policy.Policy, environments []string) error {
+// rightsRule is what a policy.csv asks for, in any environment.
+func rightsRule(cmd *cobra.Command, file string) (policy.Rule, error) {
+	from, err := (&rbacSource{file: file, builtin: true}).load(cmd.Context(), cmd)
+	if err != nil {
+		return policy.Rule{}, err
+	}
+	e, err := rbac.New(from.settings)
+	if err != nil {
+		return policy.Rule{}, err
+	}
+	names := append(policy.ForgeNames(forge.GitHub, e.Names()), policy.ForgeNames(forge.GitLab, e.Names())...)
+	if len(names) == 0 {
+		return policy.Rule{Name: "policy.csv", Text: "asks nothing: it speaks of no account or team of a forge"}, nil
+	}
+	return policy.Rule{Name: "policy.csv", Text: "lets them sync the application; it speaks of " + strings.Join(names, ", ")}, nil
+}
+
+func explain(cmd *cobra.Command, p policy.Policy, environments []string, rights string) error {
+	out := cmd.OutOrStdout()
+	var always []policy.Rule
+	if rights != "" {
+		rule, err := rightsRule(cmd, rights)
+		if err != nil {
+			return err
+		}
+		always = append(always, rule)
+	}
 	if len(environments) == 0 {
 		for _, e := range p.Environments {
 			environments = append(environments, e.Name)
@@ -76,7 +109,7 @@ func explain(out io.Writer, p policy.Policy, environments []string) error {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintln(w, name)
-		for _, r := range p.Explain(name) {
+		for _, r := range append(p.Explain(name), always...) {
 			fmt.Fprintf(w, "  %s\t%s\n", r.Name, r.Text)
 		}
 	}

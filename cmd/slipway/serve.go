@@ -41,6 +41,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
+	"github.com/slipway-cd/slipway/engine/rbac"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
@@ -118,13 +119,22 @@ func kubeConfig(path string) (*rest.Config, error) {
 	return cfg, nil
 }
 
-// newManager watches the control namespace alone; of Secrets, only those that are settings.
-func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
-	types := runtime.NewScheme()
+// types are the resources that are read and written in the management cluster.
+func types() (*runtime.Scheme, error) {
+	known := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, argo.AddToScheme, slipway.AddToScheme} {
-		if err := add(types); err != nil {
+		if err := add(known); err != nil {
 			return nil, err
 		}
+	}
+	return known, nil
+}
+
+// newManager watches the control namespace alone; of Secrets, only those that are settings.
+func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
+	types, err := types()
+	if err != nil {
+		return nil, err
 	}
 	isSetting, err := labels.NewRequirement(settings.SecretTypeLabel, selection.Exists, nil)
 	if err != nil {
@@ -156,6 +166,7 @@ type engine struct {
 	pipeline *change.Pipeline
 	scope    func(string) project.Scope
 	health   func() *health.Rules
+	access   func(context.Context, string) (*rbac.Enforcer, error)
 }
 
 func (e engine) close() {
@@ -232,7 +243,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 			return clusters.For(ctx, dest)
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
-		health: func() *health.Rules { return known.health(ctx) }}, nil
+		health: func() *health.Rules { return known.health(ctx) }, access: known.access}, nil
 }
 
 // comparing is how the installation's settings have differences found.
@@ -255,7 +266,7 @@ func setup(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.
 		return fmt.Errorf("setting up the controller: %w", err)
 	}
 	err = bot.Setup(mgr, bot.Deps{
-		Sites: f.sites, Pipeline: e.pipeline, Mirrors: e.store, NormalizeURL: source.NormalizeURL, Log: log,
+		Sites: f.sites, Pipeline: e.pipeline, Mirrors: e.store, NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
 		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)
 			return lines(found), err

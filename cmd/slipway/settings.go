@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/project"
+	"github.com/slipway-cd/slipway/engine/rbac"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/render/kustomize"
 	"github.com/slipway-cd/slipway/engine/settings"
@@ -32,6 +34,9 @@ type settled struct {
 	key   string
 	last  settings.Settings
 	rules *health.Rules
+	// rights are those of argocd-rbac-cm, or rightsErr says why they cannot be read: then nobody has any.
+	rights    *rbac.Enforcer
+	rightsErr error
 }
 
 // read gives the settings as they are now. While they cannot be read it gives the last ones.
@@ -62,6 +67,9 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 		s.log.Warn("a setting is passed over", "error", fault)
 	}
 	s.key, s.last, s.rules = key, decoded, rules
+	if s.rights, s.rightsErr = rbac.New(rightsOf(decoded)); s.rightsErr != nil {
+		s.log.Warn("rights cannot be read, and are asked of nobody with success", "config_map", settings.RBACName, "error", s.rightsErr)
+	}
 	return decoded
 }
 
@@ -96,6 +104,28 @@ func (s *settled) project(ctx context.Context, name string) (*argo.AppProject, e
 		return nil, nil
 	}
 	return proj, err
+}
+
+// access is who may do what with the applications of a project, as it is now. The error says what cannot be read.
+func (s *settled) access(ctx context.Context, name string) (*rbac.Enforcer, error) {
+	s.read(ctx)
+	s.mu.Lock()
+	rights, err := s.rights, s.rightsErr
+	s.mu.Unlock()
+	if err == nil && rights == nil {
+		err = errors.New("the settings have not been read yet")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", settings.RBACName, err)
+	}
+	proj, err := s.project(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("reading project %s: %w", name, err)
+	}
+	if proj == nil {
+		return rights, nil
+	}
+	return rights.With(proj)
 }
 
 // scope is what the secrets register for one project alone.

@@ -1,5 +1,5 @@
 // Package settings reads an installation's settings, as Argo CD keeps them, into one value: the ConfigMaps argocd-cm,
-// argocd-cmd-params-cm, argocd-ssh-known-hosts-cm and argocd-tls-certs-cm, and the Secrets labelled
+// argocd-cmd-params-cm, argocd-rbac-cm, argocd-ssh-known-hosts-cm and argocd-tls-certs-cm, and the Secrets labelled
 // argocd.argoproj.io/secret-type. It is pure: who reads them from the control plane's cluster gives them in, and engine/source,
 // engine/render and engine/cluster take what they need.
 package settings
@@ -68,6 +68,10 @@ type Settings struct {
 	// KnownHosts are SSH host keys as ssh writes them, Certificates trusted PEM certificates by host.
 	KnownHosts   string
 	Certificates map[string]string
+
+	// RBAC is who may do what; Accounts are the names of local accounts beside "admin".
+	RBAC     RBAC
+	Accounts []string
 }
 
 // Names of the ConfigMaps that are read, and the label of the Secrets.
@@ -104,6 +108,11 @@ func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, [
 				errs = append(errs, fmt.Errorf("%s: %s is neither true nor false", ParametersName, submodulesKey))
 			}
 			s.SubmodulesDisabled = err == nil && !enabled
+		case RBACName:
+			rights, err := DecodeRBAC(m.Data)
+			if s.RBAC = rights; err != nil {
+				errs = append(errs, err)
+			}
 		case KnownHostsName:
 			s.KnownHosts = m.Data["ssh_known_hosts"]
 		case CertificatesName:
@@ -164,6 +173,7 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	}
 	s.URL = strings.TrimSuffix(strings.TrimSpace(m["url"]), "/")
 	s.InstallationID = m["installationID"]
+	s.Accounts = accounts(m)
 	s.InstanceLabelKey = cmp.Or(m["application.instanceLabelKey"], s.InstanceLabelKey)
 	errs = append(errs, s.readKustomize(m)...)
 	s.HelmDisabled = m["helm.enable"] == "false"
