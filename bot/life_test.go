@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,7 @@ func TestLife(t *testing.T) {
 		{"never healthy", neverHealthy},
 		{"a policy that cannot be read", faultyPolicy},
 		{"a check asked for again", checkedAgain},
+		{"nothing to say", nothingToSay},
 		{"a conflict", conflict},
 	} {
 		t.Run(act.name, func(t *testing.T) { act.play(p.by(t)) })
@@ -331,4 +333,29 @@ func conflict(p *play) {
 	p.answer(pull.Number, c, "conflict")
 	p.reacted(c, "confused")
 	p.untouched("web-staging", c)
+}
+
+// nothingToSay is a policy that wants comments only where an application changes: the check still ends, and says why.
+func nothingToSay(p *play) {
+	policy, err := os.ReadFile("../fixtures/repos/shop/.slipway.yaml")
+	p.must(err)
+	p.push(stage.Alice, "main", map[string]string{".slipway.yaml": "comment: changes\n" + string(policy)})
+	defer p.push(stage.Alice, "main", map[string]string{".slipway.yaml": string(policy)})
+	pull := p.open(stage.Alice, "words", map[string]string{"README.md": "more words\n"})
+	var check store.CheckRun
+	p.eventually("the check", func() (string, bool) {
+		for _, c := range p.Checks(pull.HeadSHA) {
+			check = c
+		}
+		return check.Status, check.Status == "completed"
+	})
+	if check.Conclusion != "success" || check.Output.Title != "No application changes" {
+		p.t.Errorf("check %s: %s", check.Conclusion, check.Output.Title)
+	}
+	if said := p.ours(pull.Number, "<!-- slipway:report "); len(said) > 0 {
+		p.t.Errorf("a comment:\n%s", said[0].Body)
+	}
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "changes no application")
+	sha := p.push(stage.Alice, "words", p.everywhere("1.9.9"))
+	p.reported(pull.Number, sha) // from here on there is one
 }

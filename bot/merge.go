@@ -246,6 +246,9 @@ func (v *visit) retell(ctx context.Context, c change.Change) error {
 	page := report.Comment(report.Input{
 		Change: c, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), After: v.after(ctx), Version: v.Version,
 	})
+	if !v.commented() && !report.Touched(c) {
+		page.Body = ""
+	}
 	r := slipway.Report{Base: c.Base, Head: v.pull.Head.SHA, Merged: c.Merged, Applications: reportedApplications(c)}
 	if old := v.res.Status.Report; old != nil && old.Head == r.Head && old.Base != "" {
 		r.Applications = old.Applications

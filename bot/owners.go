@@ -85,4 +85,3 @@ func (v *visit) reviewerTeams(ctx context.Context, seen verdicts, wanted []strin
 	}
 	return in, nil
 }
-

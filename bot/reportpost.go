@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/slipway-cd/slipway/bot/policy"
 	"github.com/slipway-cd/slipway/bot/report"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
@@ -27,6 +28,9 @@ func (v *visit) post(ctx context.Context, g *ground, c change.Change) error {
 	page := report.Comment(report.Input{
 		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version,
 	})
+	if !v.commented() && quiet(g, c) {
+		page.Body = ""
+	}
 	r := slipway.Report{Base: c.Base, Head: c.Head, Merged: c.Merged, Applications: reportedApplications(c)}
 	if err := v.publish(ctx, page, r); err != nil {
 		return err
@@ -34,6 +38,21 @@ func (v *visit) post(ctx context.Context, g *ground, c change.Change) error {
 	v.log.Info("report posted", "head", c.Head, "base", c.Base, "applications", len(c.Applications),
 		"conclusion", page.Check.Conclusion, "took", c.Timings.Total, "since_asked", v.Now().Sub(v.asked.At.Time))
 	return nil
+}
+
+// quiet says whether a change is worth no comment: it changes no application, and either the policy wants none then, or no application
+// reads the repository at all. What is to be said of the policy is said.
+func quiet(g *ground, c change.Change) bool {
+	if report.Touched(c) || g.fault != nil || g.proposed != nil {
+		return false
+	}
+	return g.policy.Comment == policy.CommentOnChanges || c.Considered == 0 && len(c.Sets) == 0
+}
+
+// commented says whether the pull request has its comment.
+func (v *visit) commented() bool {
+	r := v.res.Status.Report
+	return r != nil && r.CommentID != ""
 }
 
 // reportedApplications are what a command can be held against later. An application that cannot be rendered has no digest, and so
@@ -56,7 +75,7 @@ func reportedApplications(c change.Change) []slipway.ReportedApplication {
 	return all
 }
 
-// publish brings comment and check up to date, and then notes that it is done. Killed before the note, the next look does the same
+// publish brings comment and check up to date, and then notes that it is done. A page without a body is a check without a comment. Killed before the note, the next look does the same
 // again: the marker finds the comment, the key finds the check.
 func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report) error {
 	s := &v.res.Status
@@ -66,7 +85,7 @@ func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report)
 	if s.Report != nil {
 		r.CommentID = s.Report.CommentID
 	}
-	if r.CommentID == "" || s.Report.Digest != r.Digest {
+	if page.Body != "" && (r.CommentID == "" || s.Report.Digest != r.Digest) {
 		id, err := v.say(ctx, reportMarker(v.res), number(r.CommentID), body)
 		if err != nil {
 			return fmt.Errorf("posting the report: %w", err)

@@ -38,7 +38,12 @@ func Decode(content []byte) (Policy, *object.Fault) {
 				d.fault(n, f, "version must be 1")
 			}
 		},
-		"lockTimeout":  func(n *yaml.Node, f string) { p.LockTimeout = d.span(n, f, 30*24*time.Hour) },
+		"lockTimeout": func(n *yaml.Node, f string) { p.LockTimeout = d.span(n, f, 30*24*time.Hour) },
+		"comment": func(n *yaml.Node, f string) {
+			if p.Comment = Comment(d.text(n, f)); p.Comment != CommentAlways && p.Comment != CommentOnChanges {
+				d.fault(n, f, "comment must be always or changes")
+			}
+		},
 		"environments": func(n *yaml.Node, f string) { p.Environments = d.environments(n, f) },
 		"freezes":      func(n *yaml.Node, f string) { p.Freezes = d.freezes(n, f) },
 		"overrides":    func(n *yaml.Node, f string) { p.Overrules = d.overrules(n, f) },

@@ -32,12 +32,24 @@ const (
 type Policy struct {
 	// Environments in the order in which they are deployed.
 	Environments []Environment
+	// Comment says when a pull request gets a comment; CommentAlways when empty.
+	Comment Comment
 	// LockTimeout is how long a sync before the merge holds an application.
 	LockTimeout time.Duration
 	Freezes     []Freeze
 	// Overrules say who may let guards pass.
 	Overrules []Overrule
 }
+
+// Comment says when a pull request gets a comment. Its check always says what was found.
+type Comment string
+
+const (
+	// CommentAlways comments on each pull request of a repository that applications read.
+	CommentAlways Comment = "always"
+	// CommentOnChanges leaves those alone that change no application, unless there is a comment already.
+	CommentOnChanges Comment = "changes"
+)
 
 // Environment is a group of applications with rules of its own.
 type Environment struct {

@@ -26,7 +26,7 @@ func TestSchemaKnowsEveryField(t *testing.T) {
 		values map[string]string
 		have   map[string]json.RawMessage
 	}{
-		"the file": {"", map[string]string{"version": "1", "lockTimeout": "2h", "environments": "[]", "freezes": "[]", "overrides": "[]"}, schema.Properties},
+		"the file": {"", map[string]string{"version": "1", "lockTimeout": "2h", "comment": "changes", "environments": "[]", "freezes": "[]", "overrides": "[]"}, schema.Properties},
 		"an environment": {"environments:\n- name: first\n- ", map[string]string{"name": "a", "match": "{labels: {a: b}, applications: ['*']}", "production": "true",
 			"beforeMerge": "true", "requires": "{approvals: 1, approvers: {users: [a], teams: [a/b]}, after: [first], checks: all, upToDate: true, codeOwners: true}",
 			"allow": "{permission: write, users: [a], teams: [a/b], unlock: {users: [a]}, force: {teams: [a/b]}, actions: [restart]}"}, schema.Defs["environment"].Properties},
