@@ -96,7 +96,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	defer engine.close()
-	if err := setup(mgr, o, engine, forges, log); err != nil {
+	if err := setup(ctx, mgr, o, engine, forges, log); err != nil {
 		return err
 	}
 	if err := takeDeliveries(mgr, o, forges, log); err != nil {
@@ -256,9 +256,9 @@ func comparing(s settings.Comparing) compare.Options {
 }
 
 // setup has the manager run the controller and the bot.
-func setup(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
+func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
 	destinations, changes := controller.From(e.clusters)
-	err := controller.Setup(mgr, controller.Deps{
+	err := controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
 	})

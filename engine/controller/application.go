@@ -35,7 +35,7 @@ type applications struct {
 	beside *beside
 }
 
-func setupApplications(mgr ctrl.Manager, d Deps) error {
+func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 	runOptions := d.Options.Run
 	runOptions.Log = d.Log
 	r := &applications{
@@ -43,9 +43,13 @@ func setupApplications(mgr ctrl.Manager, d Deps) error {
 		runner: run.New(runOptions), now: time.Now, memos: newMemos(),
 		beside: &beside{reader: mgr.GetAPIReader(), namespace: d.ControlNamespace},
 	}
+	if err := indexAdoptions(ctx, mgr); err != nil {
+		return err
+	}
 	err := ctrl.NewControllerManagedBy(mgr).Named("application").
 		For(&argo.Application{}).
 		Watches(&argo.AppProject{}, handler.EnqueueRequestsFromMapFunc(r.ofProject)).
+		Watches(&argo.Application{}, handler.EnqueueRequestsFromMapFunc(r.ofAdopter)).
 		Watches(&slipway.Lock{}, handler.EnqueueRequestsFromMapFunc(r.ofLock)).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.ofSettings), builder.WithPredicates(settingsChanged(d.ControlNamespace))).
 		WatchesRawSource(liveSource{r}).
@@ -94,7 +98,8 @@ type pass struct {
 	proj   *argo.AppProject // nil if it does not exist
 	memo   *memo
 	log    *slog.Logger
-	locked *slipway.Lock // the lock that holds the application at a revision
+	locked *slipway.Lock     // the lock that holds the application at a revision
+	taken  *argo.Application // who adopts the application's objects
 }
 
 // run says after how long to come again; 0 is when something changes.
@@ -105,6 +110,9 @@ func (p *pass) run(ctx context.Context) (time.Duration, error) {
 	}
 	if reason, err := p.skip(ctx); reason != "" || err != nil {
 		p.log.Debug("left alone", "reason", reason)
+		return 0, err
+	}
+	if p.taken, err = p.adopter(ctx); err != nil {
 		return 0, err
 	}
 	if !p.app.DeletionTimestamp.IsZero() {

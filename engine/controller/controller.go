@@ -118,8 +118,8 @@ func (o Options) withDefaults() Options {
 }
 
 // Setup adds the reconcilers to a manager. The manager's scheme must know the argoproj.io and slipway.dev resources, its cache the
-// namespaces concerned; leader election is its affair.
-func Setup(mgr ctrl.Manager, d Deps) error {
+// namespaces concerned; leader election is its affair. The context is for setting up alone.
+func Setup(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 	switch {
 	case d.Pipeline == nil:
 		return errors.New("controller: no pipeline")
@@ -135,5 +135,5 @@ func Setup(mgr ctrl.Manager, d Deps) error {
 	if err := setupProjects(mgr, d); err != nil {
 		return err
 	}
-	return setupApplications(mgr, d)
+	return setupApplications(ctx, mgr, d)
 }

@@ -40,6 +40,10 @@ func (p *pass) finalize(ctx context.Context) (time.Duration, error) {
 	if !cascade && !slices.ContainsFunc(p.app.Finalizers, isHookFinalizer) {
 		return 0, nil
 	}
+	if p.taken != nil {
+		p.event(eventDeleted, "Delete", fmt.Sprintf("left the application's resources to %s/%s, which adopts them", p.taken.Namespace, p.taken.Name))
+		return 0, p.letGo(ctx, isOurs)
+	}
 	if p.proj == nil {
 		return retryAfter, p.deletionProblem(ctx, p.noProject())
 	}
@@ -178,7 +182,7 @@ func (p *pass) letGo(ctx context.Context, done func(finalizer string) bool) erro
 	if err := p.patch(ctx, old); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(p.app.Finalizers, isOurs) {
+	if p.taken == nil && !slices.ContainsFunc(p.app.Finalizers, isOurs) {
 		p.event(eventDeleted, "Delete", "deleted the application's resources")
 	}
 	return nil

@@ -41,6 +41,7 @@ type gathered struct {
 	comparison  change.Comparison
 	live        map[object.ID]*unstructured.Unstructured
 	done        []argo.ResourceResult
+	adopting    bool // objects are taken over from another application
 }
 
 // gather reads what the operation needs to know: what it wants, and what is there.
@@ -170,6 +171,7 @@ func (p *pass) see(ctx context.Context, g *gathered) *failure {
 	if g.comparison, err = p.Pipeline.Compare(ctx, app, p.proj, g.wants.target); err != nil {
 		return p.obstacle("ComparisonError", err)
 	}
+	g.adopting = p.takeOver(&g.comparison)
 	if len(g.comparison.Shared) > 0 && p.options().Has("FailOnSharedResource=true") {
 		message := shared(p.Pipeline.Instance(app), g.comparison.Shared)[0].Message
 		return &failure{phase: argo.OperationFailed, message: "Shared resource found: " + message}
@@ -268,6 +270,7 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 			return g.permits.Object(id, namespaced, place(g.destination, id.Namespace))
 		},
 	}
+	in.Operation.Prune = in.Operation.Prune && !g.adopting
 	in.HooksInSelection = state.Operation.Sync.SelfHealAttemptsCount > 0 && app.Annotations[healHooksAnnotation] == "true"
 	if policy := app.Spec.SyncPolicy; policy != nil {
 		in.Managed = policy.ManagedNamespaceMetadata

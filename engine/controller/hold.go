@@ -41,7 +41,7 @@ func (p *pass) kept() bool {
 	return p.locked != nil || held
 }
 
-// keepers are the conditions that say so.
+// keepers are the conditions that say so, and who takes the application's objects over.
 func (p *pass) keepers() []argo.ApplicationCondition {
 	var all []argo.ApplicationCondition
 	if p.locked != nil {
@@ -49,6 +49,9 @@ func (p *pass) keepers() []argo.ApplicationCondition {
 	}
 	if h, held := slipway.HoldOf(p.app.Annotations); held {
 		all = append(all, condition(conditionHeld, h.String()))
+	}
+	if p.taken != nil {
+		all = append(all, condition(conditionAdopted, adoptedText(p.taken)))
 	}
 	return all
 }

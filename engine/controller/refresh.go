@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/object"
@@ -40,6 +41,7 @@ type finding struct {
 	err        error
 	target     change.Target
 	comparison *change.Comparison
+	adopting   bool // objects are still marked as another application's that are to be taken over
 }
 
 // refresh compares if that is due, and writes what was found. It says after how long the next is due.
@@ -135,9 +137,14 @@ func (p *pass) untilDue() time.Duration {
 	return left
 }
 
-// digest is over all that a comparison depends on and that the application, its hold or its lock says.
+// digest is over all that a comparison depends on and that the application, its hold, its lock and its adopter say.
 func (p *pass) digest(sources []argo.ApplicationSource) string {
-	data, err := json.Marshal([]any{p.app.Spec, sources, p.app.Annotations["argocd.argoproj.io/compare-options"]})
+	var adopter string
+	if p.taken != nil {
+		adopter = string(p.taken.UID)
+	}
+	data, err := json.Marshal([]any{p.app.Spec, sources, p.app.Annotations["argocd.argoproj.io/compare-options"],
+		p.app.Annotations[slipway.AdoptFromAnnotation], adopter})
 	if err != nil {
 		return "" // never the same as before
 	}
@@ -171,7 +178,7 @@ func (p *pass) look(ctx context.Context, level level, sources []argo.Application
 		found.err = err
 		return found
 	}
-	found.target, found.comparison = target, &comparison
+	found.target, found.comparison, found.adopting = target, &comparison, p.takeOver(&comparison)
 	found.conditions = append(found.conditions, repeated(target.Objects.Repeated())...)
 	found.conditions = append(found.conditions, shared(p.Pipeline.Instance(p.app), comparison.Shared)...)
 	return found
@@ -227,7 +234,10 @@ func (p *pass) violations(ctx context.Context, app *argo.Application) ([]project
 	if err != nil {
 		return nil, err
 	}
-	return permits.CheckIn(app, place(dest, app.Spec.Destination.Namespace)), nil
+	if found := permits.CheckIn(app, place(dest, app.Spec.Destination.Namespace)); len(found) > 0 {
+		return found, nil
+	}
+	return p.adoption(ctx, app)
 }
 
 func place(d Destination, namespace string) project.Destination {
@@ -291,6 +301,7 @@ func (p *pass) automate(found finding) engine.Automatic {
 	seen := engine.Observed{
 		Revisions: found.target.Revisions, Status: p.app.Status.Sync.Status, Resources: lasting(found.comparison, p.app.Status.Resources), Now: p.now(),
 	}
+	seen.Adopting, seen.Adopted = found.adopting, p.taken != nil
 	if p.kept() {
 		seen.HeldSources, seen.OnlyHeal = found.sources, p.locked != nil
 	}

@@ -237,7 +237,7 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 		},
 	})
 	destinations, changes := controller.From(clusters)
-	must(w.T, controller.Setup(mgr, controller.Deps{
+	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o,
 	}))
 	go func() {

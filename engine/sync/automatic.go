@@ -23,7 +23,11 @@ type Observed struct {
 	HeldSources []argo.ApplicationSource
 	// OnlyHeal says that bringing it to that revision in the first place is the affair of a request: only drift from it is healed.
 	OnlyHeal bool
-	Now      time.Time
+	// Adopting says that objects are still another application's, which are to be taken over; nothing is pruned then.
+	Adopting bool
+	// Adopted says that another application takes this one's objects over; then it does nothing by itself.
+	Adopted bool
+	Now     time.Time
 }
 
 // Automatic is what automated sync does after a comparison.
@@ -74,7 +78,7 @@ func Automate(app *argo.Application, seen Observed) Automatic {
 
 // prunes reports whether an automated sync may delete.
 func (o Observed) prunes(policy *argo.SyncPolicyAutomated) bool {
-	return policy.Prune && o.HeldSources == nil
+	return policy.Prune && o.HeldSources == nil && !o.Adopting
 }
 
 // idle names the first reason to do nothing.
@@ -86,6 +90,8 @@ func idle(app *argo.Application, seen Observed) string {
 		return "another operation is in progress"
 	case app.DeletionTimestamp != nil:
 		return "the application is being deleted"
+	case seen.Adopted:
+		return "another application takes its objects over"
 	case seen.Status != argo.SyncStatusCodeOutOfSync:
 		return "the application is " + string(seen.Status)
 	}

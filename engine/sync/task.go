@@ -147,7 +147,8 @@ func (in *Input) isRecorded(id object.ID) bool {
 	return slices.ContainsFunc(in.Done, func(r argo.ResourceResult) bool { return resultID(r) == id && r.Status != "" })
 }
 
-// prunes are the tasks that delete. Their waves are those of the objects, mirrored; with PruneLast they follow all other waves.
+// prunes are the tasks that delete. Their waves are those of the objects, mirrored; with PruneLast they follow all other waves, and so
+// do Applications that are adopted.
 func (in *Input) prunes(others []*task) []*task {
 	last := int64(0)
 	for _, t := range others {
@@ -156,6 +157,7 @@ func (in *Input) prunes(others []*task) []*task {
 		}
 	}
 	var all, unplanned, late []*task
+	adopted := in.adopted()
 	for _, id := range in.Prunable {
 		live := in.Live[id]
 		if _, wanted := in.Desired.Find(id); wanted || live == nil || IsHook(live) || !in.selects(id) {
@@ -169,7 +171,7 @@ func (in *Input) prunes(others []*task) []*task {
 			continue
 		}
 		unplanned = append(unplanned, t)
-		if Setting(live, in.Options, "PruneLast") == "true" {
+		if Setting(live, in.Options, "PruneLast") == "true" || adopted[id] {
 			late = append(late, t)
 		}
 	}
