@@ -47,6 +47,8 @@ func Decode(content []byte) (Policy, *object.Fault) {
 		"environments": func(n *yaml.Node, f string) { p.Environments = d.environments(n, f) },
 		"freezes":      func(n *yaml.Node, f string) { p.Freezes = d.freezes(n, f) },
 		"overrides":    func(n *yaml.Node, f string) { p.Overrules = d.overrules(n, f) },
+		"guards":       func(n *yaml.Node, f string) { p.Guards = d.guards(n, f) },
+		"rules":        func(n *yaml.Node, f string) { p.Rules = d.rules(n, f) },
 	})
 	d.resolve(p)
 	if d.first != nil {
@@ -127,6 +129,7 @@ func (d *decoder) environment(n *yaml.Node, at string) Environment {
 		"beforeMerge": func(n *yaml.Node, f string) { e.BeforeMerge = d.yes(n, f) },
 		"requires":    func(n *yaml.Node, f string) { e.Requires = d.requires(n, f, &e.Name) },
 		"allow":       func(n *yaml.Node, f string) { e.Allow = d.allow(n, f) },
+		"guards":      func(n *yaml.Node, f string) { e.Guards = d.guards(n, f) },
 	})
 	if !environmentName.MatchString(e.Name) {
 		d.fault(n, at+".name", "an environment needs a name of letters, digits, '-', '_' and '.'")

@@ -45,6 +45,7 @@ func (p Policy) Explain(environment string) []Rule {
 			rules = append(rules, Rule{"freeze", f.String()})
 		}
 	}
+	rules = append(rules, p.explainGuards(environment)...)
 	if e.BeforeMerge {
 		rules = append(rules, Rule{"locks", "a sync before the merge holds its applications for " + p.Holds().String()})
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/forge"
 )
@@ -39,6 +40,9 @@ type Policy struct {
 	Freezes     []Freeze
 	// Overrules say who may let guards pass.
 	Overrules []Overrule
+	// Guards are levels by the names of guards, for all environments as far as these do not say otherwise. Rules are the team's own.
+	Guards map[string]guard.Level
+	Rules  []guard.Rule
 }
 
 // Comment says when a pull request gets a comment. Its check always says what was found.
@@ -62,6 +66,8 @@ type Environment struct {
 	BeforeMerge bool
 	Requires    Requires
 	Allow       Allow
+	// Guards are levels by the names of guards.
+	Guards map[string]guard.Level
 }
 
 // Match selects applications.

@@ -97,12 +97,15 @@ func warningsOf(a change.Application) []string {
 func findings(a change.Application, s guard.Severity) []string {
 	var out []string
 	for _, f := range a.Findings {
-		if f.Severity != s {
+		if f.Weight() != s {
 			continue
 		}
 		line := fmt.Sprintf("%s: %s%s", Code(a.Name), Code(f.Message), at(f.Place))
 		if f.Hint != "" {
-			line += " – " + f.Hint
+			line += " – " + Code(f.Hint)
+		}
+		if f.Override != nil {
+			line += fmt.Sprintf(" – overridden by %s: %s", Code(f.Override.By), Code(f.Override.Reason))
 		}
 		out = append(out, line+"\n")
 	}

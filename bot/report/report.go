@@ -186,16 +186,24 @@ func Annotations(c change.Change) []forge.Annotation {
 		}
 		for _, f := range a.Findings {
 			level := "warning"
-			switch f.Severity {
-			case guard.Block:
+			switch {
+			case f.Blocking():
 				level = "failure"
-			case guard.Note:
+			case f.Severity == guard.Note:
 				continue // worth a line in the report, not one at the file
 			}
-			add(f.Place, level, a.Name+": "+f.Check, hinted(f.Message, f.Hint))
+			add(f.Place, level, a.Name+": "+f.Check, hinted(f.Message, f.Hint)+overridden(f))
 		}
 	}
 	return out
+}
+
+// overridden says who has let a finding pass, and why.
+func overridden(f guard.Finding) string {
+	if f.Override == nil {
+		return ""
+	}
+	return "\n\nOverridden by " + f.Override.By + ": " + f.Override.Reason
 }
 
 func hinted(message, hint string) string {

@@ -80,10 +80,14 @@ func (p paint) application(b *strings.Builder, a change.Application) {
 	}
 	for _, f := range a.Findings {
 		c := yellow
-		if f.Severity == guard.Block {
+		if f.Blocking() {
 			c = red
 		}
-		fmt.Fprintf(b, "  %s %s%s\n", p.in(c, string(f.Severity)+":"), visible(f.Message), atPlain(f))
+		hint := ""
+		if f.Hint != "" {
+			hint = " – " + f.Hint
+		}
+		fmt.Fprintf(b, "  %s %s%s%s\n", p.in(c, string(f.Severity)+":"), visible(f.Message), atPlain(f), visible(hint))
 	}
 	for _, d := range a.Differences {
 		if d.Now != "" {

@@ -227,7 +227,7 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope,
 		fmt.Fprintf(generators.notes, "slipway: note: no application follows %s; --branch names the branch that they follow\n", scope.BaseBranch)
 	}
 	if p, fault := policyOf(in.BaseTree); fault == nil {
-		in.Environment = environment(p)
+		in.Environment, in.Guards = environment(p), p.GuardsIn
 		for _, e := range p.Environments {
 			in.Order = append(in.Order, e.Name)
 		}

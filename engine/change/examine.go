@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/compare"
@@ -47,15 +46,10 @@ func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) 
 	if err != nil {
 		a.Live = err.Error()
 	}
-	facts := guard.Facts{Differences: a.Differences, Before: before, After: o.afterTarget.Objects}
 	if dest != nil {
-		facts.Serves = func(group, kind string) bool {
-			_, known := dest.Namespaced(schema.GroupKind{Group: group, Kind: kind})
-			return known
-		}
 		p.examineLive(ctx, in, o, dest, &a)
 	}
-	a.Findings = append(a.Findings, guard.Check(facts)...)
+	a.Findings = append(a.Findings, guard.Check(p.guarded(ctx, in, o, &a))...)
 	return a
 }
 

@@ -11,6 +11,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
 )
@@ -41,6 +42,13 @@ type Input struct {
 	Trusted bool
 	// Seed makes random template functions repeatable.
 	Seed []byte
+	// Guards is what the base branch wants of the guards in an environment; nil is their defaults.
+	Guards func(environment string) guard.Policy
+	// KubeVersion is the release that destinations are taken to have where there is no cluster to ask, such as "v1.36.0"; or empty.
+	KubeVersion string
+
+	// brought is what the change brings to each destination.
+	brought map[string]*guard.Brought
 }
 
 // maxDepth bounds how deep applications may declare applications.
@@ -60,6 +68,7 @@ func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	c.Timings.Render = time.Since(start)
 
 	outcomes, quiet := w.outcomes()
+	in.brought = broughtTo(outcomes)
 	compared := time.Now()
 	c.Applications = make([]Application, len(outcomes))
 	group, gctx := errgroup.WithContext(ctx)

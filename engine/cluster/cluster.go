@@ -30,10 +30,11 @@ type Cluster struct {
 	everywhere *subscribers // those of all clusters
 	here       subscribers
 
-	served  served
-	schemas schemas
-	cache   cache
-	answers answers
+	served      served
+	schemas     schemas
+	definitions definitions
+	cache       cache
+	answers     answers
 
 	// connecting holds one token: who has it connects, and the others wait for what comes of it.
 	connecting chan struct{}

@@ -2,11 +2,8 @@ package guard
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/slipway-cd/slipway/engine/compare"
-	"github.com/slipway-cd/slipway/engine/object"
 )
 
 // holdsData are the kinds whose removal takes data, or other objects, with it.
@@ -45,12 +42,4 @@ func destroys(f Facts) []Finding {
 		})
 	}
 	return found
-}
-
-// skipsDryRun says whether the author has declared that the kind may be missing.
-func skipsDryRun(o object.Object) bool {
-	options := strings.Split(o.GetAnnotations()["argocd.argoproj.io/sync-options"], ",")
-	return slices.ContainsFunc(options, func(s string) bool {
-		return strings.TrimSpace(s) == "SkipDryRunOnMissingResource=true"
-	})
 }
