@@ -54,4 +54,21 @@ func TestForgeFaults(t *testing.T) {
 			t.Errorf("%d answers", n)
 		}
 	})
+	t.Run("an answer about a head that was replaced is folded away", func(t *testing.T) { folded(p.by(t)) })
+}
+
+func folded(p *play) {
+	pull := p.ready("folded", p.tag("staging", "1.4.2"))
+	c := p.say(stage.Bob, pull.Number, "/sync prod")
+	reply := p.answer(pull.Number, c, "is none of what this pull request changes")
+	p.reacted(c, "confused")
+	head := p.push(stage.Alice, "folded", p.tag("staging", "1.4.3"))
+	report, _ := p.reported(pull.Number, head)
+	p.eventually("the answer is folded away", func() (string, bool) {
+		now, _ := p.Forge.Store.Comment(p.Repo.ID, reply.ID)
+		return now.Minimized, now.Minimized == "outdated"
+	})
+	if now, _ := p.Forge.Store.Comment(p.Repo.ID, report.ID); now.Minimized != "" {
+		p.t.Errorf("the report is folded away as %s", now.Minimized)
+	}
 }

@@ -38,6 +38,7 @@ func (v *visit) listen(ctx context.Context) error {
 	slices.SortFunc(comments, func(a, b forge.Comment) int { return cmp.Compare(a.ID, b.ID) })
 	var heard []int64
 	for _, c := range comments {
+		v.foldTwin(ctx, c)
 		if c.ID <= s.CommentMark || c.CreatedAt.Before(since) {
 			continue
 		}

@@ -95,6 +95,7 @@ func (v *visit) look(ctx context.Context) error {
 		v.listen,   // comments become recorded commands
 		v.judge,    // may this head be rendered?
 		v.inform,   // the report, or why there is none
+		v.fold,     // answers about heads that are no more
 		v.follow,   // after the merge: what became of it
 		v.expire,   // locks that end
 		v.obey,     // commands

@@ -21,13 +21,10 @@ import (
 
 // post publishes the report of a change.
 func (v *visit) post(ctx context.Context, g *ground, c change.Change) error {
-	next, err := v.next(ctx, g, c)
+	page, err := v.page(ctx, g, c)
 	if err != nil {
 		return err
 	}
-	page := report.Comment(report.Input{
-		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version,
-	})
 	if !v.commented() && quiet(g, c) {
 		page.Body = ""
 	}
@@ -53,6 +50,17 @@ func quiet(g *ground, c change.Change) bool {
 func (v *visit) commented() bool {
 	r := v.res.Status.Report
 	return r != nil && r.CommentID != ""
+}
+
+// page is the report of a change, and the check that goes with it.
+func (v *visit) page(ctx context.Context, g *ground, c change.Change) (report.Page, error) {
+	next, err := v.next(ctx, g, c)
+	if err != nil {
+		return report.Page{}, err
+	}
+	return report.Comment(report.Input{
+		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version,
+	}), nil
 }
 
 // reportedApplications are what a command can be held against later. An application that cannot be rendered has no digest, and so

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -27,7 +29,7 @@ func (r repositories) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Res
 		return ctrl.Result{}, nil
 	}
 	asked, before := res.Spec.Asked, res.DeepCopy()
-	open, err := r.pass(ctx, res, asked)
+	open, wait, err := r.pass(ctx, res, asked)
 	var limited *forge.RateLimited
 	switch {
 	case errors.As(err, &limited):
@@ -41,34 +43,49 @@ func (r repositories) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Res
 		res.Status.OpenPullRequests, res.Status.LastError = open, ""
 	}
 	res.Status.ObservedAsked = asked.At
+	if wait > 0 { // somebody has to be answered yet
+		res.Status.ObservedAsked = before.Status.ObservedAsked
+	}
 	if err := r.Client.Status().Patch(ctx, res, client.MergeFrom(before)); err != nil {
 		return ctrl.Result{}, fmt.Errorf("saving the status of %s: %w", res.Name, err)
 	}
-	return ctrl.Result{}, nil
+	return ctrl.Result{RequeueAfter: wait}, nil
 }
 
-// pass asks about each open pull request, for the reason that the repository was asked about, and after a push about applications.
-func (r repositories) pass(ctx context.Context, res *slipway.Repository, asked slipway.Asked) (open int, err error) {
+// pass answers the merge queue, and asks about each open pull request that it is about, for the reason that the repository was asked about;
+// after a push about applications. With a wait, the queue is to be answered again after it.
+func (r repositories) pass(ctx context.Context, res *slipway.Repository, asked slipway.Asked) (open int, wait time.Duration, err error) {
 	site, err := r.site(res.Spec.Forge, res.Spec.Host)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	ref := res.Spec.Repository
 	repo := forge.Repository{Forge: forge.Kind(res.Spec.Forge), Host: res.Spec.Host, ID: ref.ID, Owner: ref.Owner, Name: ref.Name,
 		CloneURL: ref.CloneURL, Installation: res.Spec.Installation}
 	if wasPush(asked.Reasons()) {
 		if err := r.pushed(ctx, site, repo); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
+	}
+	if ofQueue(asked, res) {
+		if wait, err = (queue{repositories: r, forge: site, repo: repo, res: res, again: asked.SHA}).answer(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !slices.ContainsFunc(asked.Reasons(), func(reason string) bool { return !strings.HasPrefix(reason, mergeGroup) }) {
+		return res.Status.OpenPullRequests, wait, nil
 	}
 	pulls, err := site.OpenPullRequests(ctx, repo)
 	if err != nil {
-		return 0, fmt.Errorf("listing the open pull requests of %s: %w", repo.FullName(), err)
+		return 0, 0, fmt.Errorf("listing the open pull requests of %s: %w", repo.FullName(), err)
 	}
 	for _, p := range pulls {
+		if asked.SHA != "" && asked.SHA != p.Head.SHA {
+			continue
+		}
 		if err := r.askFor(ctx, repo, p.Number, asked.Reason); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return len(pulls), nil
+	return len(pulls), wait, nil
 }

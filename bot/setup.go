@@ -50,6 +50,7 @@ func Setup(mgr ctrl.Manager, d Deps) error {
 	}
 	err = ctrl.NewControllerManagedBy(mgr).Named("repository").
 		For(&slipway.Repository{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: b.Workers}).
 		Complete(repositories{b})
 	if err != nil {
 		return fmt.Errorf("setting up the repositories' reconciler: %w", err)

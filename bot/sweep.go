@@ -82,6 +82,9 @@ func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Reposit
 		return err
 	}
 	tips := s.tips(ctx, site, r, pulls)
+	if err := s.sweepQueue(ctx, r); err != nil {
+		return err
+	}
 	for _, p := range pulls {
 		res, ok := known[p.Number]
 		delete(known, p.Number)

@@ -86,7 +86,7 @@ func (rs Resources) asked(a Ask, before metav1.MicroTime) slipway.Asked {
 	if !at.After(before.Time) {
 		at = before.Time.Add(time.Microsecond)
 	}
-	return slipway.Asked{At: metav1.NewMicroTime(at), Delivery: a.Delivery, Reason: a.Reason}
+	return slipway.Asked{At: metav1.NewMicroTime(at), Delivery: a.Delivery, SHA: a.SHA, Reason: a.Reason}
 }
 
 // resource is either kind of resource, whose specs have the same beginnings.

@@ -20,7 +20,9 @@ type Ask struct {
 	Repository forge.Repository
 	Number     int
 	Delivery   string
-	Reason     string // the event's name
+	// SHA of the commit that it is about, where it names no pull request.
+	SHA    string
+	Reason string // the event's name
 }
 
 // Recorder makes an Ask durable. Recording the same one again does no harm.
@@ -204,6 +206,9 @@ func (in intake) record(ctx context.Context, e forge.Event) answer {
 		return answer{http.StatusAccepted, "ignored"}
 	}
 	asks := []Ask{{Repository: e.Repository, Number: e.Number, Delivery: e.Delivery, Reason: e.Name}}
+	if e.Number == 0 && e.Ref == "" {
+		asks[0].SHA = e.SHA
+	}
 	for _, r := range e.Also[:min(len(e.Also), most)] {
 		asks = append(asks, Ask{Repository: r, Delivery: e.Delivery, Reason: e.Name})
 	}

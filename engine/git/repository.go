@@ -170,6 +170,21 @@ func (r *Repository) ResolveTagged(ctx context.Context, prefix, revision string)
 	return r.peel(id, revision)
 }
 
+// Under lists the branches below a folder of branches, such as "gh-readonly-queue/", by their full names.
+func (r *Repository) Under(ctx context.Context, folder string) (map[string]Hash, error) {
+	refs, err := r.names.list(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("listing branches: %w", err)
+	}
+	found := map[string]Hash{}
+	for _, one := range refs {
+		if strings.HasPrefix(one.name, "refs/heads/"+folder) {
+			found[one.name] = one.id
+		}
+	}
+	return found, nil
+}
+
 func lookUp(refs []ref, head, prefix, revision string) (Hash, bool) {
 	if revision == "" || revision == "HEAD" {
 		return find(refs, head)

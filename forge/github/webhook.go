@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/slipway-cd/slipway/forge"
@@ -79,8 +78,6 @@ var (
 	// word is a name of an event or action, or an id.
 	word = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 	sha  = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	// queued is the ref of a merge group: gh-readonly-queue/BASE/pr-NUMBER-SHA.
-	queued = regexp.MustCompile(`^refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,9})-[0-9a-f]+$`)
 )
 
 // event reduces a delivery to its hint. Its errors say what is malformed.
@@ -239,14 +236,12 @@ func (v verifier) push(d delivery, e *forge.Event) string {
 	return ""
 }
 
+// mergeGroup is about a branch of the queue, not about one pull request: a group may hold several.
 func (v verifier) mergeGroup(d delivery, e *forge.Event) string {
-	if d.MergeGroup == nil || d.Action != "checks_requested" {
+	if d.MergeGroup == nil || d.Action != "checks_requested" && d.Action != "destroyed" {
 		return unused
 	}
 	e.Ref, e.SHA = d.MergeGroup.HeadRef, d.MergeGroup.HeadSHA
-	if m := queued.FindStringSubmatch(e.Ref); m != nil {
-		e.Number, _ = strconv.Atoi(m[1])
-	}
 	return ""
 }
 

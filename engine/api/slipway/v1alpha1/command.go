@@ -42,6 +42,9 @@ type Command struct {
 	Phase CommandPhase `json:"phase"`
 	// ReplyID is the forge's id of the comment that answers.
 	ReplyID string `json:"replyID,omitempty"`
+	// Folded says that the answer was folded away on the forge, being about a
+	// head that was replaced.
+	Folded bool `json:"folded,omitempty"`
 	// OperationID is carried by every operation that it asked for.
 	OperationID string `json:"operationID,omitempty"`
 	// Applications that it resolved to, each namespace/name.

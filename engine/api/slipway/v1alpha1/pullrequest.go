@@ -102,6 +102,8 @@ type Asked struct {
 	At metav1.MicroTime `json:"at"`
 	// Delivery is the forge's id of the delivery; empty if the sweep asked.
 	Delivery string `json:"delivery,omitempty"`
+	// SHA of the commit that it is about, where it is about one alone.
+	SHA string `json:"sha,omitempty"`
 	// Reason in a word or two, such as the event's name; several, parted by
 	// commas, when more was asked for before anybody looked.
 	Reason string `json:"reason,omitempty"`

@@ -44,6 +44,9 @@ func (a Asked) Beside(before Asked) Asked {
 		reasons = reasons[n:]
 	}
 	a.Reason = strings.Join(append(reasons, a.Reason), ",")
+	if a.SHA != before.SHA {
+		a.SHA = "" // it is about more than one commit
+	}
 	return a
 }
 

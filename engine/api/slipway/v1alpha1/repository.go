@@ -62,6 +62,10 @@ type RepositoryStatus struct {
 	ObservedAsked metav1.MicroTime `json:"observedAsked,omitempty,omitzero"`
 	// OpenPullRequests is how many there were.
 	OpenPullRequests int `json:"openPullRequests,omitempty"`
+	// MergeGroups are the branches of its merge queue.
+	// +listType=map
+	// +listMapKey=ref
+	MergeGroups []MergeGroup `json:"mergeGroups,omitempty"`
 	// Conditions in the usual form.
 	// +listType=map
 	// +listMapKey=type
@@ -69,4 +73,16 @@ type RepositoryStatus struct {
 	// LastError is our own last failure, without secrets; empty when the last
 	// look went well.
 	LastError string `json:"lastError,omitempty"`
+}
+
+// MergeGroup is a branch on which a forge's merge queue tries a merge before it makes it.
+type MergeGroup struct {
+	// Ref is the full name of the branch.
+	Ref string `json:"ref"`
+	// SHA is its commit, on which the check is.
+	SHA string `json:"sha"`
+	// CheckRunID is the forge's id of the check.
+	CheckRunID string `json:"checkRunID,omitempty"`
+	// CheckState is pending, success, failure or neutral.
+	CheckState string `json:"checkState,omitempty"`
 }
