@@ -45,6 +45,7 @@ func Decode(content []byte) (Policy, *object.Fault) {
 			}
 		},
 		"environments": func(n *yaml.Node, f string) { p.Environments = d.environments(n, f) },
+		"previews":     func(n *yaml.Node, f string) { p.Previews = d.previews(n, f) },
 		"freezes":      func(n *yaml.Node, f string) { p.Freezes = d.freezes(n, f) },
 		"overrides":    func(n *yaml.Node, f string) { p.Overrules = d.overrules(n, f) },
 		"guards":       func(n *yaml.Node, f string) { p.Guards = d.guards(n, f) },

@@ -94,6 +94,8 @@ func TestDecodeNamesTheLineOfAFault(t *testing.T) {
 		"a freeze backwards":  {"freezes:\n- {name: a, from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z'}\n", "freezes[0]", "after from", 2},
 		"a freeze of nothing": {"freezes:\n- {name: a, environments: [b], schedule: '0 5 * * *', duration: 1h}\n", "freezes[0].environments[0]", "no other environment", 2},
 		"a freeze twice":      {"freezes:\n- {name: a, schedule: '0 5 * * *', duration: 1h}\n- {name: a, schedule: '0 5 * * *', duration: 1h}\n", "freezes[1].name", "twice", 3},
+		"previews of nothing": {"previews:\n  limit: 0\n", "previews.limit", "at least 1", 2},
+		"an image's braces":   {"previews:\n  image: web:{{sha}}\n", "previews.image", "head_sha", 2},
 		"another comment":     {"comment: never\n", "comment", "always or changes", 1},
 		"short lock":          {"lockTimeout: 1s\n", "lockTimeout", "between", 1},
 	} {

@@ -38,6 +38,7 @@ type Policy struct {
 	// LockTimeout is how long a sync before the merge holds an application.
 	LockTimeout time.Duration
 	Freezes     []Freeze
+	Previews    Previews
 	// Overrules say who may let guards pass.
 	Overrules []Overrule
 	// Guards are levels by the names of guards, for all environments as far as these do not say otherwise. Rules are the team's own.

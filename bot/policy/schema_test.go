@@ -27,7 +27,7 @@ func TestSchemaKnowsEveryField(t *testing.T) {
 		have   map[string]json.RawMessage
 	}{
 		"the file": {"", map[string]string{"version": "1", "lockTimeout": "2h", "comment": "changes", "environments": "[]", "freezes": "[]", "overrides": "[]",
-			"guards": "{schema: block, images: off}", "rules": "[{name: a, expression: 'true'}]"}, schema.Properties},
+			"guards": "{schema: block, images: off}", "rules": "[{name: a, expression: 'true'}]", "previews": "{}"}, schema.Properties},
 		"an environment": {"environments:\n- name: first\n- ", map[string]string{"name": "a", "match": "{labels: {a: b}, applications: ['*']}", "production": "true",
 			"beforeMerge": "true", "requires": "{approvals: 1, approvers: {users: [a], teams: [a/b]}, after: [first], checks: all, upToDate: true, codeOwners: true}",
 			"allow": "{permission: write, users: [a], teams: [a/b], unlock: {users: [a]}, force: {teams: [a/b]}, actions: [restart]}", "guards": "{destructive: block}"}, schema.Defs["environment"].Properties},
@@ -37,6 +37,8 @@ func TestSchemaKnowsEveryField(t *testing.T) {
 			"dry-run": "block", "images": "off", "deprecated-apis": "off"}, schema.Defs["guards"].Properties},
 		"a rule": {"environments:\n- name: first\nrules:\n- ", map[string]string{"name": "a", "message": "b", "level": "block", "expression": "object != null",
 			"match": "{kinds: [apps/*], environments: [first], changes: [removed]}"}, schema.Defs["rule"].Properties},
+		"previews": {"previews:\n  ", map[string]string{"paths": "[/web/]", "drafts": "true", "ttl": "72h", "limit": "3", "image": "'example.com/web:{{head_sha}}'"},
+			schema.Defs["previews"].Properties},
 		"a freeze that recurs": {"environments:\n- name: first\nfreezes:\n- ", map[string]string{"name": "a", "environments": "[first]", "reason": "b",
 			"schedule": "'0 5 * * *'", "duration": "1h", "timeZone": "Europe/Berlin", "override": "{users: [a]}"}, without(schema.Defs["freeze"].Properties, "from", "to")},
 		"a freeze once": {"freezes:\n- ", map[string]string{"name": "a", "from": "'2026-01-01T00:00:00Z'", "to": "'2026-01-02T00:00:00Z'"},

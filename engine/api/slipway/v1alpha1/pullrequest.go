@@ -188,6 +188,10 @@ type PullRequestStatus struct {
 	// own; absent while nobody has asked.
 	Preview *PreviewRequest `json:"preview,omitempty"`
 
+	// Environment is the pull request's own environment as it is now; absent
+	// where there was none.
+	Environment *PreviewEnvironment `json:"environment,omitempty"`
+
 	// Applications that are followed after the merge.
 	Applications []FollowedApplication `json:"applications,omitempty"`
 

@@ -1,0 +1,75 @@
+package v1alpha1
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// AnnotationPullRequest is on every Application that an ApplicationSet makes of a
+// pull request: HOST/OWNER/NAME#NUMBER, such as github.com/acme/shop#7.
+const AnnotationPullRequest = "slipway.dev/pull-request"
+
+// PreviewPhase says how far a pull request's own environment is.
+type PreviewPhase string
+
+const (
+	// PreviewQueued waits for another of the repository to end.
+	PreviewQueued PreviewPhase = "Queued"
+	// PreviewWaiting waits for something else, such as an image.
+	PreviewWaiting PreviewPhase = "Waiting"
+	// PreviewDeploying is being made, or becoming healthy.
+	PreviewDeploying PreviewPhase = "Deploying"
+	// PreviewReady is healthy, and answers where it has an address.
+	PreviewReady PreviewPhase = "Ready"
+	// PreviewFailed is not well, and nothing says that it will be.
+	PreviewFailed PreviewPhase = "Failed"
+	// PreviewEnding is being taken down.
+	PreviewEnding PreviewPhase = "Ending"
+	// PreviewGone has left nothing behind.
+	PreviewGone PreviewPhase = "Gone"
+)
+
+// PreviewEnvironment is the environment of one pull request: the applications that
+// ApplicationSets make of it.
+type PreviewEnvironment struct {
+	Phase PreviewPhase `json:"phase"`
+	// Reason in words; masked.
+	Reason string `json:"reason,omitempty"`
+	// SHA is the commit that it runs or is to run; empty while it may not run
+	// any. A push by somebody who is not trusted leaves it as it is.
+	SHA string `json:"sha,omitempty"`
+	// Commanded says that a command, not a label, asked for it.
+	Commanded bool `json:"commanded,omitempty"`
+	// Since is when it was first wanted. It orders the queue.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	Since metav1.MicroTime `json:"since"`
+	// Place in the queue, from 1; 0 for one that need not wait.
+	Place int `json:"place,omitempty"`
+	// Expires is when it ends by itself.
+	Expires *metav1.Time `json:"expires,omitempty"`
+	// Applications of it, as namespace/name.
+	Applications []string `json:"applications,omitempty"`
+	// Namespaces that its applications deploy to, as CLUSTER/NAMESPACE.
+	Namespaces []string `json:"namespaces,omitempty"`
+	// URLs at which it answers.
+	URLs []string `json:"urls,omitempty"`
+	// DeploymentID is the forge's deployment of SHA; 0 before there is one.
+	DeploymentID int64 `json:"deploymentID,omitempty"`
+	// Deployed is the commit of DeploymentID, Told the state that the forge was
+	// told of it.
+	Deployed string `json:"deployed,omitempty"`
+	Told     string `json:"told,omitempty"`
+}
+
+// Up says whether the environment is there or on its way, so that it counts
+// against the repository's limit.
+func (p PreviewPhase) Up() bool {
+	return slices.Contains([]PreviewPhase{PreviewWaiting, PreviewDeploying, PreviewReady, PreviewFailed}, p)
+}
+
+// Wanted says whether the environment is to be there, now or when it is its turn.
+func (e *PreviewEnvironment) Wanted() bool {
+	return e != nil && (e.Phase.Up() || e.Phase == PreviewQueued)
+}
