@@ -15,11 +15,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed crds/*.yaml base/*.yaml cluster-read/*.yaml cluster-admin/*.yaml
+//go:embed crds/*.yaml base/*.yaml cluster-read/*.yaml cluster-admin/*.yaml cluster-impersonate/*.yaml
 var files embed.FS
 
-// Files are the manifests as they lie in this folder: crds, base, cluster-read
-// and cluster-admin, each with a kustomization.yaml.
+// Files are the manifests as they lie in this folder: crds, base, cluster-read,
+// cluster-admin and cluster-impersonate, each with a kustomization.yaml.
 func Files() fs.FS {
 	return files
 }

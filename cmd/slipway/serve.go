@@ -167,6 +167,7 @@ type engine struct {
 	scope    func(string) project.Scope
 	health   func() *health.Rules
 	access   func(context.Context, string) (*rbac.Enforcer, error)
+	accounts func() project.Impersonation
 }
 
 func (e engine) close() {
@@ -231,7 +232,8 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	pipeline := change.New(change.Deps{Render: renderer, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+	accounts := func() project.Impersonation { return known.impersonation(ctx) }
+	pipeline := change.New(change.Deps{Render: renderer, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
 		Project: known.project, Switches: func() render.Switches { return known.switches(ctx) },
 		Repository: func(ctx context.Context, name, project string) (string, bool) {
 			return source.NamedCharts(known.read(ctx), name, project)
@@ -243,7 +245,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 			return clusters.For(ctx, dest)
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
-		health: func() *health.Rules { return known.health(ctx) }, access: known.access}, nil
+		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts}, nil
 }
 
 // comparing is how the installation's settings have differences found.
@@ -259,7 +261,7 @@ func comparing(s settings.Comparing) compare.Options {
 func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
 	destinations, changes := controller.From(e.clusters)
 	err := controller.Setup(ctx, mgr, controller.Deps{
-		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health,
+		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
 	})
 	if err != nil {

@@ -106,6 +106,12 @@ func (s *settled) project(ctx context.Context, name string) (*argo.AppProject, e
 	return proj, err
 }
 
+// impersonation is whether syncs act as service accounts.
+func (s *settled) impersonation(ctx context.Context) project.Impersonation {
+	now := s.read(ctx)
+	return project.Impersonation{Enabled: now.Impersonated, Enforced: !now.AccountOptional}
+}
+
 // access is who may do what with the applications of a project, as it is now. The error says what cannot be read.
 func (s *settled) access(ctx context.Context, name string) (*rbac.Enforcer, error) {
 	s.read(ctx)

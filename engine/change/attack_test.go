@@ -111,7 +111,7 @@ func (here) ReadAs(context.Context, object.ID, string) (*unstructured.Unstructur
 	return nil, nil
 }
 
-func (here) Predict(context.Context, *unstructured.Unstructured, *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func (here) Predict(context.Context, *unstructured.Unstructured, *unstructured.Unstructured, string) (*unstructured.Unstructured, error) {
 	return nil, nil
 }
 

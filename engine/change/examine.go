@@ -65,6 +65,11 @@ func (p *Pipeline) examineLive(ctx context.Context, in Input, o outcome, dest Cl
 	if v.unreadable != nil {
 		a.Live = v.unreadable.Error()
 	}
+	if in.Project != nil {
+		if proj, ok := in.Project(app.Spec.ProjectName()); ok {
+			v.actFor(p.rules(proj), app, p.deps.Impersonation())
+		}
+	}
 	instance, permitted := p.Instance(app), p.permits(in, app, dest)
 	ours := func(id object.ID, u *unstructured.Unstructured) bool {
 		owner, tracked := dest.Tracking().TrackedBy(u)

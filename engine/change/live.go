@@ -64,6 +64,7 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 		return Comparison{}, fmt.Errorf("failed to load live state: %w", err)
 	}
 	rules, where := p.rules(proj), known(app.Spec.Destination, dest)
+	v.actFor(rules, app, p.deps.Impersonation())
 	permitted := func(id object.ID) bool {
 		return rules.Object(id, namespaced(dest, id.GroupKind()), where) == ""
 	}

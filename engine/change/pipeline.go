@@ -48,8 +48,9 @@ type Cluster interface {
 	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
 	// ReadAs reads an object in a version of its own.
 	ReadAs(ctx context.Context, id object.ID, version string) (*unstructured.Unstructured, error)
-	// Predict asks the API server, by a dry run, what applying would make of a live object; nil where it cannot tell.
-	Predict(ctx context.Context, desired, live *unstructured.Unstructured) (*unstructured.Unstructured, error)
+	// Predict asks the API server, by a dry run of an account's (empty is our own), what applying would make of a live object; nil where it
+	// cannot tell.
+	Predict(ctx context.Context, desired, live *unstructured.Unstructured, account string) (*unstructured.Unstructured, error)
 	// Diagnose explains an object that is not well, by what it owns and by events.
 	Diagnose(ctx context.Context, id object.ID) ([]cluster.Finding, error)
 }
@@ -70,6 +71,8 @@ type Deps struct {
 	Health func() *health.Rules
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
+	// Impersonation says whether dry runs are those of the service accounts that projects name; nil is never.
+	Impersonation func() project.Impersonation
 	// Project finds an AppProject as it stands in the cluster, by which remotes of renders are judged; a nil project does not exist. Nil, on
 	// a laptop, judges nothing.
 	Project func(ctx context.Context, name string) (*argo.AppProject, error)
@@ -106,6 +109,9 @@ func New(d Deps) *Pipeline {
 	}
 	if d.Scope == nil {
 		d.Scope = func(string) project.Scope { return project.Scope{} }
+	}
+	if d.Impersonation == nil {
+		d.Impersonation = func() project.Impersonation { return project.Impersonation{} }
 	}
 	if d.Switches == nil {
 		d.Switches = func() render.Switches { return render.Switches{} }

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
 )
 
 // view is what is known of an application's live objects.
@@ -23,7 +24,10 @@ type view struct {
 	health *health.Rules
 	// clientSide says that the application's objects are applied client-side unless they say otherwise.
 	clientSide bool
-	live       map[object.ID]*unstructured.Unstructured
+	// account is whose dry runs are asked for, or noAccount says why there are none.
+	account   string
+	noAccount error
+	live      map[object.ID]*unstructured.Unstructured
 	// unreadable says why some kinds could not be read; nil when all could.
 	unreadable *cluster.UnreadableError
 }
@@ -39,6 +43,11 @@ func (p *Pipeline) look(ctx context.Context, dest Cluster, app *argo.Application
 	v.opts = p.deps.Compare().Choose(app.Annotations)
 	v.opts.Schema, v.opts.Ignore = dest.Schema(), slices.Concat(p.deps.Ignore(), app.Spec.IgnoreDifferences)
 	return v, nil
+}
+
+// actFor has dry runs made as the account as which an application of the project is synced.
+func (v *view) actFor(rules project.Permits, app *argo.Application, i project.Impersonation) {
+	v.account, v.noAccount = rules.ActAs(app, v.dest.Server(), i)
 }
 
 // options are those that one object is compared with.
@@ -76,7 +85,11 @@ func (v view) settle(ctx context.Context, desired, live *unstructured.Unstructur
 	if live == nil || !o.Asks(s) {
 		return s
 	}
-	answer, err := v.dest.Predict(ctx, desired, live)
+	if v.noAccount != nil {
+		s.Reason = v.noAccount.Error()
+		return s
+	}
+	answer, err := v.dest.Predict(ctx, desired, live, v.account)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return unknown(err)

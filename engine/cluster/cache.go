@@ -115,7 +115,7 @@ func (c *Cluster) begin(ctx context.Context, r resource) (*watched, error) {
 	for _, namespace := range c.namespaces(r) {
 		s := &store{recorder: c.cache.recorder, news: func(app string, o *record) { c.tell(app, r, o) }}
 		w.stores = append(w.stores, s)
-		f := &feed{from: c.objects(r, namespace), store: s, silence: streamSilence, loads: c.cache.loads, failed: func(err error) { c.failed(w, err) }}
+		f := &feed{from: within(c.own, r, namespace), store: s, silence: streamSilence, loads: c.cache.loads, failed: func(err error) { c.failed(w, err) }}
 		var once sync.Once
 		f.well = func() {
 			filled := 0

@@ -21,12 +21,22 @@ import (
 
 // Cluster is one cluster that applications are delivered to. It is safe for concurrent use.
 type Cluster struct {
+	*shared
+	// dynamic is how objects are read by name, applied, deleted and tried: as ourselves, or as account.
+	dynamic dynamic.Interface
+	account string // "" is ourselves
+}
+
+// shared is what a cluster has whoever acts in it.
+type shared struct {
 	registered settings.Cluster
+	config     *rest.Config
 	excluded   func(schema.GroupKind) bool
 	tracking   compare.Tracking
 	log        *slog.Logger
-	dynamic    dynamic.Interface
+	own        dynamic.Interface // ourselves, who watch
 	discovery  *discovery.DiscoveryClient
+	actors     actors
 	everywhere *subscribers // those of all clusters
 	here       subscribers
 
@@ -62,11 +72,11 @@ func newCluster(r settings.Cluster, config *rest.Config, now settings.Settings, 
 		return nil, err
 	}
 	keeps.scripted = scripted(now)
-	c := &Cluster{
-		registered: r, tracking: trackingOf(now), log: of.log.With("cluster", r.Name), dynamic: objects, discovery: kinds,
+	c := &Cluster{dynamic: objects, shared: &shared{
+		registered: r, config: config, tracking: trackingOf(now), log: of.log.With("cluster", r.Name), own: objects, discovery: kinds,
 		excluded:   func(gk schema.GroupKind) bool { return now.Excluded(gk, r.Server) },
 		everywhere: &of.subscribers, connecting: make(chan struct{}, 1),
-	}
+	}}
 	c.cache.recorder, c.answers.recorder = keeps, keeps
 	c.cache.loads = make(chan struct{}, loadsAtOnce)
 	c.served.old = make(chan struct{}, 1)

@@ -413,7 +413,7 @@ func TestWhatIsAppliedIsInSync(t *testing.T) {
 			if s.Status != compare.Synced {
 				t.Errorf("%s (%s)\n%s", s.Status, s.Reason, s.Difference.Text)
 			}
-			answer, err := w.c.Predict(w.ctx, desired, live[id])
+			answer, err := w.c.Predict(w.ctx, desired, live[id], "")
 			if err != nil {
 				t.Fatal(err)
 			}

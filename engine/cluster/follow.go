@@ -24,7 +24,7 @@ func (c *Cluster) followKinds(ctx context.Context) {
 		if !ok || !r.Watchable || len(c.namespaces(r)) == 0 {
 			continue
 		}
-		f := &feed{from: c.objects(r, ""), silence: streamSilence, loads: c.cache.loads, failed: func(error) {}, well: func() {}}
+		f := &feed{from: within(c.own, r, ""), silence: streamSilence, loads: c.cache.loads, failed: func(error) {}, well: func() {}}
 		if gk == followed[0] {
 			f.failed, f.well = func(error) { c.served.followed.Store(false) }, func() { c.served.followed.Store(true) }
 		}

@@ -216,8 +216,12 @@ func (c *Cluster) read(ctx context.Context, r resource, id object.ID) (*unstruct
 
 // objects is where objects of a kind and namespace are reached.
 func (c *Cluster) objects(r resource, namespace string) dynamic.ResourceInterface {
+	return within(c.dynamic, r, namespace)
+}
+
+func within(client dynamic.Interface, r resource, namespace string) dynamic.ResourceInterface {
 	if !r.Namespaced {
-		return c.dynamic.Resource(r.gvr())
+		return client.Resource(r.gvr())
 	}
-	return c.dynamic.Resource(r.gvr()).Namespace(namespace)
+	return client.Resource(r.gvr()).Namespace(namespace)
 }

@@ -25,20 +25,25 @@ const answersKept = 20_000 // of a kilobyte or two
 
 // Predict asks the server, by a dry run, what applying desired would make of live, for compare.Predicted to hold against live: it
 // knows the server's defaults and webhooks. The answer is remembered while neither changes. It is nil where a dry run cannot
-// tell, because fields are yet to be taken over from client-side managers: then what compare.Drift found stands.
-func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+// tell, because fields are yet to be taken over from client-side managers: then what compare.Drift found stands. The dry run is
+// account's, as whom the object would be applied; empty is our own.
+func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstructured, account string) (*unstructured.Unstructured, error) {
 	changed, err := compare.TakeOver(live.DeepCopy(), c.Schema())
 	if err != nil || changed {
 		return nil, nil
 	}
-	key, err := answerKey(desired, live)
+	actor, err := c.As(account)
+	if err != nil {
+		return nil, err
+	}
+	key, err := answerKey(desired, live, account)
 	if err != nil {
 		return nil, fmt.Errorf("predicting %s: %w", object.IDOf(desired), err)
 	}
 	if u, ok := c.answers.find(key); ok {
 		return u, nil
 	}
-	applied, err := c.Apply(ctx, desired, ApplyOptions{DryRun: true})
+	applied, err := actor.Apply(ctx, desired, ApplyOptions{DryRun: true})
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +52,12 @@ func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstr
 }
 
 // answerKey leaves out of live what changes without changing the answer.
-func answerKey(desired, live *unstructured.Unstructured) ([sha256.Size]byte, error) {
+func answerKey(desired, live *unstructured.Unstructured, account string) ([sha256.Size]byte, error) {
 	entries := live.GetManagedFields()
 	for i := range entries {
 		entries[i].Time = nil
 	}
-	b, err := json.Marshal([]any{desired.Object, content(live), entries})
+	b, err := json.Marshal([]any{desired.Object, content(live), entries, account})
 	return sha256.Sum256(b), err
 }
 

@@ -96,7 +96,7 @@ func TestComparingBesideAMutatingWebhook(t *testing.T) {
 			t.Fatal(err)
 		}
 		if c.options.Asks(s) {
-			answer, err := w.c.Predict(w.ctx, c.desired, live)
+			answer, err := w.c.Predict(w.ctx, c.desired, live, "")
 			if err != nil || answer == nil {
 				t.Fatalf("%s: no answer (%v)", name, err)
 			}

@@ -44,6 +44,8 @@ type Destination interface {
 	Server() string
 	// Namespaced says whether objects of a kind live in namespaces; known is false for a kind that is not served.
 	Namespaced(gk schema.GroupKind) (namespaced, known bool)
+	// As is the cluster to carry steps out in as a user, by impersonation.
+	As(account string) (run.Cluster, error)
 	// Live gives the objects of the wanted identities, and those of the wanted and hinted kinds that app tracks.
 	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
 }
@@ -64,6 +66,8 @@ type Deps struct {
 	Health func() *health.Rules
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
+	// Impersonation says whether steps are carried out as the service accounts that projects name; nil is never.
+	Impersonation func() project.Impersonation
 	// ControlNamespace holds the AppProjects, the Locks, and the Applications that need no leave to be there.
 	ControlNamespace string
 	Log              *slog.Logger

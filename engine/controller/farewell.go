@@ -157,7 +157,11 @@ func (p *pass) readAll(ctx context.Context, dest Destination, ids []object.ID) (
 
 // doStep carries a step out; what the API server refuses is an error.
 func (p *pass) doStep(ctx context.Context, dest Destination, s *engine.Step) error {
-	outcomes, err := p.runner.Do(ctx, dest, s)
+	actor, err := p.actor(dest)
+	if err != nil {
+		return err
+	}
+	outcomes, err := p.runner.Do(ctx, actor, s)
 	for _, o := range outcomes {
 		if o.Failed {
 			err = errors.Join(err, fmt.Errorf("%s of %s: %s", o.Action.Verb, o.Action.ID, o.Message))

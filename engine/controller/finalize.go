@@ -157,7 +157,11 @@ func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructure
 	if len(group) == 0 {
 		return nil
 	}
-	outcomes, err := p.runner.Do(ctx, dest, &engine.Step{Groups: [][]engine.Action{group}})
+	actor, err := p.actor(dest)
+	if err != nil {
+		return err
+	}
+	outcomes, err := p.runner.Do(ctx, actor, &engine.Step{Groups: [][]engine.Action{group}})
 	for _, o := range outcomes {
 		if !o.Failed {
 			p.memo.recent[o.Action.ID] = trace{at: p.now(), uid: o.Action.UID, deleted: true}

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
+	"github.com/slipway-cd/slipway/engine/run"
 	engine "github.com/slipway-cd/slipway/engine/sync"
 )
 
@@ -36,6 +37,7 @@ type desired struct {
 // gathered is all that the decision about the next step needs.
 type gathered struct {
 	destination Destination
+	actor       run.Cluster // as whom steps are carried out
 	permits     project.Permits
 	wants       *desired
 	comparison  change.Comparison
@@ -167,6 +169,9 @@ func (p *pass) see(ctx context.Context, g *gathered) *failure {
 	var err error
 	if g.destination, err = p.Clusters(ctx, app.Spec.Destination); err != nil {
 		return p.obstacle("ComparisonError", err)
+	}
+	if g.actor, err = p.actor(g.destination); err != nil {
+		return &failure{phase: argo.OperationError, message: err.Error()}
 	}
 	if g.comparison, err = p.Pipeline.Compare(ctx, app, p.proj, g.wants.target); err != nil {
 		return p.obstacle("ComparisonError", err)

@@ -198,7 +198,7 @@ func (p *pass) advance(ctx context.Context) (time.Duration, error) {
 		if plan.Step == nil {
 			return soonest(plan.Again, lookAfter), nil
 		}
-		outcomes, err := p.runner.Do(ctx, g.destination, plan.Step)
+		outcomes, err := p.runner.Do(ctx, g.actor, plan.Step)
 		g.absorb(p.memo.recent, outcomes, p.now())
 		progress.tried.DryRun = progress.tried.DryRun || plan.Step.DryRun && err == nil
 		progress.tried.Cleanup = progress.tried.Cleanup || plan.Step.Cleanup && slices.ContainsFunc(outcomes, func(o engine.Outcome) bool { return o.Failed })

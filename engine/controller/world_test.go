@@ -37,6 +37,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
@@ -124,6 +125,10 @@ type world struct {
 	repo     string
 	store    *git.Store
 	renderer *render.Renderer
+
+	// impersonation is what the installation says of service accounts; elsewhere are further namespaces whose Applications it knows.
+	impersonation project.Impersonation
+	elsewhere     []string
 }
 
 func newWorld(t *testing.T) *world {
@@ -222,7 +227,7 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	cfg.Wrap(func(next http.RoundTripper) http.RoundTripper { return mortal{p, next} })
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", Logger: logr.Discard(),
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.control: {}}},
+		Cache:      cache.Options{DefaultNamespaces: w.watched()},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	must(w.T, err)
@@ -230,15 +235,16 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	sources, err := source.New(source.Deps{Store: w.store})
 	must(w.T, err)
 	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	impersonation := func() project.Impersonation { return w.impersonation }
 	pipeline := change.New(change.Deps{
-		Render: w.renderer, Trees: sources, ControlNamespace: w.control, Log: log,
+		Render: w.renderer, Trees: sources, ControlNamespace: w.control, Log: log, Impersonation: impersonation,
 		Clusters: func(ctx context.Context, d argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, d)
 		},
 	})
 	destinations, changes := controller.From(clusters)
 	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
-		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o,
+		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
 	}))
 	go func() {
 		defer close(p.ended)
@@ -249,6 +255,15 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	}()
 	w.Cleanup(p.kill)
 	return p
+}
+
+// watched are the namespaces that a controller's cache has.
+func (w *world) watched() map[string]cache.Config {
+	all := map[string]cache.Config{w.control: {}}
+	for _, ns := range w.elsewhere {
+		all[ns] = cache.Config{}
+	}
+	return all
 }
 
 // kill ends the process as SIGKILL would: from now on nothing of it reaches the API server.

@@ -33,3 +33,12 @@ var propagations = map[string]metav1.DeletionPropagation{
 func (c Connected) Delete(ctx context.Context, id object.ID, uid types.UID, propagation string) error {
 	return c.Cluster.Delete(ctx, id, cluster.DeleteOptions{UID: uid, Propagation: propagations[propagation]})
 }
+
+// As is the cluster to carry steps out in as somebody; see cluster.Cluster.As.
+func (c Connected) As(account string) (Cluster, error) {
+	actor, err := c.Cluster.As(account)
+	if err != nil {
+		return nil, err
+	}
+	return Connected{actor}, nil
+}

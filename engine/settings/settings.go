@@ -69,6 +69,9 @@ type Settings struct {
 	KnownHosts   string
 	Certificates map[string]string
 
+	// Impersonated has syncs act as the service accounts that projects name; AccountOptional lets those act as ourselves for which none is named.
+	Impersonated, AccountOptional bool
+
 	// RBAC is who may do what; Accounts are the names of local accounts beside "admin".
 	RBAC     RBAC
 	Accounts []string
@@ -174,6 +177,8 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	s.URL = strings.TrimSuffix(strings.TrimSpace(m["url"]), "/")
 	s.InstallationID = m["installationID"]
 	s.Accounts = accounts(m)
+	s.Impersonated = m["application.sync.impersonation.enabled"] == "true"
+	s.AccountOptional = m["application.sync.impersonation.enforced"] == "false"
 	s.InstanceLabelKey = cmp.Or(m["application.instanceLabelKey"], s.InstanceLabelKey)
 	errs = append(errs, s.readKustomize(m)...)
 	s.HelmDisabled = m["helm.enable"] == "false"
