@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -140,6 +141,9 @@ type Bot struct {
 	Deps
 	running *running
 	memory  *memory
+	// seen lets all who ask for one report at a time share its making; making bounds how many are made at once for pages.
+	seen   *singleflight.Group
+	making chan struct{}
 }
 
 // New checks the dependencies and makes a Bot.
@@ -169,7 +173,7 @@ func New(d Deps) (*Bot, error) {
 	if d.Diagnose == nil {
 		d.Diagnose = func(context.Context, *argo.Application, []object.ID) ([]string, error) { return nil, nil }
 	}
-	return &Bot{Deps: d, running: newRunning(), memory: newMemory()}, nil
+	return &Bot{Deps: d, running: newRunning(), memory: newMemory(), seen: &singleflight.Group{}, making: make(chan struct{}, 2)}, nil
 }
 
 // errNoSite says that a resource belongs to a forge that is not served.

@@ -22,8 +22,8 @@ import (
 )
 
 // Setup has a manager run the bot: the reconcilers of PullRequest and Repository, and the sweep. Client, Reader and Record default
-// to the manager's. The manager's scheme must know both API groups.
-func Setup(mgr ctrl.Manager, d Deps) error {
+// to the manager's. The manager's scheme must know both API groups. The Bot that it returns answers what pages ask, in every replica.
+func Setup(mgr ctrl.Manager, d Deps) (*Bot, error) {
 	if d.Client == nil {
 		d.Client = mgr.GetClient()
 	}
@@ -38,7 +38,7 @@ func Setup(mgr ctrl.Manager, d Deps) error {
 	}
 	b, err := New(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	err = ctrl.NewControllerManagedBy(mgr).Named("pullrequest").
 		For(&slipway.PullRequest{}, builder.WithPredicates(b.whenAsked())).
@@ -46,19 +46,19 @@ func Setup(mgr ctrl.Manager, d Deps) error {
 		WithOptions(controller.Options{MaxConcurrentReconciles: b.Workers}).
 		Complete(b)
 	if err != nil {
-		return fmt.Errorf("setting up the pull requests' reconciler: %w", err)
+		return nil, fmt.Errorf("setting up the pull requests' reconciler: %w", err)
 	}
 	err = ctrl.NewControllerManagedBy(mgr).Named("repository").
 		For(&slipway.Repository{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: b.Workers}).
 		Complete(repositories{b})
 	if err != nil {
-		return fmt.Errorf("setting up the repositories' reconciler: %w", err)
+		return nil, fmt.Errorf("setting up the repositories' reconciler: %w", err)
 	}
 	if err := mgr.Add(sweeper{b}); err != nil {
-		return fmt.Errorf("setting up the sweep: %w", err)
+		return nil, fmt.Errorf("setting up the sweep: %w", err)
 	}
-	return nil
+	return b, nil
 }
 
 // whenAsked lets requests for a look pass, and tells a look that goes on at once: it may be at a head that is no longer.

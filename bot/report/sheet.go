@@ -1,0 +1,281 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/guard"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/forge"
+)
+
+// Sheet is a report whole, as values for a page that has no limit. It says what the comment says, in the same words where there are
+// some; nothing in it is escaped, but marks that mislead are written out.
+type Sheet struct {
+	Headline string
+	Symbol   string
+	Failed   bool
+	// Base, Head and Merged are commits.
+	Base, Head, Merged string
+	Conflicts          []string
+	// Notices are what a reviewer should see before anything else, those that block first.
+	Notices []Notice
+	// Applications that the change touches, faulty ones among them.
+	Applications []Entry
+	// Next says for each environment how the change gets there.
+	Next []Environment
+	// Reach, Unread and Same say which files are read by what, which by nothing, and what does not change.
+	Reach, Unread, Same []string
+	Considered          int
+	Renders, Reused     int
+	Took                time.Duration
+	Version             string
+}
+
+// Notice is one remark.
+type Notice struct {
+	// Blocks is whether it stands in the way of the merge.
+	Blocks bool
+	// Application that it is about; "" where it is about none.
+	Application string
+	Text        string
+	// Detail is text of several lines, to be shown as it is written.
+	Detail string
+	Hint   string
+	Place  string // "file:line", or ""
+}
+
+// Entry is an application on a Sheet.
+type Entry struct {
+	Namespace, Name, Project, Environment, Cluster, Moves, Parent string
+	// Kind is added, changed, removed or unchanged.
+	Kind      string
+	Automated bool
+	Failed    bool
+	// Changes is "+1 ~2 −3", or what stands in its place.
+	Changes                     string
+	Added, Changed, Removed     int // resources
+	LinesAdded, LinesRemoved    int
+	Health, HealthMessage, Sync string
+	Live                        string // why the cluster could not be read
+	Undeployed, Unseen          bool
+	Why                         []string
+	Warnings                    []string
+	Remarks                     []string
+	Before, After               []string // revisions
+	// Like is the name of an application above in which the same lines change, or "".
+	Like               string
+	Differences, Drift []Piece
+}
+
+// Piece is the difference of one object.
+type Piece struct {
+	Group, Kind, Namespace, Name string
+	// Verb is added, changed or removed.
+	Verb           string
+	Hook           string
+	Added, Removed int // lines
+	Fields         []string
+	Place          string
+	// Text is a unified diff: hunks with their @@ lines, no file names.
+	Text string
+}
+
+// Title is the object's name with its kind, as people write it.
+func (p Piece) Title() string {
+	return object.ID{Group: p.Group, Kind: p.Kind, Namespace: p.Namespace, Name: p.Name}.String()
+}
+
+// Whole makes the Sheet of a report.
+func Whole(in Input) Sheet {
+	c := in.Change
+	s := Sheet{
+		Headline: Headline(c), Symbol: icon(c), Failed: Conclude(c) == forge.Failure || in.Proposed != nil, Base: c.Base, Head: c.Head, Merged: c.Merged,
+		Notices: notices(in), Next: in.Next, Considered: c.Considered, Renders: c.Timings.Renders, Reused: c.Timings.Reused,
+		Took: c.Timings.Total, Version: in.Version,
+	}
+	if in.Proposed != nil {
+		s.Symbol = "❌"
+	}
+	for _, f := range c.Conflicts {
+		s.Conflicts = append(s.Conflicts, visible(f))
+	}
+	first := map[string]string{}
+	for _, a := range c.Applications {
+		if a.Kind == change.Unchanged && !a.Failed() && len(a.Drift) == 0 {
+			continue
+		}
+		e := entry(a)
+		if like, told := first[alike(a)]; told && len(a.Differences) > 0 {
+			e.Like = visible(like)
+		} else if len(a.Differences) > 0 {
+			first[alike(a)] = a.Name
+		}
+		s.Applications = append(s.Applications, e)
+	}
+	s.Reach, s.Unread = reaching(c)
+	s.Same = same(c)
+	return s
+}
+
+func entry(a change.Application) Entry {
+	e := Entry{
+		Namespace: visible(a.Namespace), Name: visible(a.Name), Project: visible(a.Project), Environment: visible(a.Environment), Cluster: visible(a.Cluster),
+		Moves: visible(a.Moves), Parent: visible(a.Parent), Kind: string(a.Kind), Automated: a.Automated, Failed: a.Failed(), Changes: changes(a),
+		Health: visible(a.Health), HealthMessage: visible(a.HealthMessage), Sync: visible(a.Sync), Live: visible(a.Live), Undeployed: a.Undeployed, Unseen: a.Unseen,
+		Before: a.Before.Revisions, After: a.After.Revisions, Differences: pieces(a.Differences), Drift: pieces(a.Drift),
+	}
+	e.Added, e.Changed, e.Removed = a.Counts()
+	for _, d := range a.Differences {
+		e.LinesAdded += d.Added
+		e.LinesRemoved += d.Removed
+	}
+	for _, r := range a.Why {
+		e.Why = append(e.Why, visible(r.Text))
+	}
+	for _, w := range warnings(a) {
+		e.Warnings = append(e.Warnings, visible(w))
+	}
+	switch {
+	case a.Moves != "":
+		e.Remarks = append(e.Remarks, "Everything is new in "+visible(a.Moves)+".")
+	case a.Before.Fault != nil && a.Kind == change.Changed:
+		e.Remarks = append(e.Remarks, "The base cannot be rendered"+plainPlace(a.Before.Fault.Place)+", so everything is shown as added.")
+	}
+	return e
+}
+
+func pieces(all []compare.Difference) []Piece {
+	out := make([]Piece, 0, len(all))
+	for _, d := range all {
+		out = append(out, Piece{Group: visible(d.ID.Group), Kind: visible(d.ID.Kind), Namespace: visible(d.ID.Namespace), Name: visible(d.ID.Name),
+			Verb: verbs[d.Kind], Hook: visible(d.Hook), Added: d.Added, Removed: d.Removed, Fields: d.Fields, Place: placed(d.Place), Text: d.Text})
+	}
+	return out
+}
+
+// notices are those of the comment's two alerts, without their bounds.
+func notices(in Input) []Notice {
+	var blocking, warning []Notice
+	add := func(n Notice) {
+		n.Application, n.Text, n.Detail, n.Hint = visible(n.Application), visible(n.Text), visible(n.Detail), visible(n.Hint)
+		if n.Blocks {
+			blocking = append(blocking, n)
+		} else {
+			warning = append(warning, n)
+		}
+	}
+	if f := in.Proposed; f != nil {
+		add(Notice{Blocks: true, Text: "The policy of this pull request cannot be read. Once it is merged, no command that acts would be allowed.", Detail: message(f), Place: placed(f.Place)})
+	}
+	if f := in.Policy; f != nil {
+		add(Notice{Text: "The policy on the base branch cannot be read, so no command that acts is allowed until it is mended.", Detail: message(f), Place: placed(f.Place)})
+	}
+	for _, set := range brokenSets(in.Change) {
+		add(Notice{Blocks: true, Text: "ApplicationSet " + set.Name + " cannot be generated, so its applications are not shown", Detail: message(set.Fault), Place: placed(set.Fault.Place)})
+	}
+	for _, a := range in.Change.Applications {
+		for _, n := range applicationNotices(a) {
+			n.Application = a.Name
+			add(n)
+		}
+	}
+	return append(blocking, warning...)
+}
+
+func applicationNotices(a change.Application) []Notice {
+	var out []Notice
+	if f := a.After.Fault; f != nil {
+		out = append(out, Notice{Blocks: true, Text: "It cannot be rendered", Detail: message(f), Place: placed(f.Place)})
+	}
+	for _, f := range a.Findings {
+		out = append(out, Notice{Blocks: f.Severity == guard.Block, Text: f.Message, Hint: f.Hint, Place: placed(f.Place)})
+	}
+	for _, w := range newWarnings(a) {
+		out = append(out, Notice{Text: w})
+	}
+	for _, id := range a.Foreign {
+		out = append(out, Notice{Text: "It would write " + id.String() + ", which exists in the cluster and is not this application's"})
+	}
+	if a.Live != "" {
+		out = append(out, Notice{Text: "The cluster could not be read: " + a.Live})
+	}
+	return out
+}
+
+// reaching says how far each changed file reaches.
+func reaching(c change.Change) (read, unread []string) {
+	if c.Considered == 0 {
+		return nil, nil
+	}
+	for _, f := range c.Reach {
+		switch {
+		case f.Readers > 0:
+			read = append(read, visible(f.File)+" is read by "+reach(f))
+		case len(f.Sets) > 0:
+			read = append(read, visible(f.File)+" is read by ApplicationSets: "+visible(strings.Join(f.Sets, ", ")))
+		default:
+			unread = append(unread, visible(f.File))
+		}
+	}
+	return read, unread
+}
+
+// same are the applications of the repository that do not change, each with the reason.
+func same(c change.Change) []string {
+	var out []string
+	for _, a := range c.Applications {
+		if a.Kind == change.Unchanged && !a.Failed() {
+			var why []string
+			for _, r := range a.Why {
+				why = append(why, visible(r.Text))
+			}
+			out = append(out, visible(a.Name)+" renders the same, although "+strings.Join(why, ", "))
+		}
+	}
+	for _, set := range c.Sets {
+		if set.Fault == nil {
+			out = append(out, "what ApplicationSet "+visible(set.Name)+" generates is not looked into: "+visible(set.Note))
+		}
+	}
+	for _, m := range c.Misses {
+		out = append(out, visible(m.Name)+": "+visible(m.Reason))
+	}
+	return out
+}
+
+// Kinds are the kinds of objects that differ, sorted.
+func (s Sheet) Kinds() []string {
+	var kinds []string
+	for _, e := range s.Applications {
+		for _, p := range e.Differences {
+			kinds = append(kinds, p.Kind)
+		}
+		for _, p := range e.Drift {
+			kinds = append(kinds, p.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+func placed(p object.Place) string {
+	switch {
+	case p.File == "":
+		return ""
+	case p.Line == 0:
+		return visible(p.File)
+	}
+	return fmt.Sprintf("%s:%d", visible(p.File), p.Line)
+}
+
+func plainPlace(p object.Place) string {
+	if at := placed(p); at != "" {
+		return " (" + at + ")"
+	}
+	return ""
+}
