@@ -46,9 +46,7 @@ func (v *visit) endCheck(ctx context.Context, c forge.Check) error {
 func (v *visit) setCheck(ctx context.Context, c forge.Check) error {
 	s := &v.res.Status
 	c.ID, c.SHA, c.ExternalID = number(s.CheckRunID), s.CheckHead, v.res.Name+"/"+s.CheckHead
-	if v.Page != "" {
-		c.DetailsURL = fmt.Sprintf(v.Page, v.res.Name)
-	}
+	c.DetailsURL = v.address(v.res)
 	if c.Status == forge.Completed {
 		c.CompletedAt = v.Now()
 	}

@@ -59,7 +59,7 @@ func (v *visit) page(ctx context.Context, g *ground, c change.Change) (report.Pa
 		return report.Page{}, err
 	}
 	return report.Comment(report.Input{
-		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version,
+		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
 	}), nil
 }
 

@@ -183,6 +183,14 @@ func (v *visit) proposal(ctx context.Context, g *ground, r *slipway.Report) *obj
 	return fault
 }
 
+// address is where a pull request's report stands whole, or "" where no pages are served.
+func (b *Bot) address(p *slipway.PullRequest) string {
+	if b.Page == "" {
+		return ""
+	}
+	return fmt.Sprintf(b.Page, p.Name)
+}
+
 // Repository is the repository that a pull request belongs to, as the forge's interfaces take it.
 func Repository(p *slipway.PullRequest) forge.Repository { return repositoryOf(p.Spec) }
 

@@ -12,6 +12,7 @@ import (
 // diffs, and one that does not fit even then is counted.
 type book struct {
 	limit    int
+	page     string // where everything stands, or ""
 	used     int
 	body     strings.Builder
 	dropped  int  // sections left out
@@ -29,7 +30,7 @@ func (b *book) must(s string) {
 }
 
 // reserve keeps room for what is written at the end.
-func (b *book) reserve(s string) { b.used += utf8.RuneCountInString(s) + 120 }
+func (b *book) reserve(s string) { b.used += utf8.RuneCountInString(s) + 120 + len(b.page) }
 
 func (b *book) add(s section) {
 	if n := utf8.RuneCountInString(s.full); b.used+n <= b.limit {
@@ -69,7 +70,11 @@ func (b *book) close(end string) string {
 		if b.dropped > 0 {
 			note += fmt.Sprintf("; %s left out", count(b.dropped, "section"))
 		}
-		b.body.WriteString("*" + note + ". `slipway diff` prints them all.*\n\n")
+		where := "`slipway diff` prints them all"
+		if b.page != "" {
+			where = "[All of them](" + b.page + ")"
+		}
+		b.body.WriteString("*" + note + ". " + where + ".*\n\n")
 	}
 	b.body.WriteString(end)
 	return b.body.String()

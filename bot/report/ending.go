@@ -37,13 +37,16 @@ func next(in Input) string {
 
 // footer says what was compared, with what, and how long it took.
 func footer(in Input) string {
-	c := in.Change
+	c, page := in.Change, ""
+	if in.Page != "" {
+		page = "[The whole report](" + in.Page + ") · "
+	}
 	if len(c.Conflicts) > 0 {
-		return fmt.Sprintf("<sub>base %s, head %s · Slipway %s</sub>\n", short(c.Base), short(c.Head), in.Version)
+		return fmt.Sprintf("<sub>%sbase %s, head %s · Slipway %s</sub>\n", page, short(c.Base), short(c.Head), in.Version)
 	}
 	t := c.Timings
-	return fmt.Sprintf("<sub>%s compared with its base %s (merged %s) · %s of this repository considered, %s, %d reused · %s · Slipway %s</sub>\n",
-		short(c.Head), short(c.Base), short(c.Merged), count(c.Considered, "application"), count(t.Renders, "render"), t.Reused,
+	return fmt.Sprintf("<sub>%s%s compared with its base %s (merged %s) · %s of this repository considered, %s, %d reused · %s · Slipway %s</sub>\n",
+		page, short(c.Head), short(c.Base), short(c.Merged), count(c.Considered, "application"), count(t.Renders, "render"), t.Reused,
 		t.Total.Round(10*time.Millisecond), in.Version)
 }
 

@@ -38,6 +38,8 @@ type Input struct {
 	After *After
 	// Version is Slipway's, for the footer.
 	Version string
+	// Page is the address at which the report stands whole, for those who may read the repository; "" where there is none.
+	Page string
 }
 
 // Environment says how a change gets to an environment.
@@ -84,7 +86,7 @@ type Page struct {
 // times are the caller's to add.
 func Comment(in Input) Page {
 	headline := Headline(in.Change)
-	b := &book{limit: in.Limit - 200} // room for the caller's marker
+	b := &book{limit: in.Limit - 200, page: in.Page} // room for the caller's marker
 	conclusion, symbol := Conclude(in.Change), icon(in.Change)
 	if in.Proposed != nil {
 		conclusion, symbol = forge.Failure, "❌"

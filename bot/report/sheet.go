@@ -38,8 +38,8 @@ type Sheet struct {
 
 // Notice is one remark.
 type Notice struct {
-	// Blocks is whether it stands in the way of the merge.
-	Blocks bool
+	// Blocks is whether it stands in the way of the merge; Mild is worth a line, and no warning.
+	Blocks, Mild bool
 	// Application that it is about; "" where it is about none.
 	Application string
 	Text        string
@@ -75,8 +75,8 @@ type Entry struct {
 // Piece is the difference of one object.
 type Piece struct {
 	Group, Kind, Namespace, Name string
-	// Verb is added, changed or removed.
-	Verb           string
+	// Verb is added, changed, removed or renamed; Was is the name that the object had before, where it gets another.
+	Verb, Was      string
 	Hook           string
 	Added, Removed int // lines
 	Fields         []string
@@ -130,9 +130,9 @@ func entry(a change.Application) Entry {
 		Before: a.Before.Revisions, After: a.After.Revisions, Differences: pieces(a.Differences), Drift: pieces(a.Drift),
 	}
 	e.Added, e.Changed, e.Removed = a.Counts()
-	for _, d := range a.Differences {
-		e.LinesAdded += d.Added
-		e.LinesRemoved += d.Removed
+	for _, p := range e.Differences {
+		e.LinesAdded += p.Added
+		e.LinesRemoved += p.Removed
 	}
 	for _, r := range a.Why {
 		e.Why = append(e.Why, visible(r.Text))
@@ -152,20 +152,33 @@ func entry(a change.Application) Entry {
 func pieces(all []compare.Difference) []Piece {
 	out := make([]Piece, 0, len(all))
 	for _, d := range all {
+		if d.Now != "" { // it stands under its new name
+			continue
+		}
+		verb := verbs[d.Kind]
+		if d.Was != "" {
+			verb = verbs[compare.Changed]
+			if d.Renamed() {
+				verb = "renamed"
+			}
+		}
 		out = append(out, Piece{Group: visible(d.ID.Group), Kind: visible(d.ID.Kind), Namespace: visible(d.ID.Namespace), Name: visible(d.ID.Name),
-			Verb: verbs[d.Kind], Hook: visible(d.Hook), Added: d.Added, Removed: d.Removed, Fields: d.Fields, Place: placed(d.Place), Text: d.Text})
+			Verb: verb, Was: visible(d.Was), Hook: visible(d.Hook), Added: d.Added, Removed: d.Removed, Fields: d.Fields, Place: placed(d.Place), Text: d.Text})
 	}
 	return out
 }
 
 // notices are those of the comment's two alerts, without their bounds.
 func notices(in Input) []Notice {
-	var blocking, warning []Notice
+	var blocking, warning, mild []Notice
 	add := func(n Notice) {
 		n.Application, n.Text, n.Detail, n.Hint = visible(n.Application), visible(n.Text), visible(n.Detail), visible(n.Hint)
-		if n.Blocks {
+		switch {
+		case n.Blocks:
 			blocking = append(blocking, n)
-		} else {
+		case n.Mild:
+			mild = append(mild, n)
+		default:
 			warning = append(warning, n)
 		}
 	}
@@ -184,7 +197,7 @@ func notices(in Input) []Notice {
 			add(n)
 		}
 	}
-	return append(blocking, warning...)
+	return slices.Concat(blocking, warning, mild)
 }
 
 func applicationNotices(a change.Application) []Notice {
@@ -193,7 +206,7 @@ func applicationNotices(a change.Application) []Notice {
 		out = append(out, Notice{Blocks: true, Text: "It cannot be rendered", Detail: message(f), Place: placed(f.Place)})
 	}
 	for _, f := range a.Findings {
-		out = append(out, Notice{Blocks: f.Severity == guard.Block, Text: f.Message, Hint: f.Hint, Place: placed(f.Place)})
+		out = append(out, Notice{Blocks: f.Severity == guard.Block, Mild: f.Severity == guard.Note, Text: f.Message, Hint: f.Hint, Place: placed(f.Place)})
 	}
 	for _, w := range newWarnings(a) {
 		out = append(out, Notice{Text: w})
@@ -246,6 +259,11 @@ func same(c change.Change) []string {
 		out = append(out, visible(m.Name)+": "+visible(m.Reason))
 	}
 	return out
+}
+
+// Warned is whether something needs attention.
+func (s Sheet) Warned() bool {
+	return slices.ContainsFunc(s.Notices, func(n Notice) bool { return !n.Mild })
 }
 
 // Kinds are the kinds of objects that differ, sorted.

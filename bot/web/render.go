@@ -107,7 +107,7 @@ func tone(word any) string {
 		return "good"
 	case "Degraded", "Failed", "Error", "failure", "removed", "Timed out", "SyncFailed":
 		return "bad"
-	case "OutOfSync", "Missing", "Refused", "Suspended", "Manual", "warning", "Warning", "changed":
+	case "OutOfSync", "Missing", "Refused", "Suspended", "Manual", "warning", "Warning", "changed", "renamed":
 		return "warn"
 	case "Progressing", "Pending", "Syncing", "Waiting", "pending", "Terminating":
 		return "busy"

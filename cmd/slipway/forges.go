@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/bot"
+	"github.com/slipway-cd/slipway/bot/web"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/source"
 	"github.com/slipway-cd/slipway/forge"
@@ -22,6 +23,7 @@ import (
 // forges are those that are served.
 type forges struct {
 	sites          []bot.Site
+	visitors       []web.Site // by which people sign in to the pages
 	github, gitlab forge.Verifier
 	secret         []byte // of the first forge; other keys derive from it
 
@@ -83,8 +85,9 @@ func (f *forges) addGitHub(o *serveOptions, options github.Options) error {
 		return err
 	}
 	f.github, f.secret = client, []byte(secret)
-	f.sites = append(f.sites, bot.Site{Kind: forge.GitHub, Host: webHost(o.githubURL, "github.com"), Forge: client})
-	return nil
+	host := webHost(o.githubURL, "github.com")
+	f.sites = append(f.sites, bot.Site{Kind: forge.GitHub, Host: host, Forge: client})
+	return f.addVisitors(o, client, host)
 }
 
 func (f *forges) addGitLab(o *serveOptions, options gitlab.Options) error {
@@ -120,7 +123,7 @@ func (f *forges) addGitLab(o *serveOptions, options gitlab.Options) error {
 		f.secret = []byte(options.WebhookToken + options.SigningToken)
 	}
 	f.sites = append(f.sites, bot.Site{Kind: forge.GitLab, Host: webHost(o.gitlabURL, "gitlab.com"), Forge: client})
-	return nil
+	return f.addGitLabVisitors(o, options, client)
 }
 
 // webHost is the host people see, from the address of an API.

@@ -96,10 +96,15 @@ func serve(ctx context.Context, o *serveOptions) error {
 		return err
 	}
 	defer engine.close()
-	if err := setup(ctx, mgr, o, engine, forges, log); err != nil {
+	made, err := setup(ctx, mgr, o, engine, forges, log)
+	if err != nil {
 		return err
 	}
-	if err := takeDeliveries(mgr, o, forges, log); err != nil {
+	pages, err := openPages(mgr, o, pagesDeps{bot: made, engine: engine, forges: forges, log: log})
+	if err != nil {
+		return err
+	}
+	if err := takeRequests(mgr, o, requests{forges: forges, pages: pages, log: log}); err != nil {
 		return err
 	}
 	log.Info("serving", "version", version, "listen", o.listen, "control_namespace", o.namespace, "owners", o.allowOwners)
@@ -258,27 +263,32 @@ func comparing(s settings.Comparing) compare.Options {
 }
 
 // setup has the manager run the controller and the bot.
-func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
+func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*bot.Bot, error) {
 	destinations, changes := controller.From(e.clusters)
 	err := controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
 	})
 	if err != nil {
-		return fmt.Errorf("setting up the controller: %w", err)
+		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
-	err = bot.Setup(mgr, bot.Deps{
+	made, err := bot.Setup(mgr, bot.Deps{
 		Sites: f.sites, Pipeline: e.pipeline, Mirrors: e.store, NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
 		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)
 			return lines(found), err
 		},
 		Options: bot.Options{Namespace: o.namespace, Mentions: []string{o.githubName}, Seed: f.seed(), Version: version,
-			Follow: o.follow, Sweep: o.sweep, Workers: o.botWorkers},
+			Page: o.page(), Follow: o.follow, Sweep: o.sweep, Workers: o.botWorkers},
 	})
 	if err != nil {
-		return fmt.Errorf("setting up the bot: %w", err)
+		return nil, fmt.Errorf("setting up the bot: %w", err)
 	}
+	return made, probes(mgr, o)
+}
+
+// probes say whether this process lives, and whether it can record a delivery.
+func probes(mgr manager.Manager, o *serveOptions) error {
 	if err := mgr.AddHealthzCheck("alive", func(*http.Request) error { return nil }); err != nil {
 		return err
 	}
@@ -302,24 +312,35 @@ func lines(found []cluster.Finding) []string {
 	return out
 }
 
-// takeDeliveries serves the webhook in every replica, the leader or not.
-func takeDeliveries(mgr manager.Manager, o *serveOptions, f *forges, log *slog.Logger) error {
+// requests are what is answered at --listen.
+type requests struct {
+	forges *forges
+	pages  http.Handler // nil where none are served
+	log    *slog.Logger
+}
+
+// takeRequests serves the webhook and the pages in every replica, the leader or not.
+func takeRequests(mgr manager.Manager, o *serveOptions, r requests) error {
 	// A cache would answer what was true before our own last write.
 	direct, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
 	if err != nil {
 		return err
 	}
-	handler, err := webhook.New(webhook.Options{Recorder: webhook.Resources{Client: direct, Namespace: o.namespace},
-		GitHub: f.github, GitLab: f.gitlab, Log: log})
+	deliveries, err := webhook.New(webhook.Options{Recorder: webhook.Resources{Client: direct, Namespace: o.namespace},
+		GitHub: r.forges.github, GitLab: r.forges.gitlab, Log: r.log})
 	if err != nil {
 		return err
+	}
+	mux := http.NewServeMux()
+	if mux.Handle("/webhook/", deliveries); r.pages != nil {
+		mux.Handle("/", r.pages)
 	}
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	return mgr.Add(&manager.Server{Name: "webhook", Listener: listener, ShutdownTimeout: &o.shutdown,
-		Server: &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		Server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}})
 }
 

@@ -40,6 +40,11 @@ type serveOptions struct {
 	githubAppIDFile, githubKeyFile, githubHookFile string
 	githubName                                     string
 
+	publicURL, sessionKeyFile                            string
+	githubClientIDFile, githubClientSecretFile           string
+	gitlabApplicationIDFile, gitlabApplicationSecretFile string
+	trustProxies                                         []string
+
 	gitlabURL                             string
 	gitlabTokenFile, gitlabHook           string
 	gitlabSigningFile                     string
@@ -68,7 +73,15 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.gitlabHook, "gitlab-webhook-token-file", "", "the file with the secret token of GitLab's webhooks")
 	f.StringVar(&o.gitlabSigningFile, "gitlab-signing-token-file", "", "the file with the signing token (whsec_...) of GitLab's webhooks, preferred to the secret token")
 
-	f.StringVar(&o.listen, "listen", ":8080", "where deliveries are taken in: POST /webhook/github and /webhook/gitlab")
+	f.StringVar(&o.publicURL, "public-url", "", "the https address at which people reach --listen, such as https://slipway.example.com: serves the pages that comments and checks link to (default none)")
+	f.StringVar(&o.sessionKeyFile, "session-key-file", "", "the file with the key that seals sessions of the pages, 32 characters or more; further lines are older keys that still open them")
+	f.StringVar(&o.githubClientIDFile, "github-client-id-file", "", "the file with the GitHub App's client id, by which people sign in to the pages; its callback URL is --public-url with /signin/callback")
+	f.StringVar(&o.githubClientSecretFile, "github-client-secret-file", "", "the file with a client secret of the GitHub App")
+	f.StringVar(&o.gitlabApplicationIDFile, "gitlab-application-id-file", "", "the file with the id of an application of GitLab (scope read_user), by which people sign in to the pages")
+	f.StringVar(&o.gitlabApplicationSecretFile, "gitlab-application-secret-file", "", "the file with the secret of that application")
+	f.StringSliceVar(&o.trustProxies, "trust-proxy", nil, "a network of proxies, such as 10.0.0.0/8, that say in X-Forwarded-For where a request of the pages comes from, for limits (repeatable; default none)")
+
+	f.StringVar(&o.listen, "listen", ":8080", "where deliveries are taken in, POST /webhook/github and /webhook/gitlab, and pages are served")
 	f.StringVar(&o.probes, "probes", ":8081", "where /healthz and /readyz answer")
 	f.StringVar(&o.metrics, "metrics", ":8082", "where /metrics answers; 0 for nowhere")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the way to the management cluster (default the pod's own, else the usual kubeconfig)")
