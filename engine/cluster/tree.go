@@ -44,13 +44,20 @@ func (c *Cluster) Tree(ctx context.Context, app string) ([]Node, error) {
 // Unowned gives the objects of a namespace that no application tracks and no other object owns. What Kubernetes puts into each
 // namespace by itself is left out. An *UnreadableError comes beside what could be read.
 func (c *Cluster) Unowned(ctx context.Context, namespace string) ([]Node, error) {
+	all, err := c.Residents(ctx, namespace)
+	return slices.DeleteFunc(all, func(n Node) bool { return n.App != "" }), err
+}
+
+// Residents gives the objects of a namespace that no other object owns, tracked or not. What Kubernetes puts into each namespace by itself
+// is left out, and so are excluded kinds. An *UnreadableError comes beside what could be read.
+func (c *Cluster) Residents(ctx context.Context, namespace string) ([]Node, error) {
 	all, err := c.everything(ctx)
 	if all == nil {
 		return nil, err
 	}
 	var out []Node
 	for _, m := range all.members {
-		if m.namespace == namespace && m.namespace != "" && m.app == "" && len(m.owners) == 0 && all.parent(m) == nil && !native(m) {
+		if m.namespace == namespace && m.namespace != "" && len(m.owners) == 0 && all.parent(m) == nil && !native(m) {
 			out = append(out, m.node(object.ID{}))
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
@@ -48,6 +49,8 @@ type Destination interface {
 	As(account string) (run.Cluster, error)
 	// Live gives the objects of the wanted identities, and those of the wanted and hinted kinds that app tracks.
 	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
+	// Residents gives the objects of a namespace that no other object owns.
+	Residents(ctx context.Context, namespace string) ([]cluster.Node, error)
 }
 
 // Destinations finds the cluster of a destination. A *cluster.DestinationError says that there is none such.

@@ -109,7 +109,7 @@ func (p *pass) runStage(ctx context.Context, dest Destination, s stage) (time.Du
 			p.memo.retryHooks = p.now().Add(retryAfter)
 			return retryAfter, p.deletionProblem(ctx, plan.Message)
 		case plan.Phase.Successful():
-			return time.Millisecond, p.letGo(ctx, func(f string) bool { return f == s.finalizer })
+			return time.Millisecond, p.depart(ctx, dest, func(f string) bool { return f == s.finalizer })
 		case plan.Step == nil:
 			return lookAfter, nil
 		case plan.Step.Removes():

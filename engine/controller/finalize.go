@@ -77,7 +77,7 @@ func (p *pass) cascade(ctx context.Context, dest Destination, propagation string
 	wave, unconfirmed := p.lastWave(dest, live)
 	switch {
 	case len(wave) == 0 && len(unconfirmed) == 0:
-		return 0, p.letGo(ctx, isCascade)
+		return 0, p.depart(ctx, dest, isCascade)
 	case len(wave) == 0:
 		return retryAfter, p.deletionProblem(ctx, fmt.Sprintf("waiting for the approval of deleting %s", unconfirmed[0]))
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
@@ -274,6 +275,9 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 		Permits: func(id object.ID, namespaced bool) string {
 			return g.permits.Object(id, namespaced, place(g.destination, id.Namespace))
 		},
+	}
+	if slipway.IsPreview(p.app.Annotations) {
+		in.CreatedFor = p.Pipeline.Instance(p.app)
 	}
 	in.Operation.Prune = in.Operation.Prune && !g.adopting
 	in.HooksInSelection = state.Operation.Sync.SelfHealAttemptsCount > 0 && app.Annotations[healHooksAnnotation] == "true"

@@ -41,6 +41,8 @@ type Input struct {
 	Schema compare.Schema
 	// Managed is put on the namespace that CreateNamespace=true makes.
 	Managed *argo.ManagedNamespaceMetadata
+	// CreatedFor, if not "", is written on that namespace when it is made: whose preview it is for.
+	CreatedFor string
 	// Operation is what was asked for.
 	Operation argo.SyncOperation
 	// HooksInSelection runs hooks although the operation is limited to some resources.

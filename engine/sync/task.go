@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
@@ -136,11 +137,28 @@ func (in *Input) namespaceTask(others []*task) *task {
 	u.SetAPIVersion("v1")
 	u.SetKind("Namespace")
 	u.SetName(in.Namespace)
+	annotations := map[string]string{}
 	if in.Managed != nil {
 		u.SetLabels(maps.Clone(in.Managed.Labels))
-		u.SetAnnotations(maps.Clone(in.Managed.Annotations))
+		maps.Copy(annotations, in.Managed.Annotations)
+	}
+	if mark := in.createdFor(live); mark != "" {
+		annotations[slipway.CreatedForAnnotation] = mark
+	} else {
+		delete(annotations, slipway.CreatedForAnnotation)
+	}
+	if len(annotations) > 0 {
+		u.SetAnnotations(annotations)
 	}
 	return &task{phase: argo.SyncPhasePreSync, id: id, target: u, live: live}
+}
+
+// createdFor is the mark of a namespace: that of its making, whatever has come since.
+func (in *Input) createdFor(live *unstructured.Unstructured) string {
+	if live == nil {
+		return in.CreatedFor
+	}
+	return live.GetAnnotations()[slipway.CreatedForAnnotation]
 }
 
 func (in *Input) isRecorded(id object.ID) bool {
