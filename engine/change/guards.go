@@ -17,6 +17,8 @@ type Questions interface {
 	Versions(gk schema.GroupKind) []string
 	// Definition is the CustomResourceDefinition of a kind, or nil.
 	Definition(ctx context.Context, gk schema.GroupKind) (*unstructured.Unstructured, error)
+	// OpenAPI finds the document of a group version: its address, which changes with its content, and a way to read it.
+	OpenAPI(ctx context.Context, gv schema.GroupVersion) (address string, read func(context.Context) ([]byte, error))
 }
 
 // broughtTo is what a change brings to each destination, by the cluster's name.
@@ -63,6 +65,7 @@ func (p *Pipeline) guarded(ctx context.Context, in Input, o outcome, a *Applicat
 	}
 	dest, err := p.cluster(ctx, to.Spec.Destination)
 	if err != nil || dest == nil {
+		f.Shapes = withoutCluster(in)
 		return f
 	}
 	if in.Project != nil {
@@ -71,8 +74,34 @@ func (p *Pipeline) guarded(ctx context.Context, in Input, o outcome, a *Applicat
 	f.Version = dest.KubeVersion()
 	if q, ok := dest.(Questions); ok {
 		f.Serves, f.Defined = q.Versions, p.defined(ctx, q, f)
+		f.Shapes = func(gvk schema.GroupVersionKind) guard.Shape { return p.shapes.of(ctx, q, gvk, p.deps.Log) }
 	}
 	return f
+}
+
+// withoutCluster describes the kinds of the release that is known here, if the caller names a release to be held against at all.
+func withoutCluster(in Input) func(schema.GroupVersionKind) guard.Shape {
+	known, err := guard.Kubernetes()
+	if in.KubeVersion == "" || err != nil {
+		return nil
+	}
+	return func(gvk schema.GroupVersionKind) guard.Shape {
+		s, _ := known.Kind(gvk)
+		return s
+	}
+}
+
+// located moves findings to the lines of their fields, where the files of this repository show them.
+func (in Input) located(found []guard.Finding) []guard.Finding {
+	for i, f := range found {
+		if f.Field == "" || f.File == "" || in.MergedTree == nil {
+			continue
+		}
+		if text, err := in.MergedTree.ReadFile(f.File); err == nil { // a file of another repository is not there
+			found[i] = f.Locate(text)
+		}
+	}
+	return found
 }
 
 // explains says what of the application's project does not permit an object.

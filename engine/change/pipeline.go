@@ -91,6 +91,7 @@ type Deps struct {
 type Pipeline struct {
 	deps   Deps
 	synced compare.Memo
+	shapes shapes
 }
 
 // New makes a Pipeline. Render is needed; without Trees only the changed repository can be read, without Clusters nothing live.

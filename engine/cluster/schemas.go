@@ -48,14 +48,7 @@ func (c *Cluster) loadSchemas(ctx context.Context, wanted map[schema.GroupVersio
 	s := &c.schemas
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	if time.Since(s.indexedAt) > indexFor || s.lacks(wanted) {
-		paths, err := retried(ctx, callTimeout, c.discovery.OpenAPIV3WithContext(ctx).PathsWithContext)
-		if err != nil {
-			c.log.Warn("cannot list schemas", "error", err)
-		} else {
-			s.index, s.indexedAt = paths, time.Now()
-		}
-	}
+	c.listSchemas(ctx, wanted)
 	next := typeConverters{}
 	if now := s.now.Load(); now != nil {
 		maps.Copy(next, *now)
@@ -72,6 +65,37 @@ func (c *Cluster) loadSchemas(ctx context.Context, wanted map[schema.GroupVersio
 	}
 	loads.Wait()
 	s.now.Store(&next)
+}
+
+// listSchemas reads the list of documents where it is old, or lacks one that is wanted. The caller holds loading.
+func (c *Cluster) listSchemas(ctx context.Context, wanted map[schema.GroupVersion]bool) {
+	s := &c.schemas
+	if time.Since(s.indexedAt) <= indexFor && !s.lacks(wanted) {
+		return
+	}
+	paths, err := retried(ctx, callTimeout, c.discovery.OpenAPIV3WithContext(ctx).PathsWithContext)
+	if err != nil {
+		c.log.Warn("cannot list schemas", "error", err)
+		return
+	}
+	s.index, s.indexedAt = paths, time.Now()
+}
+
+// OpenAPI finds the document that describes a group version: its address, which changes with its content and is the same on clusters of
+// one version, and a way to read it as JSON. The address is empty where the cluster describes no such version.
+func (c *Cluster) OpenAPI(ctx context.Context, gv schema.GroupVersion) (address string, read func(context.Context) ([]byte, error)) {
+	c.schemas.loading.Lock()
+	defer c.schemas.loading.Unlock()
+	c.listSchemas(ctx, map[schema.GroupVersion]bool{gv: true})
+	document, ok := c.schemas.index[documentPath(gv)]
+	if !ok {
+		return "", nil
+	}
+	return document.ServerRelativeURL(), func(ctx context.Context) ([]byte, error) {
+		return retried(ctx, callTimeout, func(ctx context.Context) ([]byte, error) {
+			return document.SchemaWithContext(ctx, runtime.ContentTypeJSON)
+		})
+	}
 }
 
 // renew has the list of documents read again with the next question: kinds have come, gone or changed.

@@ -55,6 +55,9 @@ type Finding struct {
 	Hint    string
 	// Override is set where somebody took the responsibility for it; then it blocks nothing.
 	Override *Override
+
+	// path is Field in its parts, for finding its line.
+	path []any
 }
 
 // Blocking says whether the finding stands in the way.
@@ -91,6 +94,8 @@ type Facts struct {
 	Defined map[schema.GroupKind][]DefinedVersion
 	// Brought is what the whole change brings to this destination.
 	Brought Brought
+	// Shapes are the destination's schemas of kinds; nil where it gives none.
+	Shapes func(schema.GroupVersionKind) Shape
 	// Permits says why the project does not permit an object, or ""; nil where nothing is judged.
 	Permits func(object.ID) Denial
 	// Policy is what the team wants of the guards here.
@@ -105,6 +110,7 @@ var checks = []func(Facts) []Finding{
 	kindExists,
 	removedAPIs,
 	permitted,
+	misshapen,
 	destroys,
 	renames,
 	immutables,
