@@ -139,7 +139,7 @@ func (v *visit) between(ctx context.Context, g *ground, base, merged *git.Tree) 
 			return nil, false
 		},
 		Environment: func(a *argo.Application) string { return g.policy.Environment(a.Name, a.Labels) },
-		Guards:      g.policy.GuardsIn,
+		Guards:      g.policy.GuardsOf(v.pull.Head.SHA, v.res.Status),
 	}
 	for _, e := range g.policy.Environments {
 		in.Order = append(in.Order, e.Name)

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/guard"
 )
@@ -25,6 +26,19 @@ func (p Policy) GuardsIn(environment string) guard.Policy {
 	}
 	maps.Copy(levels, p.Named(environment).Guards)
 	return guard.Policy{Levels: levels, Rules: p.Rules}
+}
+
+// GuardsOf is GuardsIn with the overrides that people have given a head, as the status of its pull request has them.
+func (p Policy) GuardsOf(head string, s slipway.PullRequestStatus) func(environment string) guard.Policy {
+	return func(environment string) guard.Policy {
+		g := p.GuardsIn(environment)
+		for _, o := range s.Overrides {
+			if o.Head == head && (len(o.Environments) == 0 || slices.Contains(o.Environments, environment)) {
+				g.Overrides = append(g.Overrides, guard.Override{Check: o.Guard, By: o.By, Reason: o.Reason, At: o.At.Time})
+			}
+		}
+		return g
+	}
 }
 
 // Overridable says whether a name is one of a guard or a rule.
