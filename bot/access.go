@@ -57,6 +57,9 @@ func (v *visit) grants(ctx context.Context, user forge.User, action string, apps
 
 // grantsOf asks about giving back the application of a lock, which lets its base be synced over what was locked.
 func (v *visit) grantsOf(ctx context.Context, o order, l slipway.Lock) (policy.Grants, error) {
+	if l.Spec.Application == nil {
+		return policy.Grants{}, nil // an environment lets nothing be synced by itself
+	}
 	app := &argo.Application{}
 	err := v.Client.Get(ctx, client.ObjectKey{Namespace: l.Spec.Application.Namespace, Name: l.Spec.Application.Name}, app)
 	if apierrors.IsNotFound(err) {

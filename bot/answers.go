@@ -73,7 +73,7 @@ func (v *visit) statusText(ctx context.Context, all []reach, locks []slipway.Loc
 		b.WriteString("\n**What is wrong**\n" + why.String())
 	}
 	for _, l := range locks {
-		fmt.Fprintf(&b, "\n🔒 %s is held by this pull request until %s.\n", quote(l.Spec.Application.Name), until(l))
+		fmt.Fprintf(&b, "\n🔒 %s is held by this pull request until %s.\n", quote(subject(l)), until(l))
 	}
 	return b.String()
 }

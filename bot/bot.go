@@ -60,7 +60,7 @@ type Mirrors interface {
 	Mirror(url string) *git.Mirror
 }
 
-// Deps is what the bot works with. All but Record, Diagnose and Access are needed.
+// Deps is what the bot works with. All but Record, Diagnose, Access and Actor are needed.
 type Deps struct {
 	// Client reads through the manager's cache and writes; Reader asks the API server itself, for what an act depends on.
 	Client client.Client
@@ -74,6 +74,8 @@ type Deps struct {
 	// Access is what the installation's policy.csv lets people do, with the roles of a project, as it is now; nil asks nothing. Beside an
 	// error nobody may do anything in the project.
 	Access func(ctx context.Context, project string) (*rbac.Enforcer, error)
+	// Actor carries out /action; nil where there are no actions.
+	Actor Actor
 	// NormalizeURL makes addresses of one repository equal.
 	NormalizeURL func(string) string
 	// Record notes who did what as an event on an object.
@@ -101,6 +103,8 @@ type Options struct {
 	SyncTimeout time.Duration
 	// Sweep is the time between two searches for what was missed: 5 minutes.
 	Sweep time.Duration
+	// Turn is how long a lock is kept for the next of its queue: 30 minutes.
+	Turn time.Duration
 	// EditSpacing is the least time between two edits of one comment while it tells progress: 2 seconds.
 	EditSpacing time.Duration
 	// Previews says that environments of pull requests are built here, so that /preview may ask for one: false.
@@ -120,6 +124,7 @@ func (o Options) withDefaults() Options {
 	def(&o.Follow, 10*time.Minute)
 	def(&o.SyncTimeout, time.Hour)
 	def(&o.Sweep, 5*time.Minute)
+	def(&o.Turn, 30*time.Minute)
 	def(&o.EditSpacing, 2*time.Second)
 	if o.Namespace == "" {
 		o.Namespace = "argocd"

@@ -42,7 +42,9 @@ func (p *play) held() map[string]string {
 	p.must(p.Client.List(p.t.Context(), locks, client.InNamespace(stage.Namespace)))
 	held := map[string]string{}
 	for _, l := range locks.Items {
-		held[l.Spec.Application.Name] = l.Spec.Revision
+		if a := l.Spec.Application; a != nil {
+			held[a.Name] = l.Spec.Revision
+		}
 	}
 	return held
 }
@@ -69,6 +71,8 @@ func TestLife(t *testing.T) {
 		{"closed after a sync", closedAfterSync},
 		{"unlocked by hand", unlockedByHand},
 		{"another holds it", anotherHolds},
+		{"a queue", queue},
+		{"actions", actions},
 		{"held by hand", heldByHand},
 		{"never healthy", neverHealthy},
 		{"a policy that cannot be read", faultyPolicy},

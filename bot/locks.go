@@ -12,54 +12,88 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/slipway-cd/slipway/bot/policy"
-	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
-	"github.com/slipway-cd/slipway/forge"
 )
 
-// hold takes applications, each by creating its lock at a commit, or at none. The commit is put where the controller can read it first.
-// With false another pull request was faster; what was taken here is given back.
-func (v *visit) hold(ctx context.Context, o order, in intent, at func(aim) git.Hash) (bool, error) {
-	var taken []slipway.Lock
+// claim is something that is to be held: an application, at a commit or at none, or an environment of this repository.
+type claim struct {
+	name        string // of the Lock
+	application *slipway.ApplicationRef
+	environment string
+	revision    git.Hash
+}
+
+// claims are the applications of a command, each at a commit.
+func claims(in intent, at func(aim) git.Hash) []claim {
+	var all []claim
 	for _, a := range in.apps {
-		name, revision := slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name), at(a)
-		if revision != "" {
-			if err := in.ground.mirror.Keep(ctx, name, revision); err != nil {
+		all = append(all, claim{
+			name:        slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name),
+			application: &slipway.ApplicationRef{Namespace: a.app.Namespace, Name: a.app.Name}, revision: at(a),
+		})
+	}
+	return all
+}
+
+// environmentLock is the name of the lock on an environment. Another repository's of the same name is another one.
+func (v *visit) environmentLock(environment string) string {
+	s := v.res.Spec
+	return slipway.LockName(slipway.LockEnvironment, fmt.Sprintf("%s/%d", strings.ToLower(s.Host), s.Repository.ID), environment)
+}
+
+// hold takes what is claimed, each by creating its lock. The commit is put where the controller can read it first. With false another pull
+// request was faster; what was taken here is given back.
+func (v *visit) hold(ctx context.Context, o order, in intent, all []claim) (bool, error) {
+	var taken []slipway.Lock
+	for _, c := range all {
+		if c.revision != "" {
+			if err := in.ground.mirror.Keep(ctx, c.name, c.revision); err != nil {
 				return false, fmt.Errorf("keeping the commit: %w", err)
 			}
 		}
-		lock, mine, err := v.take(ctx, v.lock(o, in, a, revision))
+		got, err := v.take(ctx, v.lock(o, in, c), o.cmd.For > 0)
 		if err != nil {
 			return false, err
 		}
-		if !mine {
-			v.log.Info("a lock is held by another", "application", a.name(), "owner", lock.Spec.Owner.URL)
-			if held := git.Hash(lock.Spec.Revision); held.IsFull() { // the name is the lock's: what its holder keeps there must stay
-				if err := in.ground.mirror.Keep(ctx, name, held); err != nil {
-					v.log.Warn("what another holds could not be kept", "application", a.name(), "revision", held, "error", err)
-				}
-			}
-			for _, l := range taken {
-				if err := v.drop(ctx, l); err != nil {
-					return false, err
-				}
-			}
-			return false, nil
+		if got.taken {
+			taken = append(taken, got.lock)
 		}
-		taken = append(taken, *lock)
+		if !got.mine {
+			return false, v.yield(ctx, in, got.lock, taken)
+		}
 	}
 	return true, nil
 }
 
-func (v *visit) lock(o order, in intent, a aim, revision git.Hash) *slipway.Lock {
-	expires := metav1.NewTime(v.Now().Add(in.ground.policy.Holds()))
+// yield gives back what was taken before another turned out to hold a part of it.
+func (v *visit) yield(ctx context.Context, in intent, theirs slipway.Lock, taken []slipway.Lock) error {
+	v.log.Info("a lock is held by another", "lock", theirs.Name, "owner", theirs.Spec.Owner.URL)
+	if held := git.Hash(theirs.Spec.Revision); held.IsFull() { // the name is the lock's: what its holder keeps there must stay
+		if err := in.ground.mirror.Keep(ctx, theirs.Name, held); err != nil {
+			v.log.Warn("what another holds could not be kept", "lock", theirs.Name, "revision", held, "error", err)
+		}
+	}
+	for _, l := range taken {
+		if err := v.drop(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *visit) lock(o order, in intent, c claim) *slipway.Lock {
+	lasts := in.ground.policy.Holds()
+	if o.cmd.For > 0 {
+		lasts = o.cmd.For
+	}
+	expires := metav1.NewTime(v.Now().Add(lasts))
 	return &slipway.Lock{
-		ObjectMeta: metav1.ObjectMeta{Namespace: v.Namespace, Name: slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name)},
+		ObjectMeta: metav1.ObjectMeta{Namespace: v.Namespace, Name: c.name},
 		Spec: slipway.LockSpec{
-			Application: &slipway.ApplicationRef{Namespace: a.app.Namespace, Name: a.app.Name},
-			Owner:       v.owner(), User: o.user.Login, Reason: clip(o.cmd.Reason, 200),
-			Revision: string(revision), AcquiredAt: metav1.NewMicroTime(v.Now()), ExpiresAt: &expires,
+			Application: c.application, Environment: c.environment,
+			Owner: v.owner(), User: o.user.Login, Reason: clip(o.cmd.Reason, 200),
+			Revision: string(c.revision), AcquiredAt: metav1.NewMicroTime(v.Now()), ExpiresAt: &expires,
 		},
 	}
 }
@@ -70,83 +104,106 @@ func (v *visit) owner() slipway.LockOwner {
 	return slipway.LockOwner{Forge: s.Forge, Host: s.Host, RepositoryID: s.Repository.ID, Number: s.Number, URL: v.url()}
 }
 
-// take creates a lock, or renews it where it is ours. One that has ended is taken over.
-func (v *visit) take(ctx context.Context, want *slipway.Lock) (lock *slipway.Lock, mine bool, err error) {
-	const tries = 3
+// grip is what came of an attempt to take a lock: the lock as it is, whether it is ours, and whether it was not before.
+type grip struct {
+	lock        slipway.Lock
+	mine, taken bool
+}
+
+// take creates a lock, or renews it where it is ours. One that has ended is passed on to the first of its queue, or taken over.
+func (v *visit) take(ctx context.Context, want *slipway.Lock, exactly bool) (grip, error) {
+	const tries = 5
 	for range tries {
-		err := v.Client.Create(ctx, want.DeepCopy())
+		created := want.DeepCopy()
+		err := v.Client.Create(ctx, created)
 		if err == nil {
-			return want, true, nil
+			return grip{*created, true, true}, nil
 		}
 		if !apierrors.IsAlreadyExists(err) {
-			return nil, false, fmt.Errorf("taking lock %s: %w", want.Name, err)
+			return grip{}, fmt.Errorf("taking lock %s: %w", want.Name, err)
 		}
 		have := &slipway.Lock{}
 		if err := v.Reader.Get(ctx, client.ObjectKeyFromObject(want), have); err != nil {
 			if apierrors.IsNotFound(err) {
 				continue
 			}
-			return nil, false, fmt.Errorf("reading lock %s: %w", want.Name, err)
+			return grip{}, fmt.Errorf("reading lock %s: %w", want.Name, err)
 		}
 		switch {
 		case have.Spec.Owner.Same(want.Spec.Owner):
-			acquired := have.Spec.AcquiredAt
-			have.Spec, have.Spec.AcquiredAt = want.Spec, acquired
-			if err := v.Client.Update(ctx, have); err != nil {
-				return nil, false, fmt.Errorf("renewing lock %s: %w", want.Name, err)
+			turn := have.Spec.Turn
+			have.Spec = renewed(have.Spec, want.Spec, exactly)
+			err := v.Client.Update(ctx, have)
+			if apierrors.IsConflict(err) { // somebody queued up meanwhile
+				continue
 			}
-			return have, true, nil
+			if err != nil {
+				return grip{}, fmt.Errorf("renewing lock %s: %w", want.Name, err)
+			}
+			return grip{*have, true, turn}, nil
 		case !have.Expired(v.Now()):
-			return have, false, nil
+			return grip{lock: *have}, nil
 		}
-		if err := v.remove(ctx, *have); err != nil {
-			return nil, false, err
+		if err := v.free(ctx, *have, nil); err != nil && !apierrors.IsConflict(err) {
+			return grip{}, err
 		}
 	}
-	return want, false, nil
+	return grip{lock: *want}, nil
 }
 
-// remove deletes a lock, if it is still the one that was looked at.
-func (v *visit) remove(ctx context.Context, l slipway.Lock) error {
-	uid, version := l.UID, l.ResourceVersion
-	err := v.Client.Delete(ctx, &l, client.Preconditions{UID: &uid, ResourceVersion: &version})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("removing lock %s: %w", l.Name, err)
+// renewed is a lock of ours taken again: its queue and its age stay. A command that names no time does not shorten it, and one without a
+// reason leaves the reason as it is.
+func renewed(have, want slipway.LockSpec, exactly bool) slipway.LockSpec {
+	want.Queue = have.Queue
+	if have.Turn {
+		return want
 	}
-	return nil
+	want.AcquiredAt = have.AcquiredAt
+	if want.Reason == "" {
+		want.Reason = have.Reason
+	}
+	if !exactly && have.ExpiresAt != nil && want.ExpiresAt != nil && have.ExpiresAt.After(want.ExpiresAt.Time) {
+		want.ExpiresAt = have.ExpiresAt
+	}
+	return want
 }
 
-// drop gives a lock of ours back: it is removed, the kept commit is let go, and the controller looks at the application again.
+// drop gives a lock of ours back.
 func (v *visit) drop(ctx context.Context, l slipway.Lock) error {
-	have := &slipway.Lock{}
-	err := v.Reader.Get(ctx, client.ObjectKeyFromObject(&l), have)
-	if apierrors.IsNotFound(err) {
-		return nil
+	return v.dropTo(ctx, l, nil)
+}
+
+// dropTo gives a lock of ours back, to a pull request of its queue if one is named and else to the first.
+func (v *visit) dropTo(ctx context.Context, l slipway.Lock, to *slipway.LockOwner) error {
+	const tries = 5
+	for range tries {
+		have := &slipway.Lock{}
+		err := v.Reader.Get(ctx, client.ObjectKeyFromObject(&l), have)
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading lock %s: %w", l.Name, err)
+		}
+		if !have.Spec.Owner.Same(l.Spec.Owner) {
+			return nil // it has passed on
+		}
+		if err = v.free(ctx, *have, to); err == nil {
+			v.log.Info("lock given back", "lock", l.Name)
+			return nil
+		}
+		if !apierrors.IsConflict(err) {
+			return err
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("reading lock %s: %w", l.Name, err)
-	}
-	if !have.Spec.Owner.Same(v.owner()) {
-		return nil
-	}
-	if err := v.remove(ctx, *have); err != nil {
-		return err
-	}
-	if err := v.Mirrors.Mirror(v.repo.CloneURL).Release(ctx, l.Name); err != nil {
-		v.log.Warn("a kept commit could not be let go", "name", l.Name, "error", err)
-	}
-	v.log.Info("lock given back", "lock", l.Name)
-	if a := have.Spec.Application; a != nil {
-		return v.nudge(ctx, a.Namespace, a.Name)
-	}
-	return nil
+	return fmt.Errorf("giving back lock %s: it changes too fast", l.Name)
 }
 
 // locks lists those that this pull request holds.
 func (v *visit) locks(ctx context.Context) ([]slipway.Lock, error) {
 	all, err := v.allLocks(ctx)
 	owner := v.owner()
-	return slices.DeleteFunc(all, func(l slipway.Lock) bool { return !l.Spec.Owner.Same(owner) || l.Spec.Application == nil }), err
+	return slices.DeleteFunc(all, func(l slipway.Lock) bool { return !l.Spec.Owner.Same(owner) }), err
 }
 
 // others are the locks that other pull requests hold now, by name.
@@ -169,179 +226,66 @@ func (v *visit) allLocks(ctx context.Context) ([]slipway.Lock, error) {
 	return list.Items, nil
 }
 
-// expire gives back the locks that have ended: by their time, or because the pull request is no longer open. Where that was not asked for,
-// a comment says what it means.
-func (v *visit) expire(ctx context.Context) error {
-	locks, err := v.locks(ctx)
-	if err != nil {
-		return err
+// subject is what a lock is on, for people.
+func subject(l slipway.Lock) string {
+	if a := l.Spec.Application; a != nil {
+		return a.Name
 	}
-	for _, l := range locks {
-		over := v.pull.State != forge.Open
-		if !over && !l.Expired(v.Now()) {
-			continue
-		}
-		if v.pull.State != forge.Merged {
-			marker := marker("unlocked", v.res.Name+"-"+string(l.UID))
-			why := "The time of the lock is up."
-			if over {
-				why = "The pull request is closed."
-			}
-			text, err := v.goesBack(ctx, l)
-			if err != nil {
-				return err
-			}
-			if _, err := v.say(ctx, marker, 0, marked(marker, "### 🔓 Given back\n\n"+why+"\n\n"+text)); err != nil {
-				return fmt.Errorf("telling that a lock ended: %w", err)
-			}
-		}
-		v.Record(v.res, "Unlocked", l.Spec.Application.Name)
-		if err := v.drop(ctx, l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return l.Spec.Environment
 }
 
-// goesBack says what becomes of an application when its lock is given back.
-func (v *visit) goesBack(ctx context.Context, l slipway.Lock) (string, error) {
-	app := &argo.Application{}
-	err := v.Reader.Get(ctx, client.ObjectKey{Namespace: l.Spec.Application.Namespace, Name: l.Spec.Application.Name}, app)
-	switch {
-	case apierrors.IsNotFound(err):
-		return fmt.Sprintf("- %s is no longer there\n", quote(l.Spec.Application.Name)), nil
-	case err != nil:
-		return "", fmt.Errorf("reading application %s: %w", l.Spec.Application.Name, err)
-	case app.Spec.SyncPolicy.IsAutomated():
-		return fmt.Sprintf("- %s goes back to its base now, by its automated sync\n", quote(app.Name)), nil
-	}
-	return fmt.Sprintf("- %s has no automated sync: it stays at %s until someone syncs it\n", quote(app.Name), quote(l.Spec.Revision)), nil
-}
-
-// unlock carries out an /unlock: it gives back what this pull request holds, and nothing else.
-func (v *visit) unlock(ctx context.Context, o order) error {
-	g, err := v.stand(ctx)
-	if err != nil {
-		return err
-	}
-	locks, err := v.locks(ctx)
-	if err != nil {
-		return err
-	}
-	if locks, err = v.named(ctx, o, g, locks); err != nil {
-		return err
-	}
-	d := v.decideUnlock(ctx, o, g, locks)
-	switch {
-	case !d.Allowed:
-		return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates)
-	case len(locks) == 0:
-		return v.refuse(ctx, o, "This pull request holds nothing of that.", nil)
-	}
-	var lines []string
-	for _, l := range locks {
-		line, err := v.goesBack(ctx, l)
-		if err != nil {
-			return err
-		}
-		lines = append(lines, line)
-	}
-	if err := v.reply(ctx, o.Command, "### 🔓 Given back\n\n"+strings.Join(lines, "")); err != nil {
-		return err
-	}
-	for _, l := range locks {
-		v.Record(v.res, "Unlocked", l.Spec.Application.Name+" by "+o.user.Login)
-		if err := v.drop(ctx, l); err != nil {
-			return err
-		}
-	}
-	return v.done(ctx, o, slipway.CommandDone, "", forge.Rocket)
-}
-
-// decideUnlock asks the policy of each environment that would be given back.
-func (v *visit) decideUnlock(ctx context.Context, o order, g *ground, locks []slipway.Lock) policy.Decision {
-	all := v.decide(o, g)
-	for _, l := range locks {
-		environment, err := v.environmentOf(ctx, g, l)
-		if err != nil {
-			return policy.Decision{Gates: []policy.Gate{{Name: "environment", Value: "that of " + l.Spec.Application.Name + " could not be read", Satisfy: "the cluster answers"}}}
-		}
-		rules := g.policy.Named(environment)
-		granted, err := v.grantsOf(ctx, o, l)
-		if err != nil {
-			granted = policy.Grants{Unread: err.Error()}
-		}
-		d := policy.Evaluate(policy.Input{Command: o.cmd, User: o.user, Permission: o.permission, PullRequest: v.pull, Environment: rules, Fault: g.fault,
-			Grants: granted})
-		if !d.Allowed {
-			return d
-		}
-	}
-	return all
-}
-
-// named keeps the locks whose applications the command names; without a name, all.
-func (v *visit) named(ctx context.Context, o order, g *ground, locks []slipway.Lock) ([]slipway.Lock, error) {
-	if len(o.cmd.Targets) == 0 {
-		return locks, nil
-	}
-	apps, err := v.applications(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(locks, func(l slipway.Lock) bool {
-		for _, app := range apps {
-			if app.Namespace != l.Spec.Application.Namespace || app.Name != l.Spec.Application.Name {
-				continue
-			}
-			r := reach{app: app, environment: g.policy.Environment(app.Name, app.Labels)}
-			for _, t := range o.cmd.Targets {
-				if names(r, t) {
-					return false
-				}
-			}
-		}
-		return true
-	}), nil
-}
-
-func (v *visit) environmentOf(ctx context.Context, g *ground, l slipway.Lock) (string, error) {
-	app := &argo.Application{}
-	err := v.Client.Get(ctx, client.ObjectKey{Namespace: l.Spec.Application.Namespace, Name: l.Spec.Application.Name}, app)
-	if apierrors.IsNotFound(err) {
-		return "", nil // it is gone, and with it its rules
-	}
-	if err != nil {
-		return "", fmt.Errorf("reading application %s: %w", l.Spec.Application.Name, err)
-	}
-	return g.policy.Environment(app.Name, app.Labels), nil
-}
-
-// heldOf are, among the locks of others, those on an environment and on its applications in a sync.
-func heldOf(others map[string]slipway.Lock, apps []aim, environment string) []policy.Held {
-	keys := map[string]string{}
-	for _, a := range apps {
-		if a.environment == environment {
-			keys[slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name)] = a.app.Name
-		}
-	}
-	if environment != "" {
-		keys[slipway.LockName(slipway.LockEnvironment, "", environment)] = environment
-	}
+// heldOf are, among the locks of others, those on an environment and on its applications in a command.
+func (v *visit) heldOf(others map[string]slipway.Lock, apps []aim, environment string) []policy.Held {
 	var held []policy.Held
-	for key, what := range keys {
-		if l, ok := others[key]; ok {
-			held = append(held, policy.Held{Application: what, Owner: l.Spec.Owner.URL, User: l.Spec.User, Reason: clip(l.Spec.Reason, 200)})
+	for _, name := range v.lockNames(apps, environment) {
+		if l, ok := others[name]; ok {
+			held = append(held, policy.Held{Application: subject(l), Owner: l.Spec.Owner.URL, User: l.Spec.User, Reason: clip(l.Spec.Reason, 200),
+				Until: ends(l), Waiting: len(l.Spec.Queue)})
 		}
 	}
 	slices.SortFunc(held, func(a, b policy.Held) int { return strings.Compare(a.Application, b.Application) })
 	return held
 }
 
+// lockNames are the names of the locks on the applications of an environment that a command is about, and on the environment.
+func (v *visit) lockNames(apps []aim, environment string) []string {
+	var names []string
+	for _, a := range apps {
+		if a.environment == environment {
+			names = append(names, slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name))
+		}
+	}
+	if environment != "" {
+		names = append(names, v.environmentLock(environment))
+	}
+	return names
+}
+
+// ends is when a lock ends by itself; zero for never.
+func ends(l slipway.Lock) time.Time {
+	if l.Spec.ExpiresAt == nil {
+		return time.Time{}
+	}
+	return l.Spec.ExpiresAt.Time
+}
+
 // until shows the end of a lock to people.
 func until(l slipway.Lock) string {
 	if l.Spec.ExpiresAt == nil {
-		return ""
+		return "it is given back"
 	}
-	return l.Spec.ExpiresAt.UTC().Format(time.RFC3339)
+	return l.Spec.ExpiresAt.UTC().Format("2006-01-02 15:04 MST")
+}
+
+// heldBy says who holds something, until when, and why.
+func heldBy(l slipway.Lock) string {
+	text := "held by " + l.Spec.Owner.URL
+	if l.Spec.User != "" {
+		text += " for " + l.Spec.User
+	}
+	text += " until " + until(l)
+	if l.Spec.Reason != "" {
+		text += ": " + clip(l.Spec.Reason, 200)
+	}
+	return text
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/slipway-cd/slipway/bot/command"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/forge"
@@ -23,17 +24,26 @@ func (v *visit) lockUp(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	held, err := v.hold(ctx, o, in, func(a aim) git.Hash { return v.stays(a, own) })
+	wanted := claims(in, func(a aim) git.Hash { return v.stays(a, own) })
+	for _, t := range o.cmd.Targets {
+		if t.Kind == command.Environment {
+			wanted = append(wanted, claim{name: v.environmentLock(t.Name), environment: t.Name})
+		}
+	}
+	if o.cmd.DryRun {
+		return v.lockTrial(ctx, o, in, wanted)
+	}
+	held, err := v.hold(ctx, o, in, wanted)
 	if err != nil {
 		return err
 	}
-	if !held {
-		return v.refuse(ctx, o, "Another pull request was faster.", nil)
+	if !held { // another was faster: now the gates say who
+		return v.lockUp(ctx, o)
 	}
 	if own, err = v.locks(ctx); err != nil {
 		return err
 	}
-	if err := v.reply(ctx, o.Command, heldText(in.apps, own)); err != nil {
+	if err := v.reply(ctx, o.Command, heldText(prefix(v.res.Spec.Forge), wanted, own)); err != nil {
 		return err
 	}
 	for _, a := range in.apps {
@@ -49,7 +59,7 @@ func (v *visit) lockUp(ctx context.Context, o order) error {
 // where nothing was.
 func (v *visit) stays(a aim, own []slipway.Lock) git.Hash {
 	for _, l := range own {
-		if l.Spec.Application.Namespace == a.app.Namespace && l.Spec.Application.Name == a.app.Name && l.Spec.Revision != "" {
+		if l.Name == slipway.LockName(slipway.LockApplication, a.app.Namespace, a.app.Name) && l.Spec.Revision != "" {
 			return git.Hash(l.Spec.Revision)
 		}
 	}
@@ -66,22 +76,41 @@ func (v *visit) stays(a aim, own []slipway.Lock) git.Hash {
 	return ""
 }
 
-func heldText(apps []aim, own []slipway.Lock) string {
+// lockTrial says what a /lock --dry-run would hold.
+func (v *visit) lockTrial(ctx context.Context, o order, in intent, wanted []claim) error {
+	var b strings.Builder
+	b.WriteString("### Dry run\n\nNothing was locked. This would be held:\n\n")
+	for _, c := range wanted {
+		l := *v.lock(o, in, c)
+		b.WriteString(holdLine(l))
+	}
+	if err := v.reply(ctx, o.Command, b.String()); err != nil {
+		return err
+	}
+	return v.done(ctx, o, slipway.CommandDone, "", forge.Rocket)
+}
+
+func holdLine(l slipway.Lock) string {
+	if l.Spec.Application == nil {
+		return fmt.Sprintf("- the environment %s, against the commands of other pull requests, until %s\n", quote(l.Spec.Environment), until(l))
+	}
+	at := ""
+	if r := l.Spec.Revision; r != "" {
+		at = " at " + quote(short(r))
+	}
+	return fmt.Sprintf("- %s%s until %s\n", quote(subject(l)), at, until(l))
+}
+
+func heldText(begin string, wanted []claim, own []slipway.Lock) string {
 	var b strings.Builder
 	b.WriteString("### 🔒 Held\n\n")
-	for _, a := range apps {
+	for _, c := range wanted {
 		for _, l := range own {
-			if l.Spec.Application.Namespace != a.app.Namespace || l.Spec.Application.Name != a.app.Name {
-				continue
+			if l.Name == c.name {
+				b.WriteString(holdLine(l))
 			}
-			at := ""
-			if r := l.Spec.Revision; r != "" {
-				at = " at " + quote(r[:10])
-			}
-			fmt.Fprintf(&b, "- %s%s until %s\n", quote(a.app.Name), at, until(l))
 		}
 	}
-	b.WriteString("\nOther pull requests are refused meanwhile, and automated sync keeps to that revision. " +
-		quote("/unlock") + ", the merge or closing the pull request gives it back.\n")
-	return b.String()
+	return b.String() + "\nThe commands of other pull requests wait meanwhile, and automated sync keeps to that revision. " +
+		quote(begin+"lock --for 4h") + " changes the time; " + quote(begin+"unlock") + ", the merge or closing the pull request gives it back.\n"
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -75,6 +76,9 @@ func (v *visit) deploy(ctx context.Context) error {
 		if err := v.nudge(ctx, a.Namespace, a.Name); err != nil {
 			return err
 		}
+	}
+	if _, err := v.leave(ctx, nil); err != nil { // what was to be tried before the merge no longer is
+		return err
 	}
 	v.log.Info("merged", "commit", v.pull.MergeCommit, "by", v.pull.MergedBy.Login, "applications", len(v.res.Status.Applications))
 	v.Record(v.res, "Merged", fmt.Sprintf("%s by %s", v.pull.MergeCommit, v.pull.MergedBy.Login))
@@ -175,6 +179,10 @@ func (v *visit) track(ctx context.Context) error {
 		began = c.LastTransitionTime.Time
 	}
 	late := v.Now().Sub(began) > v.Follow
+	others, err := v.others(ctx)
+	if err != nil {
+		return err
+	}
 	all := true
 	for i := range v.res.Status.Applications {
 		f := &v.res.Status.Applications[i]
@@ -192,6 +200,12 @@ func (v *visit) track(ctx context.Context) error {
 			how := believed(arrival(app, v.Now(), func(revision string) bool { return v.contains(ctx, app, revision) }), app, v.Now())
 			f.Phase, f.Message = how.phase, clip(how.message, 500)
 		}
+		if l, held := others[slipway.LockName(slipway.LockApplication, f.Namespace, f.Name)]; held && l.Spec.Revision != "" && f.Phase == phaseWaiting {
+			f.Message = "its automated sync waits: " + heldBy(l)
+			v.linger()
+			all = false
+			continue
+		}
 		if late && !ended(f.Phase) {
 			f.Phase, f.Message = phaseTimedOut, clip("after "+v.Follow.String()+" it was "+f.Phase+": "+f.Message, 500)
 		}
@@ -203,6 +217,15 @@ func (v *visit) track(ctx context.Context) error {
 	}
 	v.again(soon)
 	return nil
+}
+
+// linger keeps following from running out of time while something waits for another pull request's lock.
+func (v *visit) linger() {
+	c := meta.FindStatusCondition(v.res.Status.Conditions, conditionFollowed)
+	if c != nil && v.Now().Sub(c.LastTransitionTime.Time) > time.Minute {
+		c.LastTransitionTime = metav1.NewTime(v.Now())
+	}
+	v.again(time.Minute) // when the lock ends, the application moves, and calls for a look before that
 }
 
 // contains says whether a revision of an application has the merge in it. What is no commit of this repository has not.

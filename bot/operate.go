@@ -36,7 +36,7 @@ const (
 // launch takes what a decided sync needs, and asks each application that can be asked now.
 func (v *visit) launch(ctx context.Context, o order, in intent) error {
 	if v.pull.State != forge.Merged && !o.cmd.DryRun {
-		taken, err := v.hold(ctx, o, in, func(aim) git.Hash { return in.revision })
+		taken, err := v.hold(ctx, o, in, claims(in, func(aim) git.Hash { return in.revision }))
 		if err != nil {
 			return err
 		}

@@ -191,7 +191,7 @@ func (v *visit) resume(ctx context.Context, o order, unasked []string) (over boo
 		return false, v.save(ctx)
 	}
 	if v.pull.State != forge.Merged && !o.cmd.DryRun {
-		if taken, err := v.hold(ctx, o, in, func(aim) git.Hash { return in.revision }); err != nil || !taken {
+		if taken, err := v.hold(ctx, o, in, claims(in, func(aim) git.Hash { return in.revision })); err != nil || !taken {
 			v.again(soon)
 			return !taken, err
 		}
@@ -228,6 +228,11 @@ func (v *visit) conclude(ctx context.Context, o order, steps []step) error {
 	v.Record(v.res, "Sync"+string(phase), fmt.Sprintf("%s by %s", clip(o.Text, 200), o.user.Login))
 	if err := v.done(ctx, o, phase, message, with); err != nil {
 		return err
+	}
+	if v.pull.State == forge.Merged { // a turn that was used for it is over
+		if err := v.endTurns(ctx, o); err != nil {
+			return err
+		}
 	}
 	return v.deliver(ctx, steps)
 }

@@ -177,7 +177,7 @@ func (v *visit) next(ctx context.Context, g *ground, c change.Change) ([]report.
 		}
 		e.Automated = e.Automated && a.Automated
 		if e.Locked == "" {
-			e.Locked = others[slipway.LockName(slipway.LockApplication, a.Namespace, a.Name)].Spec.Owner.URL
+			e.Locked = v.lockedBy(others, a.Namespace, a.Name, a.Environment)
 		}
 	}
 	slices.Sort(names[listed:])
@@ -188,4 +188,23 @@ func (v *visit) next(ctx context.Context, g *ground, c change.Change) ([]report.
 		}
 	}
 	return next, nil
+}
+
+// lockedBy says for the report who holds an application or its environment; empty when nobody else does.
+func (v *visit) lockedBy(others map[string]slipway.Lock, namespace, name, environment string) string {
+	for _, key := range []string{slipway.LockName(slipway.LockApplication, namespace, name), v.environmentLock(environment)} {
+		l, held := others[key]
+		if !held {
+			continue
+		}
+		text := l.Spec.Owner.URL
+		if l.Spec.ExpiresAt != nil {
+			text += " until " + until(l)
+		}
+		if n := len(l.Spec.Queue); n > 0 {
+			text += fmt.Sprintf(", %d waiting", n)
+		}
+		return text
+	}
+	return ""
 }

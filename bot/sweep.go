@@ -219,7 +219,11 @@ func (s sweeper) sweepLocks(ctx context.Context) error {
 		}
 		o := l.Spec.Owner
 		key := types.NamespacedName{Namespace: s.Namespace, Name: slipway.PullRequestName(o.Host, o.RepositoryID, o.Number)}
-		if err := s.asked(ctx, key, slipway.Asked{At: metav1.NewMicroTime(s.Now()), Reason: "lock ended"}); client.IgnoreNotFound(err) != nil {
+		err := s.asked(ctx, key, slipway.Asked{At: metav1.NewMicroTime(s.Now()), Reason: "lock ended"})
+		if apierrors.IsNotFound(err) { // nobody is left to give it back
+			err = s.free(ctx, l, nil)
+		}
+		if err != nil && !apierrors.IsConflict(err) {
 			return err
 		}
 	}

@@ -26,6 +26,19 @@ type intent struct {
 	refusal string
 	gates   []policy.Gate
 	allowed bool
+	// locked is whether nothing but the locks of others is in the way, if anything is.
+	locked bool
+}
+
+// environments are those of the applications, in the order in which they come.
+func (in *intent) environments() []string {
+	var all []string
+	for _, a := range in.apps {
+		if !slices.Contains(all, a.environment) {
+			all = append(all, a.environment)
+		}
+	}
+	return all
 }
 
 // aim is one application of a sync.
@@ -65,6 +78,9 @@ func (v *visit) sync(ctx context.Context, o order) error {
 
 // turnDown refuses what intend did not allow, by what cannot be understood or else by the gates.
 func (v *visit) turnDown(ctx context.Context, o order, in intent) error {
+	if in.locked && !o.cmd.DryRun {
+		return v.standIn(ctx, o, in)
+	}
 	reason := "Not everything that it needs is so."
 	if in.refusal != "" {
 		reason = escape(in.refusal)
@@ -89,6 +105,11 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 	var picked []reach
 	if o.bound != nil {
 		picked, in.refusal = choose(all, o.cmd.Targets)
+		if len(o.cmd.Targets) == 0 { // a /lock of everything
+			if picked = all; len(all) == 0 {
+				in.refusal = "There is nothing to lock. " + candidates(all)
+			}
+		}
 		if in.refusal != "" && g.fault == nil && len(g.conflicts) == 0 {
 			return in, nil
 		}
@@ -139,12 +160,7 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 	if err != nil {
 		return err
 	}
-	var environments []string
-	for _, a := range in.apps {
-		if !slices.Contains(environments, a.environment) {
-			environments = append(environments, a.environment)
-		}
-	}
+	environments := in.environments()
 	if len(environments) == 0 { // nothing can be named before there is a report
 		environments = []string{""}
 	}
@@ -152,20 +168,21 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 	if err != nil {
 		return err
 	}
-	in.allowed = len(in.apps) > 0
+	in.allowed, in.locked = len(in.apps) > 0, len(in.apps) > 0
 	for _, name := range environments {
 		facts, err := v.facts(ctx, o, in, name)
 		if err != nil {
 			return err
 		}
 		facts.Reviews, facts.Reviewers, facts.Writers = seen.reviews, seen.reviewers, seen.writers
-		facts.Locks = heldOf(others, in.apps, name)
+		facts.Locks = v.heldOf(others, in.apps, name)
 		wanted := append(slices.Clone(facts.Environment.Requires.Approvers.Teams), facts.Owners.Teams()...)
 		if facts.ReviewerTeams, err = v.reviewerTeams(ctx, seen, wanted); err != nil {
 			return err
 		}
 		d := policy.Evaluate(facts)
 		in.allowed = in.allowed && d.Allowed
+		in.locked = in.locked && !slices.ContainsFunc(d.Closed(), func(g policy.Gate) bool { return g.Name != policy.LocksGate })
 		for _, gate := range d.Gates {
 			if len(environments) > 1 {
 				gate.Name = name + ": " + gate.Name

@@ -6,8 +6,8 @@ import (
 )
 
 func actionSpec() spec {
-	return spec{verb: Action, targets: true, words: actionWords, flags: []string{optParam, optDryRun, optReason},
-		usage:   "/action [NAME] KIND/[NAMESPACE/]NAME [ENV|app:NAME|cluster:NAME] [--param name=value] [--dry-run] [--reason \"...\"]",
+	return spec{verb: Action, targets: true, words: actionWords, flags: []string{optParam, optDryRun, optOverride, optReason},
+		usage:   "/action [NAME] KIND/[NAMESPACE/]NAME [ENV|app:NAME|cluster:NAME] [--param name=value] [--dry-run] [--override FREEZE] [--reason \"...\"]",
 		summary: "runs an action on an object, such as `restart deploy/web`; without a name it lists what the object offers"}
 }
 

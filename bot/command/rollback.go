@@ -1,8 +1,8 @@
 package command
 
 func rollbackSpec() spec {
-	return spec{verb: Rollback, targets: true, needed: true, flags: []string{optTo, optNow, optRelease, optPrune, optDryRun, optReason}, words: rollbackWords,
-		usage:   "/rollback ENV|app:NAME|cluster:NAME [--to REVISION] [--now [--prune]] [--release] [--dry-run] [--reason \"...\"]",
+	return spec{verb: Rollback, targets: true, needed: true, flags: []string{optTo, optNow, optRelease, optPrune, optDryRun, optOverride, optReason}, words: rollbackWords,
+		usage:   "/rollback ENV|app:NAME|cluster:NAME [--to REVISION] [--now [--prune]] [--release] [--dry-run] [--override FREEZE] [--reason \"...\"]",
 		summary: "opens the pull request that reverts this one; with --now syncs the revision before at once and holds it, until --release"}
 }
 

@@ -55,6 +55,9 @@ func closes(quote, r rune) bool {
 	return r == quote
 }
 
+// Nearest is the candidate that a word was most likely meant to be, or "".
+func Nearest(word string, candidates []string) string { return nearest(word, candidates) }
+
 // nearest is the candidate that word was most likely meant to be, or "". Short words may be off by one slip, longer ones by two; a
 // slip is a letter too many, too few, changed, or two swapped.
 func nearest(word string, candidates []string) string {

@@ -73,6 +73,10 @@ type Held struct {
 	Owner       string // the pull request's URL
 	User        string
 	Reason      string
+	// Until is when it ends by itself; zero for never.
+	Until time.Time
+	// Waiting is how many pull requests wait for it.
+	Waiting int
 }
 
 // Gate is one condition of a decision.

@@ -5,10 +5,13 @@ import (
 	"strings"
 )
 
+// LocksGate is the name of the gate that others' locks close: the one that opens by waiting.
+const LocksGate = "locks"
+
 // locks asks that no other pull request holds what the command would change.
 func locks(in Input) (Gate, bool) {
 	if len(in.Locks) == 0 {
-		return Gate{Name: "locks", Passed: true, Value: "no other pull request holds it"}, true
+		return Gate{Name: LocksGate, Passed: true, Value: "no other pull request holds it"}, true
 	}
 	var held, owners []string
 	for _, l := range in.Locks {
@@ -16,12 +19,18 @@ func locks(in Input) (Gate, bool) {
 		if l.User != "" {
 			text += " for " + l.User
 		}
+		if !l.Until.IsZero() {
+			text += " until " + l.Until.UTC().Format("2006-01-02 15:04 MST")
+		}
+		if l.Waiting > 0 {
+			text += fmt.Sprintf(" (%d waiting)", l.Waiting)
+		}
 		if l.Reason != "" {
 			text += ": " + l.Reason
 		}
 		held = append(held, text)
 		owners = append(owners, l.Owner)
 	}
-	return Gate{Name: "locks", Value: strings.Join(held, "; "),
-		Satisfy: "/unlock is given there, or it is merged or closed: " + strings.Join(owners, ", ")}, true
+	return Gate{Name: LocksGate, Value: strings.Join(held, "; "),
+		Satisfy: "/unlock is given there, its time is up, or it is merged or closed: " + strings.Join(owners, ", ")}, true
 }

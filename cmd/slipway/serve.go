@@ -273,7 +273,7 @@ func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, 
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
 	made, err := bot.Setup(mgr, bot.Deps{
-		Sites: f.sites, Pipeline: e.pipeline, Mirrors: e.store, NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
+		Sites: f.sites, Pipeline: e.pipeline, Actor: e.pipeline, Mirrors: e.store, NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
 		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)
 			return lines(found), err

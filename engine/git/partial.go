@@ -41,11 +41,18 @@ func promised() []setting {
 
 // from is the remote as git fetch is to be told of it.
 func (m *Mirror) from(c *command) (name string) {
+	if m.partial() {
+		c.args = append(c.args, "--filter=blob:none")
+	}
+	return m.address(c)
+}
+
+// address is how a command names the remote.
+func (m *Mirror) address(c *command) (name string) {
 	if !m.partial() {
 		return m.remote.url()
 	}
 	c.config = append(append(c.config, setting{"remote." + promisor + ".url", m.remote.url()}), promised()...)
-	c.args = append(c.args, "--filter=blob:none")
 	return promisor
 }
 

@@ -26,6 +26,21 @@ func (m *Mirror) talk(ctx context.Context, auth Auth, dir string, prune bool, sp
 // converse is one conversation with the remote: git fetch in c's store, with c's arguments and configuration beside those of every
 // fetch.
 func (m *Mirror) converse(ctx context.Context, auth Auth, c command, specs []string) error {
+	c.args = append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
+		"--no-show-forced-updates"}, c.args...)
+	from := m.from(&c)
+	c.args = append(append(c.args, "--", from), specs...)
+	if err := m.connect(ctx, auth, c); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.took = auth
+	return nil
+}
+
+// connect runs a command of git that speaks with the remote.
+func (m *Mirror) connect(ctx context.Context, auth Auth, c command) error {
 	login, err := m.login(ctx, auth)
 	if err != nil {
 		return err
@@ -41,10 +56,6 @@ func (m *Mirror) converse(ctx context.Context, auth Auth, c command, specs []str
 	}
 	c.cwd, c.allow, c.timeout, c.secrets, c.bounded = private, "https:ssh", m.store.opt.FetchTimeout, login.secrets(), true
 	c.config = append(c.config, setting{"core.bigFileThreshold", "32m"}) // larger files are written as they come, not held in memory
-	c.args = append([]string{"fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-		"--no-show-forced-updates"}, c.args...)
-	from := m.from(&c)
-	c.args = append(append(c.args, "--", from), specs...)
 	if m.remote.scheme == "ssh" {
 		err = line.ssh(ctx, &c)
 	} else {
@@ -53,13 +64,8 @@ func (m *Mirror) converse(ctx context.Context, auth Auth, c command, specs []str
 	if err != nil {
 		return err
 	}
-	if _, err = m.store.output(ctx, c); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.took = auth
-	return nil
+	_, err = m.store.output(ctx, c)
+	return err
 }
 
 // authOr is the credential to show where the caller may have none.
