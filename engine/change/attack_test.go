@@ -78,13 +78,14 @@ func (w *world) parse(doc string) *unstructured.Unstructured {
 // here is the cluster "in-cluster".
 type here struct{ *world }
 
-func (here) Name() string                                         { return "in-cluster" }
-func (here) Server() string                                       { return "https://kubernetes.default.svc" }
-func (here) KubeVersion() string                                  { return "v1.36.3" }
-func (here) APIVersions() []string                                { return nil }
-func (here) Namespaced(schema.GroupKind) (namespaced, known bool) { return true, true }
-func (here) Schema() compare.Schema                               { return nil }
-func (here) Tracking() compare.Tracking                           { return compare.Tracking{} }
+func (here) Name() string                                          { return "in-cluster" }
+func (here) Server() string                                        { return "https://kubernetes.default.svc" }
+func (here) KubeVersion() string                                   { return "v1.36.3" }
+func (here) APIVersions() []string                                 { return nil }
+func (here) Namespaced(schema.GroupKind) (namespaced, known bool)  { return true, true }
+func (here) Schema() compare.Schema                                { return nil }
+func (here) Tracking() compare.Tracking                            { return compare.Tracking{} }
+func (here) Sight(string, []object.ID, []object.ID) (uint64, bool) { return 0, false }
 
 func (h here) Live(_ context.Context, app string, want, _ []object.ID) (map[object.ID]*unstructured.Unstructured, error) {
 	h.mu.Lock()

@@ -46,6 +46,8 @@ type Cluster interface {
 	// Live gives the live objects with the wanted identities, and all of those kinds, and of the hinted identities' kinds, that
 	// are tracked by the application. A *cluster.UnreadableError comes beside what could be read.
 	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
+	// Sight is a number that stays the same while Live would give the same for this question; not ok where that cannot be told.
+	Sight(app string, want, hint []object.ID) (sum uint64, ok bool)
 	// ReadAs reads an object in a version of its own.
 	ReadAs(ctx context.Context, id object.ID, version string) (*unstructured.Unstructured, error)
 	// Predict asks the API server, by a dry run of an account's (empty is our own), what applying would make of a live object; nil where it

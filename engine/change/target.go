@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,6 +51,10 @@ type Target struct {
 	Fault   *object.Fault
 	Cached  bool
 	Elapsed time.Duration
+	// Standing is what the sources were at; see Pipeline.Standing.
+	Standing string
+	// Repeatable says that the same sources yield the same again: nothing is random, and nothing was fetched beside them.
+	Repeatable bool
 }
 
 // SourceTrace is what the render of one source read.
@@ -135,6 +140,11 @@ func (d draft) cached() bool {
 	return d.fault == nil
 }
 
+// repeatable says whether all of it came from what is kept, which nothing random is, and needed nothing from elsewhere.
+func (d draft) repeatable() bool {
+	return d.cached() && !slices.ContainsFunc(d.results, func(res render.Result) bool { return len(res.Remotes) > 0 })
+}
+
 func (p *Pipeline) request(r TargetRequest, src argo.ApplicationSource, tree *git.Tree, refs map[string]*git.Tree, dest Cluster) render.Request {
 	req := render.Request{
 		Name: p.Instance(r.App), Release: r.App.Name, Namespace: r.App.Spec.Destination.Namespace, Project: r.App.Spec.ProjectName(),
@@ -187,7 +197,7 @@ func (p *Pipeline) openOne(ctx context.Context, r TargetRequest, i int, src argo
 
 // assemble puts the sources' results together: later sources win, namespaces and tracking are filled in.
 func (p *Pipeline) assemble(d draft) Target {
-	t := Target{Objects: object.NewSet(), Cached: d.cached()}
+	t := Target{Objects: object.NewSet(), Cached: d.cached(), Standing: standing(d.trees), Repeatable: d.repeatable()}
 	if d.fault != nil {
 		t.Fault = d.fault
 		return t

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +23,7 @@ type served struct {
 	looking sync.Mutex    // one look at a time
 	triedAt atomic.Int64  // when the last look began, in Unix nanoseconds
 	old     chan struct{} // asks for a look; see followKinds
+	changes atomic.Int64  // how often something asked
 	// followed says that definitions are watched: a kind that is not there is hardly worth a look.
 	followed atomic.Bool
 }
@@ -37,6 +40,13 @@ type catalog struct {
 	kinds    map[schema.GroupKind][]resource // preferred version first
 	versions []string
 	down     map[string]error // groups of which a version does not answer, such as an API service whose server is down
+	looks    looks
+}
+
+// looks tell whether two catalogs are of the same: what they list, and how often a definition was seen to change.
+type looks struct {
+	listed  uint64
+	changes int64
 }
 
 // resource is one version of a kind.
@@ -82,6 +92,7 @@ func (c *Cluster) refresh(ctx context.Context) error {
 		}
 		next.keep(before, partial)
 	}
+	next.looks = looks{maphash.String(c.cache.seed, strings.Join(next.versions, " ")), c.served.changes.Load()}
 	c.served.now.Store(next)
 	c.schemas.renew()
 	c.dropUnserved()

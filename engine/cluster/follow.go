@@ -48,6 +48,7 @@ func (k *cache) start(ctx context.Context, f func(context.Context)) {
 
 // catalogIsOld asks for the catalog to be read again soon. It does not block.
 func (c *Cluster) catalogIsOld() {
+	c.served.changes.Add(1)
 	select {
 	case c.served.old <- struct{}{}:
 	default: // it will be

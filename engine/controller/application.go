@@ -41,7 +41,7 @@ func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 	r := &applications{
 		Deps: d, client: mgr.GetClient(), reader: mgr.GetAPIReader(), events: mgr.GetEventRecorder(Manager),
 		runner: run.New(runOptions), now: time.Now, memos: newMemos(),
-		beside: &beside{reader: mgr.GetAPIReader(), namespace: d.ControlNamespace},
+		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace},
 	}
 	if err := indexAdoptions(ctx, mgr); err != nil {
 		return err
@@ -193,6 +193,16 @@ func (r *applications) ofLock(_ context.Context, o client.Object) []reconcile.Re
 	key := types.NamespacedName{Namespace: l.Spec.Application.Namespace, Name: l.Spec.Application.Name}
 	r.memos.of(key).ask(levelLatest)
 	return []reconcile.Request{{NamespacedName: key}}
+}
+
+// stillOurs fails with a conflict unless the application is as it was read last: then another process carries it on, or somebody has
+// written to it, and what was decided by the old state is not to be done. It goes before every deed that no write goes before.
+func (p *pass) stillOurs(ctx context.Context) error {
+	guard := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q,"uid":%q}}`, p.app.ResourceVersion, p.app.UID)
+	if err := p.client.Patch(ctx, p.app.DeepCopy(), client.RawPatch(types.MergePatchType, guard), client.FieldOwner(Manager)); err != nil {
+		return fmt.Errorf("making sure of application %s: %w", p.app.Name, err)
+	}
+	return nil
 }
 
 // patch writes what differs between old and p.app, if anything, for the version that was read.

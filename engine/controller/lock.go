@@ -41,6 +41,14 @@ func (p *pass) lockedSources() []argo.ApplicationSource {
 	return sources
 }
 
+// versionOf is a lock's resource version; "" of none.
+func versionOf(l *slipway.Lock) string {
+	if l == nil {
+		return ""
+	}
+	return l.ResourceVersion
+}
+
 // belongsTo reports whether a pull request's page is one of a repository's.
 func belongsTo(repoURL, page string) bool {
 	repo, err := url.Parse(strings.TrimSuffix(repoURL, ".git"))

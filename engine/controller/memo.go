@@ -31,6 +31,9 @@ type memo struct {
 	spec    string // digest of the specification that was compared last
 	failing time.Time
 	written string // the resource version of our last write
+	// compared is when this process compared it last; rest what that comparison was of, nil if there is need for another.
+	compared time.Time
+	rest     *rest
 	// followed is the end of the last operation that was followed by a comparison.
 	followed time.Time
 	recent   recents

@@ -42,11 +42,24 @@ type finding struct {
 	target     change.Target
 	comparison *change.Comparison
 	adopting   bool // objects are still marked as another application's that are to be taken over
+	// sight is that of the live objects just before they were compared, if there was one.
+	sight   uint64
+	sighted bool
 }
 
 // refresh compares if that is due, and writes what was found. It says after how long the next is due.
 func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
-	sources, asked := p.sources(), p.memo.take(p.now())
+	asked := p.memo.take(p.now())
+	if asked == levelNone && p.unmoved() {
+		if p.Options.Period < 0 || p.untilDue() > 0 {
+			return soonest(p.untilDue(), p.memo.wait(p.now())), nil
+		}
+		if p.still(ctx) {
+			p.memo.compared = p.now()
+			return soonest(p.untilDue(), p.memo.wait(p.now())), nil
+		}
+	}
+	sources := p.sources()
 	digest := p.digest(sources)
 	level := max(asked, p.due(sources, digest))
 	if level == levelNone {
@@ -71,11 +84,16 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 	}
 	old := p.app.DeepCopy()
 	auto := p.settle(found)
+	p.looked(old)
 	if err := p.patch(ctx, old); err != nil {
 		p.memo.ask(level)
 		return 0, err
 	}
 	p.memo.spec = digest
+	if level != levelLive {
+		p.memo.compared = p.now()
+	}
+	p.settled(found)
 	if state := old.Status.OperationState; state != nil && state.FinishedAt != nil {
 		p.memo.followed = state.FinishedAt.Time
 	}
@@ -96,8 +114,8 @@ func (p *pass) due(sources []argo.ApplicationSource, digest string) level {
 		return levelFresh
 	case p.app.Status.ReconciledAt == nil, p.memo.spec != "" && p.memo.spec != digest, p.memo.spec == "" && p.differs(sources):
 		return levelLatest
-	case p.Options.Period > 0 && p.untilDue() <= 0, p.followsOperation():
-		return levelLatest
+	case p.memo.compared.IsZero(), p.Options.Period > 0 && p.untilDue() <= 0, p.followsOperation():
+		return levelLatest // what happened before this process came nobody has told it
 	}
 	return levelNone
 }
@@ -121,7 +139,8 @@ func (p *pass) untilDue() time.Duration {
 	if p.Options.Period < 0 {
 		return 0
 	}
-	if p.app.Status.ReconciledAt == nil {
+	last := p.comparedAt()
+	if last.IsZero() {
 		return p.Options.Period
 	}
 	period := p.Options.Period
@@ -130,7 +149,7 @@ func (p *pass) untilDue() time.Duration {
 		_, _ = h.Write([]byte(p.app.UID)) // a hash takes everything
 		period += time.Duration(h.Sum64() % uint64(j))
 	}
-	left := p.app.Status.ReconciledAt.Add(period).Sub(p.now())
+	left := last.Add(period).Sub(p.now())
 	if left == 0 {
 		left = -1
 	}
@@ -173,6 +192,7 @@ func (p *pass) look(ctx context.Context, level level, sources []argo.Application
 		found.target = target
 		return found
 	}
+	found.sight, found.sighted = p.Pipeline.Sight(ctx, p.app, wantedIDs(target.Objects))
 	comparison, err := p.Pipeline.Compare(ctx, p.app, p.proj, target)
 	if err != nil {
 		found.err = err

@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/glob"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -57,7 +58,8 @@ func (r *applications) ours(namespace string) bool {
 
 // beside looks, now and then, whether Argo CD's own controller runs in the control namespace.
 type beside struct {
-	reader    client.Reader
+	watched   cache.Cache
+	reader    client.Reader // past the watches, while they are not there yet
 	namespace string
 
 	mu      sync.Mutex
@@ -78,7 +80,7 @@ func (b *beside) argo(ctx context.Context, now time.Time) (bool, error) {
 	labels := client.MatchingLabels{"app.kubernetes.io/name": "argocd-application-controller"}
 	sets, deployments := &appsv1.StatefulSetList{}, &appsv1.DeploymentList{}
 	for _, list := range []client.ObjectList{sets, deployments} {
-		if err := b.reader.List(ctx, list, client.InNamespace(b.namespace), labels); err != nil && !apierrors.IsForbidden(err) {
+		if err := b.from(ctx, list).List(ctx, list, client.InNamespace(b.namespace), labels); err != nil && !apierrors.IsForbidden(err) {
 			return false, fmt.Errorf("looking for Argo CD beside us: %w", err)
 		}
 	}
@@ -91,6 +93,19 @@ func (b *beside) argo(ctx context.Context, now time.Time) (bool, error) {
 	}
 	b.until = now.Add(besidePeriod)
 	return b.running, nil
+}
+
+// from is where a list is read: from what watches keep, as soon as they do. Where nothing may be watched they never will.
+func (b *beside) from(ctx context.Context, list client.ObjectList) client.Reader {
+	var kind client.Object = &appsv1.StatefulSet{}
+	if _, ok := list.(*appsv1.DeploymentList); ok {
+		kind = &appsv1.Deployment{}
+	}
+	informer, err := b.watched.GetInformer(ctx, kind, cache.BlockUntilSynced(false))
+	if err != nil || !informer.HasSynced() {
+		return b.reader
+	}
+	return b.watched
 }
 
 func wantsReplicas(n *int32) bool { return n == nil || *n > 0 }
