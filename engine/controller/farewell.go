@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
@@ -100,6 +101,9 @@ func (p *pass) runStage(ctx context.Context, dest Destination, s stage) (time.Du
 			plan = engine.AtDeletion(in, s.hook)
 		}
 		if plan.Step != nil {
+			if err := p.stillOurs(ctx); err != nil {
+				return 0, client.IgnoreNotFound(err)
+			}
 			if err := p.doStep(ctx, dest, plan.Step); err != nil {
 				return retryAfter, p.deletionProblem(ctx, err.Error())
 			}

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/cluster"
@@ -81,7 +83,11 @@ func (p *pass) cascade(ctx context.Context, dest Destination, propagation string
 	case len(wave) == 0:
 		return retryAfter, p.deletionProblem(ctx, fmt.Sprintf("waiting for the approval of deleting %s", unconfirmed[0]))
 	}
-	if err := p.delete(ctx, dest, wave, propagation); err != nil {
+	err = p.delete(ctx, dest, wave, propagation)
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return 0, client.IgnoreNotFound(err)
+	}
+	if err != nil {
 		return retryAfter, p.deletionProblem(ctx, err.Error())
 	}
 	return time.Second, nil
@@ -159,6 +165,9 @@ func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructure
 	}
 	actor, err := p.actor(dest)
 	if err != nil {
+		return err
+	}
+	if err := p.stillOurs(ctx); err != nil {
 		return err
 	}
 	outcomes, err := p.runner.Do(ctx, actor, &engine.Step{Groups: [][]engine.Action{group}})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -191,12 +192,19 @@ func (p *pass) advance(ctx context.Context) (time.Duration, error) {
 		if plan.Phase.Completed() {
 			return p.finish(ctx, plan)
 		}
+		read := p.app.ResourceVersion
 		if err := p.record(ctx, plan); err != nil {
 			return 0, err
 		}
 		progress.note(plan.Results, p.now())
 		if plan.Step == nil {
 			return soonest(plan.Again, lookAfter), nil
+		}
+		if p.app.ResourceVersion == read && !plan.Step.DryRun { // there was nothing to record, so nothing has shown that we are not late
+			if err := p.stillOurs(ctx); err != nil {
+				p.memo.op = nil
+				return 0, err
+			}
 		}
 		outcomes, err := p.runner.Do(ctx, g.actor, plan.Step)
 		g.absorb(p.memo.recent, outcomes, p.now())
@@ -354,10 +362,9 @@ func attempted(app *argo.Application, s *argo.SyncOperation) *argo.SyncOperation
 }
 
 // persist writes a change of the operation's state. When somebody else has written the application in between, the change is made
-// to what they left, as long as it is still this operation; that one was told to terminate is kept.
+// to what they left, as long as it is still this operation and nobody else has carried it on; that one was told to terminate is kept.
 func (p *pass) persist(ctx context.Context, change func(*argo.Application)) error {
-	started := p.app.Status.OperationState.StartedAt
-	attempt := p.app.Status.OperationState.RetryCount
+	before := p.app.Status.OperationState.DeepCopy()
 	for try := 0; ; try++ {
 		old := p.app.DeepCopy()
 		change(p.app)
@@ -369,8 +376,19 @@ func (p *pass) persist(ctx context.Context, change func(*argo.Application)) erro
 			return err
 		}
 		s := p.app.Status.OperationState
-		if s == nil || !s.Phase.Running() || !s.StartedAt.Equal(&started) || s.RetryCount != attempt {
+		if s == nil || !s.Phase.Running() || !s.StartedAt.Equal(&before.StartedAt) || s.RetryCount != before.RetryCount {
 			return errSuperseded
 		}
+		if !asLeft(before, s) {
+			p.memo.op = nil // another process is at it: what we know of it is old
+			return err
+		}
 	}
+}
+
+// asLeft reports whether an operation's state is as we left it, but that somebody may have asked for its end.
+func asLeft(before, now *argo.OperationState) bool {
+	asked := *now
+	asked.Phase, asked.Message = before.Phase, before.Message
+	return equality.Semantic.DeepEqual(before, &asked) && (now.Message == before.Message || now.Phase == argo.OperationTerminating)
 }
