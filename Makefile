@@ -42,6 +42,7 @@ lint: ## vet, gofmt, staticcheck
 
 bench: build ## what users wait for, beside what they would run instead
 	{ $(GO) test -run '^$$' -bench . -benchmem ./engine/... ./bot/... ./fixtures/cases ./fixtures/scale; \
+	  $(GO) test -run '^$$' -bench . -benchtime 3x -timeout 60m ./fixtures/load; \
 	  $(GO) test -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 60m ./fixtures/exact; } | $(GO) run ./fixtures/budgets
 
 generate: ## deepcopy functions and CustomResourceDefinitions, from the Go types
