@@ -130,6 +130,14 @@ func (p *pass) sameCluster(ctx context.Context, other *argo.Application) bool {
 	return err == nil && ours.Server() == theirs.Server()
 }
 
+// taker is the UID of who takes the application's objects over; "" for nobody.
+func (p *pass) taker() types.UID {
+	if p.taken == nil {
+		return ""
+	}
+	return p.taken.UID
+}
+
 func adoptedText(by *argo.Application) string {
 	return fmt.Sprintf("application %s/%s takes over the objects of this one (%s); this one does not sync by itself, and its deletion deletes nothing",
 		by.Namespace, by.Name, slipway.AdoptFromAnnotation)

@@ -158,12 +158,8 @@ func (p *pass) untilDue() time.Duration {
 
 // digest is over all that a comparison depends on and that the application, its hold, its lock and its adopter say.
 func (p *pass) digest(sources []argo.ApplicationSource) string {
-	var adopter string
-	if p.taken != nil {
-		adopter = string(p.taken.UID)
-	}
 	data, err := json.Marshal([]any{p.app.Spec, sources, p.app.Annotations["argocd.argoproj.io/compare-options"],
-		p.app.Annotations[slipway.AdoptFromAnnotation], adopter})
+		p.app.Annotations[slipway.AdoptFromAnnotation], p.taker()})
 	if err != nil {
 		return "" // never the same as before
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -16,10 +17,10 @@ import (
 // rest is what an application was when it was compared last. While all of that stands, another comparison would find the same; the clock
 // alone is no reason for one.
 type rest struct {
-	app, project, lock string // resource versions, of what the comparison left
-	taken              bool   // another application takes its objects over
-	standing           string // of the sources
-	sight              uint64 // of what is live
+	app, project, lock string    // resource versions, of what the comparison left
+	taken              types.UID // the UID of who takes its objects over
+	standing           string    // of the sources
+	sight              uint64    // of what is live
 	want               []object.ID
 	made               time.Time
 }
@@ -31,7 +32,7 @@ const restsFor = time.Hour
 func (p *pass) unmoved() bool {
 	r := p.memo.rest
 	return r != nil && p.proj != nil && r.app == p.app.ResourceVersion && r.project == p.proj.ResourceVersion && r.lock == versionOf(p.locked) &&
-		r.taken == (p.taken != nil) && p.now().Sub(r.made) < restsFor
+		r.taken == p.taker() && p.now().Sub(r.made) < restsFor
 }
 
 // still reports whether its sources and what is live are where the last comparison saw them.
@@ -53,7 +54,7 @@ func (p *pass) settled(found finding) {
 	if p.app.Annotations[slipway.AdoptFromAnnotation] != "" {
 		return // what it may take over depends on another application
 	}
-	p.memo.rest = &rest{app: p.app.ResourceVersion, project: p.proj.ResourceVersion, lock: versionOf(p.locked), taken: p.taken != nil,
+	p.memo.rest = &rest{app: p.app.ResourceVersion, project: p.proj.ResourceVersion, lock: versionOf(p.locked), taken: p.taker(),
 		standing: found.target.Standing, sight: found.sight, want: wantedIDs(found.target.Objects), made: p.now()}
 }
 
