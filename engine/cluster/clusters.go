@@ -101,6 +101,11 @@ func (c *Clusters) For(ctx context.Context, d argo.ApplicationDestination) (*Clu
 	return cl, nil
 }
 
+// Registered is what settings say of the cluster of a destination. It reaches out to nobody; its error is a *DestinationError.
+func (c *Clusters) Registered(d argo.ApplicationDestination) (settings.Cluster, error) {
+	return find(c.settings(), d, c.ways.inCluster != nil)
+}
+
 // connection is the one kept for this cluster, or a new one if its settings changed. It does not reach out.
 func (c *Clusters) connection(registered settings.Cluster, config *rest.Config, now settings.Settings) (*Cluster, error) {
 	mark, err := fingerprint(registered, now)

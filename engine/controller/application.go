@@ -41,7 +41,7 @@ func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 	r := &applications{
 		Deps: d, client: mgr.GetClient(), reader: mgr.GetAPIReader(), events: mgr.GetEventRecorder(Manager),
 		runner: run.New(runOptions), now: time.Now, memos: newMemos(),
-		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace},
+		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace, name: "argocd-application-controller"},
 	}
 	if err := indexAdoptions(ctx, mgr); err != nil {
 		return err

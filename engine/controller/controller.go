@@ -1,4 +1,4 @@
-// Package controller reconciles Applications and AppProjects: it compares what the sources say with what the cluster has, writes
+// Package controller reconciles Applications, ApplicationSets and AppProjects: it compares what the sources say with what the cluster has, writes
 // what it finds into status, syncs where the application says so, and carries operations out.
 //
 // It stands at the end of the river. The pipeline gathers and compares, package sync decides, package run acts; here the results
@@ -76,8 +76,10 @@ type Deps struct {
 	Impersonation func() project.Impersonation
 	// ControlNamespace holds the AppProjects, the Locks, and the Applications that need no leave to be there.
 	ControlNamespace string
-	Log              *slog.Logger
-	Options          Options
+	// Sets has ApplicationSets reconciled, too; nil leaves them alone.
+	Sets    *Sets
+	Log     *slog.Logger
+	Options Options
 }
 
 // Options have usable defaults.
@@ -137,6 +139,8 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 		return errors.New("controller: no clusters")
 	case d.ControlNamespace == "":
 		return errors.New("controller: no control namespace")
+	case d.Sets != nil && (d.Sets.Trees == nil || d.Sets.Registered == nil || d.Sets.Settings == nil):
+		return errors.New("controller: application sets need trees, destinations and settings")
 	}
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
@@ -144,6 +148,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 	d.Options = d.Options.withDefaults()
 	if err := setupProjects(mgr, d); err != nil {
 		return err
+	}
+	if d.Sets != nil {
+		if err := setupSets(mgr, d); err != nil {
+			return err
+		}
 	}
 	return setupApplications(ctx, mgr, d)
 }

@@ -56,11 +56,12 @@ func (r *applications) ours(namespace string) bool {
 	return false
 }
 
-// beside looks, now and then, whether Argo CD's own controller runs in the control namespace.
+// beside looks, now and then, whether one of Argo CD's own controllers runs in the control namespace.
 type beside struct {
 	watched   cache.Cache
 	reader    client.Reader // past the watches, while they are not there yet
 	namespace string
+	name      string // of the controller, as its label app.kubernetes.io/name says
 
 	mu      sync.Mutex
 	until   time.Time
@@ -69,7 +70,7 @@ type beside struct {
 
 const besidePeriod = 30 * time.Second
 
-// argo reports whether an argocd-application-controller has replicas. A cluster that does not let us look has none as far as we are
+// argo reports whether the controller has replicas. A cluster that does not let us look has none as far as we are
 // concerned: then it is not installed beside us by the same hands.
 func (b *beside) argo(ctx context.Context, now time.Time) (bool, error) {
 	b.mu.Lock()
@@ -77,7 +78,7 @@ func (b *beside) argo(ctx context.Context, now time.Time) (bool, error) {
 	if now.Before(b.until) {
 		return b.running, nil
 	}
-	labels := client.MatchingLabels{"app.kubernetes.io/name": "argocd-application-controller"}
+	labels := client.MatchingLabels{"app.kubernetes.io/name": b.name}
 	sets, deployments := &appsv1.StatefulSetList{}, &appsv1.DeploymentList{}
 	for _, list := range []client.ObjectList{sets, deployments} {
 		if err := b.from(ctx, list).List(ctx, list, client.InNamespace(b.namespace), labels); err != nil && !apierrors.IsForbidden(err) {

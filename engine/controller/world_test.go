@@ -125,6 +125,7 @@ type world struct {
 	repo     string
 	store    *git.Store
 	renderer *render.Renderer
+	sets     *controller.Sets // what is special about ApplicationSets; nil leaves them alone
 
 	// impersonation is what the installation says of service accounts; elsewhere are further namespaces whose Applications it knows.
 	impersonation project.Impersonation
@@ -245,6 +246,7 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	destinations, changes := controller.From(clusters)
 	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
+		Sets: w.setsWith(sources, clusters),
 	}))
 	go func() {
 		defer close(p.ended)
@@ -273,6 +275,13 @@ func (p *process) kill() {
 	p.mu.Unlock()
 	p.stop()
 	<-p.ended
+}
+
+// written is how many writes it has made.
+func (p *process) written() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.writes
 }
 
 func (p *process) isDead() bool {

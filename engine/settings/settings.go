@@ -65,6 +65,9 @@ type Settings struct {
 	// Customizations are the installation's own rules of health and its actions, by "group/Kind"; a name may be a glob.
 	Customizations map[string]Customization
 
+	// Sets are the settings of ApplicationSets.
+	Sets ApplicationSets
+
 	// KnownHosts are SSH host keys as ssh writes them, Certificates trusted PEM certificates by host.
 	KnownHosts   string
 	Certificates map[string]string
@@ -91,7 +94,8 @@ const (
 // Defaults are the settings of an installation that sets nothing.
 func Defaults() Settings {
 	return Settings{InCluster: true, TrackingMethod: "annotation", InstanceLabelKey: "app.kubernetes.io/instance",
-		Reconciliation: 2 * time.Minute, Jitter: time.Minute, Comparing: Comparing{Status: "all"}}
+		Reconciliation: 2 * time.Minute, Jitter: time.Minute, Comparing: Comparing{Status: "all"},
+		Sets: applicationSetDefaults()}
 }
 
 // Decode reads ConfigMaps and Secrets in any order; those of other names and labels are skipped. An entry that cannot be read
@@ -106,6 +110,7 @@ func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, [
 		case ParametersName:
 			s.Comparing.ServerSide = m.Data["controller.diff.server.side"] == "true"
 			s.ApplicationNamespaces = list(m.Data["application.namespaces"])
+			errs = append(errs, s.Sets.read(m.Data)...)
 			enabled, err := strconv.ParseBool(cmp.Or(m.Data[submodulesKey], "true"))
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %s is neither true nor false", ParametersName, submodulesKey))

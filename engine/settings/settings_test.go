@@ -86,8 +86,8 @@ func TestDecode(t *testing.T) {
 		},
 		IgnoreUpdates:      []argo.ResourceIgnoreDifferences{{Group: "*", Kind: "*", JSONPointers: []string{"/status"}}},
 		Comparing:          Comparing{IgnoreAggregatedRoles: true, Status: "crd", ServerSide: true, Hide: []string{"a/b", "c"}},
-		SubmodulesDisabled: true,
-		KnownHosts:         "host key", Certificates: map[string]string{"git.example.com": "PEM"},
+		SubmodulesDisabled: true, Sets: ApplicationSets{RequeueAfter: 3 * time.Minute, MaxResources: 5000},
+		KnownHosts: "host key", Certificates: map[string]string{"git.example.com": "PEM"},
 	}
 	// Hidden values are compared as what they are, not as they print.
 	reveal := cmp.Options{cmp.Transformer("", func(h Hidden) []byte { return []byte(h) }), cmp.Transformer("bytes", func(h HiddenBytes) []byte { return h })}

@@ -1,0 +1,110 @@
+package controller
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/appset"
+)
+
+// setMemo is what is remembered of a set between reconciles. Forgetting it costs a listing, and puts deletions off.
+type setMemo struct {
+	// news is whether something that generators read has changed since the last listing.
+	news atomic.Bool
+
+	// The rest belongs to the reconcile that runs; there is never more than one of a set.
+	made    appset.Generation
+	listing listing
+	next    time.Time // when generators are asked again; zero is when something changes
+	digest  [sha256.Size]byte
+	// absent are the applications that are no longer generated, with the time of the first listing without them. Pulls are the pull
+	// requests that applications were made of, for as long as they are there.
+	absent map[string]time.Time
+	pulls  map[string]appset.Pull
+	// written is the resource version of our last write of the set: by an older one it would be done again.
+	written string
+}
+
+// listing is one look at what generators list.
+type listing struct {
+	at  time.Time
+	err error
+}
+
+// due is the time until generators are asked again; 0 if only a change has them asked.
+func (m *setMemo) due(now time.Time) time.Duration {
+	if m.next.IsZero() {
+		return 0
+	}
+	return max(m.next.Sub(now), time.Millisecond)
+}
+
+// stale says whether generators have to be asked before anything is decided.
+func (m *setMemo) stale(digest [sha256.Size]byte, now time.Time) bool {
+	news := m.news.Swap(false)
+	return news || m.listing.at.IsZero() || m.digest != digest || !m.next.IsZero() && !now.Before(m.next)
+}
+
+// digestOf is over all of a set and its settings that a generation depends on.
+func (p *setPass) digestOf() [sha256.Size]byte {
+	data, err := json.Marshal([]any{p.set.Spec, p.settings, p.set.Annotations[strangersAnnotation]})
+	if err != nil {
+		p.log.Error("encoding the set", "error", err)
+	}
+	return sha256.Sum256(data)
+}
+
+// note keeps account of what a listing does not have any more.
+func (m *setMemo) note(made appset.Generation, current []*argo.Application, at time.Time) {
+	generated := map[string]bool{}
+	for _, app := range made.Applications {
+		generated[app.Name] = true
+	}
+	for _, r := range made.Refused {
+		generated[r.Name] = true
+	}
+	absent, pulls := map[string]time.Time{}, made.Pulls
+	for _, app := range current {
+		if generated[app.Name] {
+			continue
+		}
+		absent[app.Name] = at
+		if first, ok := m.absent[app.Name]; ok {
+			absent[app.Name] = first
+		}
+		if pull, ok := m.pulls[app.Name]; ok {
+			pulls[app.Name] = pull
+		}
+	}
+	m.absent, m.pulls = absent, pulls
+}
+
+type setMemos struct {
+	mu sync.Mutex
+	m  map[types.NamespacedName]*setMemo
+}
+
+func newSetMemos() *setMemos { return &setMemos{m: map[types.NamespacedName]*setMemo{}} }
+
+func (s *setMemos) of(key types.NamespacedName) *setMemo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.m[key]
+	if m == nil {
+		m = &setMemo{}
+		s.m[key] = m
+	}
+	return m
+}
+
+func (s *setMemos) forget(key types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, key)
+}
