@@ -267,7 +267,7 @@ func (v *visit) tell(ctx context.Context) error {
 // retell posts the report of a merged change with what became of it. The promises stay those that were reviewed.
 func (v *visit) retell(ctx context.Context, c change.Change) error {
 	page := report.Comment(report.Input{
-		Change: c, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
+		Change: c, Limit: v.bodyLimit(), Command: prefix(v.res.Spec.Forge), After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
 	})
 	if !v.commented() && !report.Touched(c) {
 		page.Body = ""

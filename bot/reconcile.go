@@ -99,6 +99,7 @@ func (v *visit) look(ctx context.Context) error {
 		v.follow,   // after the merge: what became of it
 		v.expire,   // locks that end
 		v.obey,     // commands
+		v.showcase, // the pull request's own environment
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -121,7 +122,7 @@ func (v *visit) goOn(ctx context.Context) error {
 		return nil
 	}
 	v.recall()
-	for _, step := range []func(context.Context) error{v.follow, v.expire, v.obey} {
+	for _, step := range []func(context.Context) error{v.follow, v.expire, v.obey, v.showcase} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -143,7 +144,7 @@ func underWay(p *slipway.PullRequest) bool {
 			return true
 		}
 	}
-	return following(p)
+	return following(p) || p.Status.Environment != nil && !p.Status.Environment.Phase.Over()
 }
 
 // save writes the status, if it changed. The intake writes the spec of the same object meanwhile; that is no obstacle, but another

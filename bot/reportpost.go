@@ -59,7 +59,7 @@ func (v *visit) page(ctx context.Context, g *ground, c change.Change) (report.Pa
 		return report.Page{}, err
 	}
 	return report.Comment(report.Input{
-		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.forge.CommentLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
+		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.bodyLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
 	}), nil
 }
 
@@ -87,7 +87,8 @@ func reportedApplications(c change.Change) []slipway.ReportedApplication {
 // again: the marker finds the comment, the key finds the check.
 func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report) error {
 	s := &v.res.Status
-	body := marked(reportMarker(v.res), page.Body)
+	section := v.previewSection()
+	body := marked(reportMarker(v.res), report.WithPreview(page.Body, section))
 	sum := sha256.Sum256([]byte(body))
 	r.Digest = hex.EncodeToString(sum[:])
 	if s.Report != nil {
@@ -99,6 +100,9 @@ func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report)
 			return fmt.Errorf("posting the report: %w", err)
 		}
 		r.CommentID = text(id)
+		if s.Environment != nil {
+			s.Environment.Said = digestOf(section)
+		}
 	}
 	if v.pull.State == forge.Open || s.CheckState == slipway.CheckPending {
 		if err := v.setCheck(ctx, page.Check); err != nil {

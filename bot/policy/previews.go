@@ -21,7 +21,7 @@ type Previews struct {
 	TTL time.Duration
 	// Limit is how many of the repository there are at once; 0 is any number.
 	Limit int
-	// Image must be there before a commit is deployed: a reference in which {{number}}, {{head_sha}}, {{head_short_sha}} and {{branch_slug}}
+	// Image must be there before a commit is deployed: a reference in which {{number}}, {{head_sha}} and {{head_short_sha}} (8 characters; _7 for 7)
 	// stand for the pull request's. Empty waits for none.
 	Image string
 }
@@ -99,9 +99,9 @@ func (p Previews) Place(number int, all []Turn) int {
 }
 
 // ImageOf is the image that a pull request waits for.
-func (p Previews) ImageOf(number, sha, branchSlug string) string {
+func (p Previews) ImageOf(number, sha string) string {
 	return strings.NewReplacer("{{number}}", number, "{{head_sha}}", sha, "{{head_short_sha}}", sha[:min(8, len(sha))],
-		"{{head_short_sha_7}}", sha[:min(7, len(sha))], "{{branch_slug}}", branchSlug).Replace(p.Image)
+		"{{head_short_sha_7}}", sha[:min(7, len(sha))]).Replace(p.Image)
 }
 
 func (d *decoder) previews(n *yaml.Node, at string) Previews {
@@ -117,8 +117,8 @@ func (d *decoder) previews(n *yaml.Node, at string) Previews {
 		},
 		"image": func(n *yaml.Node, f string) {
 			p.Image = d.text(n, f)
-			if left := p.ImageOf("1", "2", "3"); strings.ContainsAny(left, "{} ") {
-				d.fault(n, f, "an image may contain {{number}}, {{head_sha}}, {{head_short_sha}}, {{head_short_sha_7}} and {{branch_slug}}, and no other braces or blanks")
+			if left := p.ImageOf("1", "2"); strings.ContainsAny(left, "{} ") {
+				d.fault(n, f, "an image may contain {{number}}, {{head_sha}}, {{head_short_sha}} and {{head_short_sha_7}}, and no other braces or blanks")
 			}
 		},
 	})

@@ -56,8 +56,8 @@ func TestThePlaceInTheQueue(t *testing.T) {
 }
 
 func TestTheImageOfAPullRequest(t *testing.T) {
-	p := policy.Previews{Image: "example.com/web:{{branch_slug}}-{{number}}-{{head_short_sha}}"}
-	if got, want := p.ImageOf("7", strings.Repeat("a", 40), "fix-it"), "example.com/web:fix-it-7-aaaaaaaa"; got != want {
+	p := policy.Previews{Image: "example.com/web:{{number}}-{{head_short_sha}}"}
+	if got, want := p.ImageOf("7", strings.Repeat("a", 40)), "example.com/web:7-aaaaaaaa"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

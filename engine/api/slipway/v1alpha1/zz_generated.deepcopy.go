@@ -293,6 +293,7 @@ func (in *Override) DeepCopy() *Override {
 func (in *PreviewEnvironment) DeepCopyInto(out *PreviewEnvironment) {
 	*out = *in
 	in.Since.DeepCopyInto(&out.Since)
+	in.Active.DeepCopyInto(&out.Active)
 	if in.Expires != nil {
 		in, out := &in.Expires, &out.Expires
 		*out = (*in).DeepCopy()
