@@ -60,9 +60,6 @@ func visible(s string) string {
 	})
 }
 
-// Visible is text as a page may show it: what could mislead a reader is written out. It escapes nothing.
-func Visible(s string) string { return visible(s) }
-
 func replaceFunc(s string, hide func(rune) bool) string {
 	if strings.IndexFunc(s, hide) < 0 {
 		return s

@@ -16,7 +16,6 @@ import (
 	"github.com/labstack/echo/v4"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 )
@@ -131,7 +130,7 @@ func (w *Web) showApp(c echo.Context) error {
 
 func appPageOf(app *argo.Application) appPage {
 	st := app.Status
-	page := appPage{appRow: appRowOf(app), Message: report.Visible(st.Health.Message), Conditions: st.Conditions, Images: st.Summary.Images}
+	page := appPage{appRow: appRowOf(app), Message: st.Health.Message, Conditions: st.Conditions, Images: st.Summary.Images}
 	for _, u := range st.Summary.ExternalURLs {
 		if parsed, err := url.Parse(u); err == nil && (parsed.Scheme == "https" || parsed.Scheme == "http") {
 			page.URLs = append(page.URLs, u)
@@ -144,7 +143,7 @@ func appPageOf(app *argo.Application) appPage {
 		page.Reconciled = st.ReconciledAt.Time
 	}
 	if o := st.OperationState; o != nil {
-		shown := shownOperation{Known: true, Phase: string(o.Phase), Message: report.Visible(o.Message)}
+		shown := shownOperation{Known: true, Phase: string(o.Phase), Message: o.Message}
 		if o.SyncResult != nil {
 			shown.Revision, shown.Waves = cmp.Or(o.SyncResult.Revision, strings.Join(o.SyncResult.Revisions, ", ")), waves(app, o.SyncResult.Resources)
 		}
@@ -160,7 +159,7 @@ func appPageOf(app *argo.Application) appPage {
 	for _, r := range st.Resources {
 		row := resourceRow{Object: objectTitle(r.Group, r.Kind, r.Namespace, r.Name), Sync: string(r.Status), Wave: r.SyncWave, Hook: r.Hook, Prune: r.RequiresPruning}
 		if r.Health != nil {
-			row.Health, row.Message = string(r.Health.Status), report.Visible(r.Health.Message)
+			row.Health, row.Message = string(r.Health.Status), r.Health.Message
 		}
 		page.Resources = append(page.Resources, row)
 	}
@@ -171,7 +170,7 @@ func initiator(by argo.OperationInitiator) string {
 	if by.Automated {
 		return "automated sync"
 	}
-	return report.Visible(by.Username)
+	return by.Username
 }
 
 func objectTitle(group, kind, namespace, name string) string {
@@ -182,17 +181,17 @@ func objectTitle(group, kind, namespace, name string) string {
 	if group != "" {
 		title += " (" + group + ")"
 	}
-	return report.Visible(title)
+	return title
 }
 
 // withoutUser is an address without a name and password that somebody wrote into it.
 func withoutUser(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.User == nil {
-		return report.Visible(address)
+		return address
 	}
 	u.User = nil
-	return report.Visible(u.String())
+	return u.String()
 }
 
 // objectsPage are the live objects and events of an application.
@@ -253,7 +252,6 @@ func tree(app *argo.Application, nodes []Node) []shownNode {
 		for _, i := range children[parent] {
 			n := nodes[i]
 			shown := shownNode{Node: n, Title: objectTitle("", n.Kind, n.Namespace, n.Name), Depth: min(depth, 6)}
-			n.Reason = report.Visible(n.Reason)
 			if n.Kind == "Pod" && n.Group == "" {
 				shown.Logs = appAddress(app.Namespace, app.Name) + "/logs?" + url.Values{"namespace": {n.Namespace}, "pod": {n.Name}}.Encode()
 			}
@@ -299,7 +297,7 @@ func (w *Web) showLogs(c echo.Context) error {
 		log.Refused = "The cluster did not answer in time."
 	}
 	w.Log.Info("a log was read", "user", s.User.Login, "application", app.Namespace+"/"+app.Name, "pod", r.Namespace+"/"+r.Pod, "container", log.Container)
-	log.Text = report.Visible(uncoloured(log.Text))
+	log.Text = uncoloured(log.Text)
 	r.Container = log.Container
 	page := logsPage{appRow: appRowOf(app), LogRequest: r, Log: log, Choices: logLines, Address: appAddress(app.Namespace, app.Name), Self: c.Request().URL.RequestURI()}
 	f := frame{Title: "Log of " + r.Pod, Here: "apps", Data: page}

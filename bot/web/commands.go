@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 )
@@ -80,7 +79,7 @@ func (w *Web) showCommands(c echo.Context) error {
 }
 
 func (w *Web) command(ctx context.Context, p *slipway.PullRequest, cmd slipway.Command, live bool) (shownCommand, error) {
-	shown := shownCommand{Text: report.Visible(cmd.Text), Author: cmd.Author, Phase: string(cmd.Phase), Message: report.Visible(cmd.Message), Created: cmd.CreatedAt.Time}
+	shown := shownCommand{Text: cmd.Text, Author: cmd.Author, Phase: string(cmd.Phase), Message: cmd.Message, Created: cmd.CreatedAt.Time}
 	if cmd.StartedAt != nil {
 		end := w.Now()
 		if cmd.FinishedAt != nil {
@@ -127,7 +126,7 @@ func (w *Web) operation(ctx context.Context, name, key string, live bool) (shown
 		o.Page = appAddress(namespace, plain)
 	}
 	if state := app.Status.OperationState; state != nil && carries(state.Operation, key) {
-		o.Known, o.Phase, o.Message = true, string(state.Phase), report.Visible(state.Message)
+		o.Known, o.Phase, o.Message = true, string(state.Phase), state.Message
 		if state.SyncResult != nil {
 			o.Revision = cmp.Or(state.SyncResult.Revision, strings.Join(state.SyncResult.Revisions, ", "))
 			o.Waves = waves(app, state.SyncResult.Resources)
@@ -165,8 +164,8 @@ func waves(app *argo.Application, results argo.ResourceResults) []wave {
 		if r.Namespace != "" {
 			object = r.Kind + " " + r.Namespace + "/" + r.Name
 		}
-		all[i].Results = append(all[i].Results, result{Object: report.Visible(object), Status: cmp.Or(string(r.Status), string(r.HookPhase)),
-			Message: report.Visible(r.Message), Hook: string(r.HookType)})
+		all[i].Results = append(all[i].Results, result{Object: object, Status: cmp.Or(string(r.Status), string(r.HookPhase)),
+			Message: r.Message, Hook: string(r.HookType)})
 	}
 	slices.SortStableFunc(all, func(a, b wave) int { return cmp.Or(cmp.Compare(a.phase, b.phase), cmp.Compare(a.number, b.number)) })
 	return all

@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 )
@@ -78,7 +77,7 @@ func (w *Web) lockRow(ctx context.Context, s session, l *slipway.Lock) (lockRow,
 	}
 	row.Owner, row.visible = owner, mine
 	if mine {
-		row.User, row.Reason = l.Spec.User, report.Visible(l.Spec.Reason)
+		row.User, row.Reason = l.Spec.User, l.Spec.Reason
 	}
 	if l.Spec.ExpiresAt != nil {
 		row.Until = l.Spec.ExpiresAt.Time
@@ -100,7 +99,7 @@ func (w *Web) lockRow(ctx context.Context, s session, l *slipway.Lock) (lockRow,
 			return row, err
 		}
 		if mine {
-			r.User, r.Reason = q.User, report.Visible(q.Reason)
+			r.User, r.Reason = q.User, q.Reason
 		}
 		row.Queue = append(row.Queue, r)
 	}

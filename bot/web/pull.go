@@ -32,8 +32,8 @@ type pullHead struct {
 
 func headOf(p *slipway.PullRequest, tab string) pullHead {
 	st := p.Status
-	h := pullHead{pullRow: rowOf(p), Forge: bot.PullURL(p), Tab: tab, Base: st.BaseRef, Head: st.HeadSHA, HeadRef: report.Visible(st.HeadRef), Fork: st.Fork,
-		Trouble: report.Visible(st.LastError), Mark: mark(p)}
+	h := pullHead{pullRow: rowOf(p), Forge: bot.PullURL(p), Tab: tab, Base: st.BaseRef, Head: st.HeadSHA, HeadRef: st.HeadRef, Fork: st.Fork,
+		Trouble: st.LastError, Mark: mark(p)}
 	if by, ok := strings.CutPrefix(st.TrustedBy, "ok-to-test by "); ok {
 		h.Vouched = by
 	}
@@ -117,6 +117,9 @@ func (w *Web) fillEntries(ctx context.Context, s session, p *slipway.PullRequest
 		if !page.Choice.takes(e) {
 			page.Hidden++
 			continue
+		}
+		if e.Like != "" && !slices.ContainsFunc(page.Entries, func(s shownEntry) bool { return s.Name == e.Like }) {
+			e.Like = "" // that one was not chosen
 		}
 		shown := shownEntry{Entry: e, Open: room > 0 && e.Like == ""}
 		if page.Live && e.Health+e.Sync != "" {

@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/slipway-cd/slipway/bot"
-	"github.com/slipway-cd/slipway/bot/report"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/forge"
 )
@@ -103,7 +102,7 @@ func (w *Web) here(s session, p *slipway.PullRequest) bool {
 func rowOf(p *slipway.PullRequest) pullRow {
 	st := p.Status
 	row := pullRow{
-		Address: "/pull/" + p.Name, Title: cmp.Or(report.Visible(st.Title), "#"+strconv.Itoa(p.Spec.Number)), Repository: p.Spec.Repository.FullName(), Number: p.Spec.Number,
+		Address: "/pull/" + p.Name, Title: cmp.Or(st.Title, "#"+strconv.Itoa(p.Spec.Number)), Repository: p.Spec.Repository.FullName(), Number: p.Spec.Number,
 		Author: st.Author, State: st.State, Check: st.CheckState, Draft: st.Draft, Asked: p.Spec.Asked.At.Time,
 	}
 	if st.Report != nil {

@@ -12,6 +12,8 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -162,7 +164,31 @@ func (w *Web) fill(c echo.Context, name, part string, f frame) ([]byte, error) {
 	if err := w.pages.templates[name].ExecuteTemplate(&b, part, f); err != nil {
 		return nil, fmt.Errorf("filling the page %s: %w", name, err)
 	}
-	return b.Bytes(), nil
+	return writtenOut(b.Bytes()), nil
+}
+
+// writtenOut is a page without marks that mislead those who read it, wherever they came from: what has no width, turns text around or
+// controls something is written out.
+func writtenOut(page []byte) []byte {
+	if bytes.IndexFunc(page, misleads) < 0 {
+		return page
+	}
+	out := make([]byte, 0, len(page)+64)
+	for _, r := range string(page) {
+		if misleads(r) {
+			out = fmt.Appendf(out, "&lt;U+%04X&gt;", r)
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
+}
+
+func misleads(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar
 }
 
 // theme is the one that a person chose, or "" for the system's.

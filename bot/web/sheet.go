@@ -92,7 +92,7 @@ func (w *Web) sheet(ctx context.Context, p *slipway.PullRequest) (kept, error) {
 	whole := report.Whole(seen.Report)
 	k := kept{at: w.Now(), sheet: &whole, policy: seen.Policy}
 	if f := seen.Report.Policy; f != nil {
-		k.fault = report.Visible(f.Error())
+		k.fault = f.Error()
 	}
 	w.sheets.keep(key, k)
 	return k, nil
