@@ -53,7 +53,7 @@ func openForges(o *serveOptions, log *slog.Logger) (*forges, error) {
 	}
 	client := gate{allowed}.client(pool)
 	f := &forges{}
-	if o.githubAppIDFile != "" {
+	if o.github() {
 		if err := f.addGitHub(o, github.Options{BaseURL: o.githubURL, AllowedOwners: o.allowOwners, HTTP: client, Log: log}); err != nil {
 			return nil, err
 		}
@@ -71,11 +71,11 @@ func (f *forges) addGitHub(o *serveOptions, options github.Options) error {
 	if err != nil {
 		return err
 	}
-	key, err := secretFile("github-private-key-file", o.githubKeyFile)
+	key, err := o.secretOf("github-private-key-file", o.githubKeyFile)
 	if err != nil {
 		return err
 	}
-	secret, err := secretFile("github-webhook-secret-file", o.githubHookFile)
+	secret, err := o.secretOf("github-webhook-secret-file", o.githubHookFile)
 	if err != nil {
 		return err
 	}

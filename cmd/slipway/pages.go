@@ -91,14 +91,14 @@ func sessionKeys(path string) ([][]byte, error) {
 
 // addVisitors lets people sign in by the GitHub App, where its client is given.
 func (f *forges) addVisitors(o *serveOptions, client *github.Forge, host string) error {
-	if o.githubClientIDFile == "" {
+	if o.githubClientIDFile == "" && o.identified.entries["github-client-id-file"] == "" {
 		return nil
 	}
-	id, err := secretFile("github-client-id-file", o.githubClientIDFile)
+	id, err := o.secretOf("github-client-id-file", o.githubClientIDFile)
 	if err != nil {
 		return err
 	}
-	secret, err := secretFile("github-client-secret-file", o.githubClientSecretFile)
+	secret, err := o.secretOf("github-client-secret-file", o.githubClientSecretFile)
 	if err != nil {
 		return err
 	}

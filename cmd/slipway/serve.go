@@ -79,13 +79,16 @@ func serve(ctx context.Context, o *serveOptions) error {
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(log.Handler()))
 	klog.SetLogger(logr.FromSlogHandler(log.Handler())) // what client-go has to say
-	forges, err := openForges(o, log)
-	if err != nil {
-		return err
-	}
 	cfg, err := kubeConfig(o.kubeconfig)
 	if err != nil {
 		return fmt.Errorf("finding the management cluster: %w", err)
+	}
+	if err := o.identify(ctx, cfg, log); err != nil {
+		return err
+	}
+	forges, err := openForges(o, log)
+	if err != nil {
+		return err
 	}
 	mgr, err := newManager(cfg, o)
 	if err != nil {
@@ -340,7 +343,7 @@ func takeRequests(mgr manager.Manager, o *serveOptions, r requests) error {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	return mgr.Add(&manager.Server{Name: "webhook", Listener: listener, ShutdownTimeout: &o.shutdown,
-		Server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
+		Server: &http.Server{Handler: o.withSetup(mux), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 			WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}})
 }
 

@@ -39,6 +39,8 @@ type serveOptions struct {
 	githubURL                                      string
 	githubAppIDFile, githubKeyFile, githubHookFile string
 	githubName                                     string
+	githubSecret                                   string
+	identified                                     identified
 
 	publicURL, sessionKeyFile                            string
 	githubClientIDFile, githubClientSecretFile           string
@@ -63,6 +65,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 
 	f.StringVar(&o.githubURL, "github-url", "", "the address of GitHub's API, such as https://ghe.example.com/api/v3/ (default github.com)")
 	f.StringVar(&o.githubAppIDFile, "github-app-id-file", "", "the file with the GitHub App's numeric id; without it GitHub is not served")
+	f.StringVar(&o.githubSecret, "github-secret", "", "the Secret of the control namespace with the GitHub App's identity, as slipway setup github makes it, in place of files; while it is not there, a page at "+setupPath+" registers an App (the log has its key)")
 	f.StringVar(&o.githubKeyFile, "github-private-key-file", "", "the file with the GitHub App's private key, in PEM")
 	f.StringVar(&o.githubHookFile, "github-webhook-secret-file", "", "the file with the secret that signs GitHub's deliveries; there is no running without one")
 	f.StringVar(&o.githubName, "mention", "slipway", "the name by which people address the bot: @slipway sync")
@@ -113,8 +116,8 @@ func (o *serveOptions) check() error {
 	if len(o.allowOwners) == 0 {
 		return errors.New("--allow-owner is needed: name the accounts whose repositories are served")
 	}
-	if o.githubAppIDFile == "" && o.gitlabURL == "" {
-		return errors.New("no forge is configured: --github-app-id-file or --gitlab-url is needed")
+	if o.githubAppIDFile == "" && o.githubSecret == "" && o.gitlabURL == "" {
+		return errors.New("no forge is configured: --github-secret, --github-app-id-file or --gitlab-url is needed")
 	}
 	if o.namespace == "" {
 		o.namespace = "argocd"
@@ -142,7 +145,7 @@ func (o *serveOptions) rendersDir() string {
 
 // appID reads the GitHub App's id.
 func (o *serveOptions) appID() (int64, error) {
-	text, err := secretFile("github-app-id-file", o.githubAppIDFile)
+	text, err := o.secretOf("github-app-id-file", o.githubAppIDFile)
 	if err != nil {
 		return 0, err
 	}

@@ -40,6 +40,20 @@ func (f *Forge) Deliveries(ctx context.Context, since time.Time) ([]forge.Delive
 	return all, nil
 }
 
+// Ping is the newest attempt at the ping that GitHub sends to an App's hook when it is set; false when there was none.
+func (f *Forge) Ping(ctx context.Context) (last forge.Delivery, found bool, err error) {
+	page, _, err := f.app.Apps.ListHookDeliveries(ctx, &github.ListCursorOptions{PerPage: 100})
+	if err != nil {
+		return forge.Delivery{}, false, refused("reading the log of deliveries", err)
+	}
+	for _, d := range page {
+		if d.GetEvent() == "ping" {
+			return logged(d), true, nil
+		}
+	}
+	return forge.Delivery{}, false, nil
+}
+
 func logged(d *github.HookDelivery) forge.Delivery {
 	l := forge.Delivery{ID: d.GetID(), GUID: d.GetGUID(), Name: d.GetEvent(), At: d.GetDeliveredAt().Time, Status: d.GetStatusCode(), Again: d.GetRedelivery()}
 	if d.GetAction() != "" {

@@ -72,7 +72,7 @@ func New(o Options) (*Forge, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	api, web, err := addresses(o.BaseURL)
+	api, web, err := Addresses(o.BaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +116,8 @@ func (o Options) check() error {
 	return nil
 }
 
-// addresses of the API and of the pages and repositories.
-func addresses(base string) (api, web *url.URL, err error) {
+// Addresses of the API and of the pages and repositories, from what an operator says of the API; nothing is github.com.
+func Addresses(base string) (api, web *url.URL, err error) {
 	if base == "" {
 		base = "https://api.github.com/"
 	}
