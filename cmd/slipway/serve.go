@@ -226,7 +226,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	sources, err = source.New(source.Deps{Store: store, Log: d.log,
+	sources, err = source.New(source.Deps{Store: store, Log: d.log, Signers: known.signers,
 		Submodules: func(ctx context.Context) bool { return !known.read(ctx).SubmodulesDisabled },
 		LFS: func(ctx context.Context, repoURL, project string) bool {
 			r, _ := source.Registered(known.read(ctx), repoURL, project)

@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/render/kustomize"
 	"github.com/slipway-cd/slipway/engine/settings"
+	"github.com/slipway-cd/slipway/engine/source"
 )
 
 // settled decodes the control namespace's ConfigMaps and Secrets. It reads through the manager's cache, which follows them, and
@@ -37,6 +38,7 @@ type settled struct {
 	// rights are those of argocd-rbac-cm, or rightsErr says why they cannot be read: then nobody has any.
 	rights    *rbac.Enforcer
 	rightsErr error
+	signing   *source.Signers
 }
 
 // read gives the settings as they are now. While they cannot be read it gives the last ones.
@@ -67,6 +69,10 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 		s.log.Warn("a setting is passed over", "error", fault)
 	}
 	s.key, s.last, s.rules = key, decoded, rules
+	s.signing, faults = source.NewSigners(decoded.SigningKeys)
+	for _, fault := range faults {
+		s.log.Warn("a signing key is passed over", "config_map", settings.SigningKeysName, "error", fault)
+	}
 	if s.rights, s.rightsErr = rbac.New(rightsOf(decoded)); s.rightsErr != nil {
 		s.log.Warn("rights cannot be read, and are asked of nobody with success", "config_map", settings.RBACName, "error", s.rightsErr)
 	}
@@ -110,6 +116,14 @@ func (s *settled) project(ctx context.Context, name string) (*argo.AppProject, e
 func (s *settled) impersonation(ctx context.Context) project.Impersonation {
 	now := s.read(ctx)
 	return project.Impersonation{Enabled: now.Impersonated, Enforced: !now.AccountOptional}
+}
+
+// signers are the keys that signatures are verified by.
+func (s *settled) signers(ctx context.Context) *source.Signers {
+	s.read(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signing
 }
 
 // access is who may do what with the applications of a project, as it is now. The error says what cannot be read.

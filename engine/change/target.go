@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -187,12 +188,38 @@ func (p *Pipeline) openOne(ctx context.Context, r TargetRequest, i int, src argo
 	if i < len(r.Revisions) && r.Revisions[i] != "" {
 		revision = r.Revisions[i]
 	}
+	integrity, err := p.integrity(ctx, r.App, src)
+	if err != nil {
+		return nil, err
+	}
 	tree, err := p.deps.Trees.At(ctx, source.Query{RepoURL: src.RepoURL, Project: r.App.Spec.ProjectName(), Revision: revision, TagPrefix: src.TagPrefix,
-		Fresh: r.Fresh, Chart: src.Chart, PassCredentials: passesCredentials(src)})
+		Fresh: r.Fresh, Chart: src.Chart, PassCredentials: passesCredentials(src), Integrity: integrity})
 	if err != nil {
 		return nil, fmt.Errorf("source %s at %q: %w", src.RepoURL, revision, err)
 	}
 	return tree, nil
+}
+
+// integrity is what an application's project asks a source to be signed with; nil is nothing. Only Git repositories are signed.
+func (p *Pipeline) integrity(ctx context.Context, app *argo.Application, src argo.ApplicationSource) (*source.Integrity, error) {
+	if p.deps.Project == nil || src.Chart != "" || strings.HasPrefix(src.RepoURL, "oci://") {
+		return nil, nil
+	}
+	proj, err := p.deps.Project(ctx, app.Spec.ProjectName())
+	if err != nil {
+		return nil, fmt.Errorf("reading the project %s: %w", app.Spec.ProjectName(), err)
+	}
+	if proj == nil {
+		return nil, nil // who uses it is refused by name
+	}
+	asked, err := p.rules(proj).Signatures(src.RepoURL)
+	if err != nil {
+		return nil, &object.Fault{Message: err.Error(), Hint: "an administrator can mend the AppProject " + proj.Name}
+	}
+	if asked == nil {
+		return nil, nil
+	}
+	return &source.Integrity{Keys: asked.Keys, History: asked.History, Named: src.TargetRevision}, nil
 }
 
 // assemble puts the sources' results together: later sources win, namespaces and tracking are filled in.

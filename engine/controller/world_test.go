@@ -239,6 +239,11 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	impersonation := func() project.Impersonation { return w.impersonation }
 	pipeline := change.New(change.Deps{
 		Render: w.renderer, Trees: sources, ControlNamespace: w.control, Log: log, Impersonation: impersonation,
+		Project: func(ctx context.Context, name string) (*argo.AppProject, error) {
+			proj := &argo.AppProject{}
+			err := w.client.Get(ctx, client.ObjectKey{Namespace: w.control, Name: name}, proj)
+			return proj, client.IgnoreNotFound(err)
+		},
 		Clusters: func(ctx context.Context, d argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, d)
 		},

@@ -1,5 +1,5 @@
 // Package settings reads an installation's settings, as Argo CD keeps them, into one value: the ConfigMaps argocd-cm,
-// argocd-cmd-params-cm, argocd-rbac-cm, argocd-ssh-known-hosts-cm and argocd-tls-certs-cm, and the Secrets labelled
+// argocd-cmd-params-cm, argocd-rbac-cm, argocd-ssh-known-hosts-cm, argocd-tls-certs-cm and argocd-gpg-keys-cm, and the Secrets labelled
 // argocd.argoproj.io/secret-type. It is pure: who reads them from the control plane's cluster gives them in, and engine/source,
 // engine/render and engine/cluster take what they need.
 package settings
@@ -72,6 +72,9 @@ type Settings struct {
 	KnownHosts   string
 	Certificates map[string]string
 
+	// SigningKeys are the armored public keys that signatures are verified by, by their names.
+	SigningKeys map[string]string
+
 	// Impersonated has syncs act as the service accounts that projects name; AccountOptional lets those act as ourselves for which none is named.
 	Impersonated, AccountOptional bool
 
@@ -86,6 +89,7 @@ const (
 	ParametersName          = "argocd-cmd-params-cm"
 	KnownHostsName          = "argocd-ssh-known-hosts-cm"
 	CertificatesName        = "argocd-tls-certs-cm"
+	SigningKeysName         = "argocd-gpg-keys-cm"
 	SecretTypeLabel         = "argocd.argoproj.io/secret-type"
 	skipReconcileAnnotation = "argocd.argoproj.io/skip-reconcile"
 	submodulesKey           = "reposerver.enable.git.submodule"
@@ -123,6 +127,8 @@ func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, [
 			}
 		case KnownHostsName:
 			s.KnownHosts = m.Data["ssh_known_hosts"]
+		case SigningKeysName:
+			s.SigningKeys = m.Data
 		case CertificatesName:
 			s.Certificates = m.Data
 		}

@@ -38,6 +38,8 @@ type Deps struct {
 	Submodules func(ctx context.Context) bool
 	// LFS says whether files of Git LFS are fetched for a repository and project; nil fetches none.
 	LFS func(ctx context.Context, repoURL, project string) bool
+	// Signers are the keys that signatures are verified by, as they are now; nil is none, by which nothing is signed.
+	Signers func(ctx context.Context) *Signers
 	// Registered finds what is registered of a chart repository or registry for a project; nil is nothing, for all of them.
 	Registered func(ctx context.Context, repoURL, project string) Registration
 	// Network is how chart repositories and registries are reached.
@@ -52,6 +54,7 @@ type Sources struct {
 	charts   *answers[chartKey, *git.Tree]
 	indexes  *answers[indexKey, *index]
 	archives *answers[string, *git.Tree]
+	verified verified
 	parsing  chan struct{} // holds one while an index is parsed: that takes much memory
 
 	mu    sync.Mutex
@@ -102,6 +105,9 @@ type Query struct {
 	TagPrefix string
 	Fresh     bool // fetch first, however young what is at hand is
 
+	// Integrity is what a Git repository's commit must be signed with; nil asks nothing.
+	Integrity *Integrity
+
 	// Chart names a chart of a Helm repository, or of an OCI registry where RepoURL has no scheme. Revision is then a version or a
 	// constraint on versions.
 	Chart string
@@ -134,6 +140,11 @@ func (s *Sources) At(ctx context.Context, q Query) (*git.Tree, error) {
 	commit, err := s.Resolve(ctx, q)
 	if err != nil {
 		return nil, err
+	}
+	if q.Integrity != nil {
+		if err := s.trust(ctx, q, commit); err != nil {
+			return nil, err
+		}
 	}
 	tree, err := s.deps.Store.Mirror(q.RepoURL).Repository().Tree(ctx, commit)
 	if err != nil {

@@ -30,7 +30,8 @@ type forge struct {
 	sources *source.Sources
 	clock   atomic.Int64 // seconds
 	shown   atomic.Value // the project whose credential was asked for
-	private atomic.Bool  // only the project "team" has a credential that is taken
+	signers *source.Signers
+	private atomic.Bool // only the project "team" has a credential that is taken
 }
 
 func newForge(t *testing.T) *forge {
@@ -68,7 +69,7 @@ func newForge(t *testing.T) *forge {
 		t.Fatal(err)
 	}
 	t.Cleanup(store.Close)
-	f.sources, err = source.New(source.Deps{Store: store, Now: func() time.Time { return time.Unix(f.clock.Load(), 0) },
+	f.sources, err = source.New(source.Deps{Store: store, Signers: func(context.Context) *source.Signers { return f.signers }, Now: func() time.Time { return time.Unix(f.clock.Load(), 0) },
 		Credentials: func(_ context.Context, _, project string) (git.Auth, error) {
 			f.shown.Store(project)
 			if project == "team" {
