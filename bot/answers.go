@@ -72,6 +72,12 @@ func (v *visit) statusText(ctx context.Context, all []reach, locks []slipway.Loc
 	if why.Len() > 0 {
 		b.WriteString("\n**What is wrong**\n" + why.String())
 	}
+	for _, r := range all[:min(len(all), mostShown)] {
+		if h, held := slipway.HoldOf(r.app.Annotations); held {
+			fmt.Fprintf(&b, "\n⏸️ %s is %s; %s lets it follow its branch again.\n", quote(r.app.Name), quote(clip(heldAt(h), 400)),
+				quote(prefix(v.res.Spec.Forge)+"rollback app:"+r.app.Name+" --release"))
+		}
+	}
 	for _, l := range locks {
 		fmt.Fprintf(&b, "\n🔒 %s is held by this pull request until %s.\n", quote(subject(l)), until(l))
 	}
@@ -123,4 +129,16 @@ func helpText(begin string, p policy.Policy, previews bool) string {
 		}
 	}
 	return b.String()
+}
+
+// heldAt says who holds an application at what, and why.
+func heldAt(h slipway.Hold) string {
+	text := "held at " + shortList(h.Revisions)
+	if h.By != "" {
+		text += " by " + h.By
+	}
+	if h.Reason != "" {
+		text += ": " + h.Reason
+	}
+	return text
 }

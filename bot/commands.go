@@ -162,7 +162,7 @@ func (v *visit) carryOut(ctx context.Context, o order) error {
 	case command.Action:
 		return v.action(ctx, o)
 	case command.Rollback:
-		return v.refuse(ctx, o, "This version does not carry out "+quote("/"+string(o.cmd.Verb))+".", nil)
+		return v.rollback(ctx, o)
 	}
 	return v.refuse(ctx, o, fmt.Sprintf("The pull request is %s: there is no head to look at.", v.pull.State), nil)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/slipway-cd/slipway/bot/command"
 	"github.com/slipway-cd/slipway/bot/policy"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
@@ -27,6 +28,9 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 	}
 	if f.Grants, err = v.grants(ctx, o.user, right(o.cmd), in.of(environment)); err != nil {
 		return f, err
+	}
+	if o.cmd.Verb != command.Sync { // the rest is about what a head brings
+		return f, nil
 	}
 	if len(rules.Requires.Checks) > 0 || rules.Requires.AllChecks {
 		f.Checks, err = v.forge.OtherChecks(ctx, v.repo, v.pull.Head.SHA)

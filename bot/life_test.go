@@ -73,6 +73,7 @@ func TestLife(t *testing.T) {
 		{"another holds it", anotherHolds},
 		{"a queue", queue},
 		{"actions", actions},
+		{"rolled back", rolledBack},
 		{"held by hand", heldByHand},
 		{"never healthy", neverHealthy},
 		{"a policy that cannot be read", faultyPolicy},

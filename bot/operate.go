@@ -126,15 +126,21 @@ func (v *visit) operation(o order, in intent, a aim) argo.Operation {
 	op := argo.Operation{
 		Sync:        sync,
 		InitiatedBy: argo.OperationInitiator{Username: v.res.Spec.Forge + ":" + o.user.Login},
-		Info:        []argo.Info{{Name: infoCommand, Value: o.OperationID}, {Name: infoPullRequest, Value: v.url()}},
-	}
-	if o.cmd.Reason != "" {
-		op.Info = append(op.Info, argo.Info{Name: "slipway.dev/reason", Value: clip(o.cmd.Reason, 500)})
+		Info:        v.information(o),
 	}
 	if p := a.app.Spec.SyncPolicy; p != nil && p.Retry != nil {
 		op.Retry = *p.Retry
 	}
 	return op
+}
+
+// information is what an operation says of the command that asked for it.
+func (v *visit) information(o order) []argo.Info {
+	info := []argo.Info{{Name: infoCommand, Value: o.OperationID}, {Name: infoPullRequest, Value: v.url()}}
+	if o.cmd.Reason != "" {
+		info = append(info, argo.Info{Name: "slipway.dev/reason", Value: clip(o.cmd.Reason, 500)})
+	}
+	return info
 }
 
 // pinned are an application's sources, those that follow the base branch at a commit instead.

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/slipway-cd/slipway/bot/command"
 	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -178,6 +179,9 @@ func (v *visit) resume(ctx context.Context, o order, unasked []string) (over boo
 	if err := v.permit(ctx, &o); err != nil {
 		return false, err
 	}
+	if o.cmd.Verb == command.Rollback {
+		return v.rollOn(ctx, o, unasked)
+	}
 	in, err := v.intend(ctx, o)
 	if err != nil {
 		return false, err
@@ -233,6 +237,9 @@ func (v *visit) conclude(ctx context.Context, o order, steps []step) error {
 		if err := v.endTurns(ctx, o); err != nil {
 			return err
 		}
+	}
+	if o.cmd.Verb == command.Rollback { // what was merged is not what runs now
+		return nil
 	}
 	return v.deliver(ctx, steps)
 }

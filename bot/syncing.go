@@ -9,7 +9,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/slipway-cd/slipway/bot/command"
 	"github.com/slipway-cd/slipway/bot/policy"
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
@@ -44,10 +46,11 @@ func (in *intent) environments() []string {
 // aim is one application of a sync.
 type aim struct {
 	reach
-	revisions []string // one a source
-	broken    string   // why it cannot be rendered
-	moved     bool     // it is not what the report showed
-	governs   bool     // it holds Applications, or what governs them
+	revisions []string              // one a source
+	broken    string                // why it cannot be rendered
+	moved     bool                  // it is not what the report showed
+	governs   bool                  // it holds Applications, or what governs them
+	back      *argo.RevisionHistory // what a rollback goes to
 }
 
 // sync carries out a /sync, or goes on with it. Everything is decided again as long as an application has not been asked: the word given
@@ -156,9 +159,12 @@ func governing(o object.Object) bool {
 
 // weigh asks the policy, once for each environment concerned.
 func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
-	seen, err := v.reviews(ctx)
-	if err != nil {
-		return err
+	var seen verdicts
+	var err error
+	if o.cmd.Verb == command.Sync {
+		if seen, err = v.reviews(ctx); err != nil {
+			return err
+		}
 	}
 	environments := in.environments()
 	if len(environments) == 0 { // nothing can be named before there is a report

@@ -27,6 +27,8 @@ const (
 	look job = "look"
 	// others reads the checks and statuses that others set.
 	others job = "others"
+	// propose pushes a branch of our own.
+	propose job = "propose"
 	// teams reads who is in which team of the organisation.
 	teams job = "teams"
 )
@@ -40,6 +42,8 @@ func (j job) permissions() *github.InstallationPermissions {
 		return &github.InstallationPermissions{Metadata: read, PullRequests: write, Issues: write, Checks: write, Deployments: write}
 	case others:
 		return &github.InstallationPermissions{Metadata: read, Checks: read, Statuses: read}
+	case propose:
+		return &github.InstallationPermissions{Metadata: read, Contents: write}
 	case teams:
 		return &github.InstallationPermissions{Metadata: read, Members: read}
 	}

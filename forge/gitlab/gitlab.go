@@ -62,6 +62,7 @@ type Forge struct {
 	verifier
 	api      *gitlab.Client
 	gitToken string
+	token    string
 	log      *slog.Logger
 
 	mu   sync.Mutex
@@ -74,7 +75,7 @@ func New(o Options) (*Forge, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Forge{gitToken: o.GitToken, log: o.Log, self: &atomic.Int64{}}
+	f := &Forge{gitToken: o.GitToken, token: o.Token, log: o.Log, self: &atomic.Int64{}}
 	if f.verifier, err = newVerifier(o, web, f.self); err != nil {
 		return nil, err
 	}
