@@ -188,7 +188,8 @@ func (p *pass) see(ctx context.Context, g *gathered) *failure {
 			g.live[r.ID] = r.Live
 		}
 	}
-	for _, id := range slices.Concat(engine.Wanted(p.options(), app.Spec.Destination.Namespace), engine.Awaited(g.done)) {
+	fences, _ := engine.Fences(p.app.Annotations, app.Spec.Destination.Namespace)
+	for _, id := range slices.Concat(engine.Wanted(p.options(), app.Spec.Destination.Namespace), identities(fences), engine.Awaited(g.done)) {
 		if _, known := g.live[id]; !known {
 			if err := g.read(ctx, id); err != nil {
 				return &failure{err: err}
@@ -278,6 +279,7 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 	}
 	if slipway.IsPreview(p.app.Annotations) {
 		in.CreatedFor = p.Pipeline.Instance(p.app)
+		in.Fences, in.FenceProblem = engine.Fences(p.app.Annotations, in.Namespace)
 	}
 	in.Operation.Prune = in.Operation.Prune && !g.adopting
 	in.HooksInSelection = state.Operation.Sync.SelfHealAttemptsCount > 0 && app.Annotations[healHooksAnnotation] == "true"
@@ -332,4 +334,12 @@ func approval(app *argo.Application) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+func identities(objects []*unstructured.Unstructured) []object.ID {
+	ids := make([]object.ID, len(objects))
+	for i, u := range objects {
+		ids[i] = object.IDOf(u)
+	}
+	return ids
 }

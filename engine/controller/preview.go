@@ -13,6 +13,7 @@ import (
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/object"
+	engine "github.com/slipway-cd/slipway/engine/sync"
 )
 
 // depart takes finalizers off whose part is done. Before the last of them, a namespace that was made for the application's preview goes.
@@ -60,11 +61,12 @@ func (p *pass) clearAway(ctx context.Context, dest Destination) error {
 // bookkeeping are kinds that Kubernetes keeps on behalf of others, and takes away some time after them.
 var bookkeeping = []schema.GroupKind{{Kind: "Endpoints"}, {Group: "discovery.k8s.io", Kind: "EndpointSlice"}, {Group: "coordination.k8s.io", Kind: "Lease"}}
 
-// others are the residents of a namespace without the claims of the application's StatefulSets, which outlive these.
+// others are the residents of a namespace without the claims of the application's StatefulSets, which outlive these, and without what
+// was put up around the preview.
 func (p *pass) others(residents []cluster.Node) []object.ID {
 	var out []object.ID
 	for _, n := range residents {
-		if !p.isClaim(n.ID) && !slices.Contains(bookkeeping, n.ID.GroupKind()) {
+		if !p.isClaim(n.ID) && !engine.IsFence(n.ID) && !slices.Contains(bookkeeping, n.ID.GroupKind()) {
 			out = append(out, n.ID)
 		}
 	}

@@ -64,7 +64,7 @@ func TestThePreviewsNamespaceGoesWithIt(t *testing.T) {
 				ManagedNamespaceMetadata: &argo.ManagedNamespaceMetadata{
 					Labels: map[string]string{"team": "shop"}, Annotations: map[string]string{slipway.CreatedForAnnotation: w.name(name)}},
 			}
-			app.Annotations = map[string]string{slipway.PreviewAnnotation: "7"}
+			app.Annotations = map[string]string{slipway.PreviewAnnotation: "7", slipway.PreviewQuotaAnnotation: "pods=20", slipway.PreviewNetworkAnnotation: "isolated"}
 			app.Finalizers = []string{"resources-finalizer.argocd.argoproj.io"}
 		}
 	}
@@ -85,6 +85,11 @@ func TestThePreviewsNamespaceGoesWithIt(t *testing.T) {
 	must(t, w.client.Get(w.ctx, client.ObjectKeyFromObject(ns), ns))
 	if ns.GetLabels()["team"] != "shop" || ns.GetAnnotations()[slipway.CreatedForAnnotation] != w.name("made") {
 		t.Errorf("the namespace has labels %v, annotations %v", ns.GetLabels(), ns.GetAnnotations())
+	}
+	for _, around := range []*unstructured.Unstructured{named("v1", "ResourceQuota", space("made"), "slipway-preview"), named("networking.k8s.io/v1", "NetworkPolicy", space("made"), "slipway-preview")} {
+		if w.isLeaving(around) {
+			t.Errorf("there is no %s around the preview", around.GetKind())
+		}
 	}
 	must(t, w.client.Create(w.ctx, named("v1", "ConfigMap", space("shared"), "by-hand")))
 	for _, name := range names {

@@ -155,48 +155,6 @@ func sorted(set map[string]bool) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// addresses are the URLs at which an object answers: links that people wrote, and the hosts of Ingresses.
-func addresses(u *unstructured.Unstructured) []string {
-	var urls []string
-	for k, v := range u.GetAnnotations() {
-		if !strings.HasPrefix(k, "link.argocd.argoproj.io/") {
-			continue
-		}
-		if _, url, titled := strings.Cut(v, "|"); titled {
-			v = url
-		}
-		if strings.HasPrefix(v, "http://") || strings.HasPrefix(v, "https://") {
-			urls = append(urls, v)
-		}
-	}
-	if u.GetKind() != "Ingress" || u.GetAnnotations()["argocd.argoproj.io/ignore-default-links"] == "true" {
-		return urls
-	}
-	secure := map[string]bool{}
-	certificates, _, _ := unstructured.NestedSlice(u.Object, "spec", "tls")
-	for _, c := range certificates {
-		m, _ := c.(map[string]any)
-		hosts, _, _ := unstructured.NestedStringSlice(m, "hosts")
-		for _, h := range hosts {
-			secure[h] = true
-		}
-	}
-	rules, _, _ := unstructured.NestedSlice(u.Object, "spec", "rules")
-	for _, rule := range rules {
-		m, _ := rule.(map[string]any)
-		host, _, _ := unstructured.NestedString(m, "host")
-		if host == "" || strings.Contains(host, "*") {
-			continue
-		}
-		scheme := "http"
-		if secure[host] {
-			scheme = "https"
-		}
-		urls = append(urls, scheme+"://"+host+"/")
-	}
-	return urls
-}
-
 // shared are the warnings about objects that another application tracks.
 func shared(instance string, owners map[object.ID]string) []argo.ApplicationCondition {
 	var all []argo.ApplicationCondition

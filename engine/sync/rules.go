@@ -116,7 +116,7 @@ func (d *decision) validate(t *task) string {
 		return fmt.Sprintf("The Kubernetes API could not find %s/%s for requested resource %s/%s. "+
 			"Make sure the %q CRD is installed on the destination cluster.", t.id.Group, t.id.Kind, t.id.Namespace, t.id.Name, t.id.Kind)
 	}
-	if t.problem != "" || d.Permits == nil {
+	if t.problem != "" || t.ours || d.Permits == nil {
 		return t.problem
 	}
 	return d.Permits(t.id, namespaced || !known)

@@ -43,6 +43,9 @@ type Input struct {
 	Managed *argo.ManagedNamespaceMetadata
 	// CreatedFor, if not "", is written on that namespace when it is made: whose preview it is for.
 	CreatedFor string
+	// Fences are put up in the namespace; with a FenceProblem nothing is applied.
+	Fences       []*unstructured.Unstructured
+	FenceProblem string
 	// Operation is what was asked for.
 	Operation argo.SyncOperation
 	// HooksInSelection runs hooks although the operation is limited to some resources.

@@ -23,6 +23,7 @@ type task struct {
 	target, live *unstructured.Unstructured // a nil target is to be pruned
 
 	problem  string // why it must not be applied
+	ours     bool   // no manifest asks for it, and no project forbids it
 	recorded bool   // a result of this attempt exists, with more than a plan
 	status   argo.ResultCode
 	op       argo.OperationPhase
@@ -56,8 +57,12 @@ func (t *task) String() string { return t.id.Group + "/" + t.id.Kind + "/" + t.i
 func (in *Input) tasks() []*task {
 	var all []*task
 	for _, o := range in.Desired.All() {
+		if len(in.Fences) > 0 && IsFence(o.ID()) {
+			continue // ours stands in its place
+		}
 		all = append(all, in.wanted(o.Unstructured)...)
 	}
+	all = append(all, in.fenceTasks(all)...)
 	if ns := in.namespaceTask(all); ns != nil {
 		all = append(all, ns)
 	}
