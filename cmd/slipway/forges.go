@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/bot"
 	"github.com/slipway-cd/slipway/bot/web"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
 	"github.com/slipway-cd/slipway/forge"
 	"github.com/slipway-cd/slipway/forge/github"
@@ -26,6 +28,10 @@ type forges struct {
 	visitors       []web.Site // by which people sign in to the pages
 	github, gitlab forge.Verifier
 	secret         []byte // of the first forge; other keys derive from it
+	// What lists for ApplicationSets, where these ask for repositories of the owners that are served.
+	owners      []string
+	app         *settings.GitHubApp
+	gitlabToken string
 
 	mu     sync.Mutex
 	listed time.Time
@@ -52,7 +58,7 @@ func openForges(o *serveOptions, log *slog.Logger) (*forges, error) {
 		return nil, err
 	}
 	client := gate{allowed}.client(pool)
-	f := &forges{}
+	f := &forges{owners: o.allowOwners}
 	if o.github() {
 		if err := f.addGitHub(o, github.Options{BaseURL: o.githubURL, AllowedOwners: o.allowOwners, HTTP: client, Log: log}); err != nil {
 			return nil, err
@@ -80,6 +86,7 @@ func (f *forges) addGitHub(o *serveOptions, options github.Options) error {
 		return err
 	}
 	options.AppID, options.PrivateKey, options.WebhookSecret = id, []byte(key), []byte(secret)
+	f.app = &settings.GitHubApp{ID: id, PrivateKey: settings.Hidden(key)}
 	client, err := github.New(options)
 	if err != nil {
 		return err
@@ -95,7 +102,7 @@ func (f *forges) addGitLab(o *serveOptions, options gitlab.Options) error {
 	if err != nil {
 		return err
 	}
-	options.Token = token
+	options.Token, f.gitlabToken = token, token
 	if o.gitlabGitFile != "" {
 		if options.GitToken, err = secretFile("gitlab-git-token-file", o.gitlabGitFile); err != nil {
 			return err
@@ -133,6 +140,12 @@ func webHost(api, otherwise string) string {
 		return otherwise
 	}
 	return strings.TrimPrefix(u.Host, "api.")
+}
+
+// owns says whether a path, such as "acme/shop", is of an owner that is served.
+func (f *forges) owns(path string) bool {
+	path = strings.ToLower(strings.Trim(path, "/")) + "/"
+	return slices.ContainsFunc(f.owners, func(o string) bool { return strings.HasPrefix(path, strings.ToLower(strings.Trim(o, "/"))+"/") })
 }
 
 // relist is how long the list of served repositories is believed.

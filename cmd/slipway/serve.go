@@ -176,6 +176,8 @@ type engine struct {
 	health   func() *health.Rules
 	access   func(context.Context, string) (*rbac.Enforcer, error)
 	accounts func() project.Impersonation
+	sources  *source.Sources
+	settings func(context.Context) settings.Settings
 }
 
 func (e engine) close() {
@@ -253,7 +255,8 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 			return clusters.For(ctx, dest)
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
-		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts}, nil
+		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts,
+		sources: sources, settings: known.read}, nil
 }
 
 // comparing is how the installation's settings have differences found.
@@ -268,8 +271,12 @@ func comparing(s settings.Comparing) compare.Options {
 // setup has the manager run the controller and the bot.
 func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*bot.Bot, error) {
 	destinations, changes := controller.From(e.clusters)
-	err := controller.Setup(ctx, mgr, controller.Deps{
-		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts,
+	sets, err := applicationSets(mgr, o, e, f, log)
+	if err != nil {
+		return nil, err
+	}
+	err = controller.Setup(ctx, mgr, controller.Deps{
+		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts, Sets: sets,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
 	})
 	if err != nil {

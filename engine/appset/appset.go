@@ -26,6 +26,8 @@ type Generation struct {
 	Applications []*argo.Application
 	// Refused are those that are not among them, because the API server would refuse them or two have one name. They hinder no other.
 	Refused []Refusal
+	// Held are those that are neither made nor changed nor deleted, because they are of a pull request that is held.
+	Held []Refusal
 	// Pulls are the pull requests that applications were made of, by the application's name, where that can be told.
 	Pulls map[string]Pull
 }
@@ -69,14 +71,20 @@ func Unfold(set *argo.ApplicationSet, world World) (Generation, error) {
 	made := Generation{Pulls: map[string]Pull{}}
 	seen := map[string]bool{}
 	for _, g := range generators {
+		clear(r.held)
 		apps, err := r.applications(g)
 		if err != nil {
 			return Generation{}, err
 		}
 		pull := onlyPullRequest(g)
 		for _, a := range apps {
+			n, ok := a.params["number"].(string)
+			if why := r.held[n]; ok && why != "" && len(pullRequestsOf(g)) > 0 {
+				made.Held = append(made.Held, Refusal{Name: a.app.Name, Fault: fault(g.field, "pull request %s: %s", n, why)})
+				continue
+			}
 			made.add(a.app, seen)
-			if n, ok := a.params["number"].(string); ok && pull != nil {
+			if ok && pull != nil {
 				made.Pulls[a.app.Name] = Pull{Generator: pull, Number: n}
 			}
 		}
@@ -120,6 +128,8 @@ type run struct {
 	trees   map[[2]string]fs.FS
 	listed  map[listing][]string
 	answers map[string]any // of the world, by question
+	// held says why pull requests are held, by their number: those of one generator at a time.
+	held map[string]string
 }
 
 func newRun(set *argo.ApplicationSet, world World) (*run, error) {
@@ -130,7 +140,7 @@ func newRun(set *argo.ApplicationSet, world World) (*run, error) {
 	}
 	text.limit = limit
 	return &run{
-		set: set, world: world, text: text, limit: limit, trees: map[[2]string]fs.FS{}, listed: map[listing][]string{}, answers: map[string]any{},
+		set: set, world: world, text: text, limit: limit, trees: map[[2]string]fs.FS{}, listed: map[listing][]string{}, answers: map[string]any{}, held: map[string]string{},
 	}, nil
 }
 

@@ -110,6 +110,9 @@ func (c testCase) generate(t *testing.T) map[string]string {
 	for _, r := range made.Refused {
 		sections["refused.txt"] += r.Fault.Error() + "\n"
 	}
+	for _, h := range made.Held {
+		sections["held.txt"] += h.Name + ": " + h.Fault.Error() + "\n"
+	}
 	var b strings.Builder
 	for i, app := range made.Applications {
 		if i > 0 {

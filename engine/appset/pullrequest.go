@@ -21,6 +21,9 @@ type PullRequest struct {
 	HeadSHA      string
 	Labels       []string
 	Author       string
+	// Held says why nothing may be made of its head, such as that nobody has vouched for it; empty is nothing against it. An application
+	// that is there already stays as it is.
+	Held string
 }
 
 // maxSlug leaves room in the name of a host for something before or after the branch.
@@ -53,6 +56,9 @@ func (r *run) pullRequests(g generator) ([]params, error) {
 			continue
 		}
 		set := r.pullSet(p)
+		if p.Held != "" {
+			r.held[set["number"].(string)] = p.Held
+		}
 		if err := r.addValues(set, g.PullRequest.Values, field); err != nil {
 			return nil, err
 		}

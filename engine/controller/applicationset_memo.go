@@ -3,6 +3,7 @@ package controller
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,7 @@ func (m *setMemo) note(made appset.Generation, current []*argo.Application, at t
 	for _, app := range made.Applications {
 		generated[app.Name] = true
 	}
-	for _, r := range made.Refused {
+	for _, r := range slices.Concat(made.Refused, made.Held) {
 		generated[r.Name] = true
 	}
 	absent, pulls := map[string]time.Time{}, made.Pulls

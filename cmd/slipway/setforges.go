@@ -1,0 +1,352 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/appset"
+	"github.com/slipway-cd/slipway/engine/controller"
+	"github.com/slipway-cd/slipway/forge"
+	"github.com/slipway-cd/slipway/forge/github"
+	"github.com/slipway-cd/slipway/forge/gitlab"
+)
+
+// lister lists what an ApplicationSet's generators ask of a forge.
+type lister interface {
+	PullRequests(ctx context.Context, q forge.PullQuery) ([]forge.PullRequest, error)
+	Repositories(ctx context.Context, q forge.RepositoryQuery) ([]forge.Listed, error)
+	Branches(ctx context.Context, r forge.Listed, all bool) ([]forge.Ref, error)
+	HasPath(ctx context.Context, r forge.Listed, branch, path string) (bool, error)
+}
+
+// setForges answers the generators of ApplicationSets from forges.
+type setForges struct {
+	forges    *forges
+	options   *serveOptions
+	resources client.Reader // of the cache, for what the bot knows of pull requests
+	gate      gate
+	roots     *x509.CertPool
+	log       *slog.Logger
+
+	mu      sync.Mutex
+	listers map[string]lister // by whom and with what they ask, so that what they remember is kept
+}
+
+// maxListers bounds how many credentials are remembered.
+const maxListers = 256
+
+var _ controller.Forges = (*setForges)(nil)
+
+// PullRequests implements controller.Forges.
+func (s *setForges) PullRequests(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
+	found, err := s.pulls(ctx, a, g)
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %w", appset.ErrNotFound, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := make([]appset.PullRequest, 0, len(found))
+	for _, p := range found {
+		out := appset.PullRequest{Number: int64(p.Number), Title: p.Title, Branch: p.Head.Name, TargetBranch: p.Base.Name, HeadSHA: p.Head.SHA,
+			Labels: p.Labels, Author: p.Author.Login}
+		if !a.Strangers {
+			if out.Held, err = s.stranger(ctx, p); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, out)
+	}
+	return all, nil
+}
+
+func (s *setForges) pulls(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) ([]forge.PullRequest, error) {
+	if g.GitLab != nil {
+		q := forge.PullQuery{Repository: g.GitLab.Project, Labels: g.GitLab.Labels, State: g.GitLab.PullRequestState}
+		l, err := s.gitlab(ctx, a, asked{api: g.GitLab.API, path: g.GitLab.Project})
+		if err != nil {
+			return nil, err
+		}
+		return l.PullRequests(ctx, q)
+	}
+	name := g.Github.Owner + "/" + g.Github.Repo
+	if r, ok, err := s.served(ctx, a, asked{api: g.Github.API, path: name, kind: forge.GitHub}); err != nil {
+		return nil, err
+	} else if ok {
+		all, err := r.forge.OpenPullRequests(ctx, r.repository)
+		return slices.DeleteFunc(all, func(p forge.PullRequest) bool {
+			return slices.ContainsFunc(g.Github.Labels, func(l string) bool { return !slices.Contains(p.Labels, l) })
+		}), err
+	}
+	l, err := s.github(ctx, a, asked{api: g.Github.API, path: name, owner: g.Github.Owner})
+	if err != nil {
+		return nil, err
+	}
+	return l.PullRequests(ctx, forge.PullQuery{Repository: name, Labels: g.Github.Labels})
+}
+
+// stranger says why nothing may be made of a pull request's head, or "": it must be a branch of the repository itself, which only those
+// push to who may write, or the bot must know that head for one whose author may, or that somebody who may has vouched for.
+func (s *setForges) stranger(ctx context.Context, p forge.PullRequest) (string, error) {
+	if !p.Fork() {
+		return "", nil
+	}
+	known := &slipway.PullRequest{}
+	key := client.ObjectKey{Namespace: s.options.namespace, Name: slipway.PullRequestName(p.Repository.Host, p.Repository.ID, p.Number)}
+	if err := s.resources.Get(ctx, key, known); client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("reading what is known of %s#%d: %w", p.Repository.FullName(), p.Number, err)
+	}
+	if known.Status.Trusted && known.Status.TrustedSHA == p.Head.SHA {
+		return "", nil
+	}
+	return "its head is of a fork, and nobody who may write has said /ok-to-test to it", nil
+}
+
+// Host implements controller.Forges.
+func (s *setForges) Host(ctx context.Context, a controller.Asking, g *argo.SCMProviderGenerator) (appset.Host, error) {
+	h := hostFuncs{}
+	var l lister
+	var err error
+	var q forge.RepositoryQuery
+	all, archived := false, true
+	if g.Github != nil {
+		l, err = s.github(ctx, a, asked{api: g.Github.API, path: g.Github.Organization + "/", owner: g.Github.Organization})
+		q, all, archived = forge.RepositoryQuery{Owner: g.Github.Organization}, g.Github.AllBranches, !g.Github.ExcludeArchivedRepos
+	} else {
+		l, err = s.gitlab(ctx, a, asked{api: g.Gitlab.API, path: g.Gitlab.Group + "/"})
+		shared := g.Gitlab.IncludeSharedProjects
+		q, all = forge.RepositoryQuery{Owner: g.Gitlab.Group, Subgroups: g.Gitlab.IncludeSubgroups, Shared: shared == nil || *shared,
+			Archived: g.Gitlab.IncludeArchivedRepos, Topic: g.Gitlab.Topic}, g.Gitlab.AllBranches
+	}
+	if err != nil {
+		return nil, err
+	}
+	known := map[int64]forge.Listed{}
+	h.repositories = func() ([]appset.Repository, error) {
+		found, err := l.Repositories(ctx, q)
+		var out []appset.Repository
+		for _, r := range found {
+			if r.Archived && !archived {
+				continue
+			}
+			known[r.ID] = r
+			url := r.SSHURL
+			if g.CloneProtocol == "https" {
+				url = r.CloneURL
+			}
+			out = append(out, appset.Repository{ID: r.ID, Organization: r.Owner, Name: r.Name, URL: url, DefaultBranch: r.DefaultBranch, Labels: r.Topics})
+		}
+		return out, err
+	}
+	h.branches = func(r appset.Repository) ([]appset.Branch, error) {
+		found, err := l.Branches(ctx, known[r.ID], all)
+		var out []appset.Branch
+		for _, b := range found {
+			out = append(out, appset.Branch{Name: b.Name, SHA: b.SHA})
+		}
+		return out, err
+	}
+	h.hasPath = func(r appset.Repository, branch, path string) (bool, error) {
+		return l.HasPath(ctx, known[r.ID], branch, path)
+	}
+	return h, nil
+}
+
+// hostFuncs is a host for as long as one look at a set takes.
+type hostFuncs struct {
+	repositories func() ([]appset.Repository, error)
+	branches     func(r appset.Repository) ([]appset.Branch, error)
+	hasPath      func(r appset.Repository, branch, path string) (bool, error)
+}
+
+func (h hostFuncs) Repositories() ([]appset.Repository, error)            { return h.repositories() }
+func (h hostFuncs) Branches(r appset.Repository) ([]appset.Branch, error) { return h.branches(r) }
+func (h hostFuncs) HasPath(r appset.Repository, branch, path string) (bool, error) {
+	return h.hasPath(r, branch, path)
+}
+
+// applicationSets is what the controller needs for them.
+func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*controller.Sets, error) {
+	allowed, err := o.addresses()
+	if err != nil {
+		return nil, err
+	}
+	pool, err := roots(o.caFile)
+	if err != nil {
+		return nil, err
+	}
+	g := gate{allowed}
+	return &controller.Sets{
+		Trees: e.sources, Registered: e.clusters.Registered, Settings: e.settings, Plugins: g.client(pool),
+		Forges:  &setForges{forges: f, options: o, resources: mgr.GetClient(), gate: g, roots: pool, log: log},
+		Options: controller.SetOptions{Concurrency: o.setWorkers, DeleteLimit: o.setDeleteLimit},
+	}, nil
+}
+
+// Closed implements controller.Forges: the bot reads a pull request from the forge before it writes down that it is closed.
+func (s *setForges) Closed(ctx context.Context, p appset.Pull) (bool, error) {
+	path := ""
+	switch {
+	case p.Generator.Github != nil:
+		path = p.Generator.Github.Owner + "/" + p.Generator.Github.Repo
+	case p.Generator.GitLab != nil:
+		path = p.Generator.GitLab.Project
+	}
+	var all slipway.PullRequestList
+	if err := s.resources.List(ctx, &all, client.InNamespace(s.options.namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return false, fmt.Errorf("reading what is known of pull requests: %w", err)
+	}
+	for i := range all.Items {
+		r := &all.Items[i]
+		if strings.EqualFold(r.Spec.Repository.FullName(), path) && fmt.Sprint(r.Spec.Number) == p.Number {
+			return r.Status.State == slipway.StateClosed || r.Status.State == slipway.StateMerged, nil
+		}
+	}
+	return false, nil
+}
+
+// asked is what a generator asks for.
+type asked struct {
+	api  string // as the set writes it
+	path string // owner/name, or the path of a group with a slash at its end
+	// owner is whose installation of an App is meant.
+	owner string
+	kind  forge.Kind
+}
+
+// served is the repository where the installation itself serves it and the set may ask with its credentials.
+func (s *setForges) served(ctx context.Context, a controller.Asking, q asked) (served, bool, error) {
+	if !a.Own || a.Token != "" || a.App != nil {
+		return served{}, false, nil
+	}
+	base := s.options.githubURL
+	if q.kind == forge.GitLab {
+		base = s.options.gitlabURL
+	}
+	if !sameAPI(q.api, base, q.kind) {
+		return served{}, false, nil
+	}
+	for _, site := range s.forges.sites {
+		if site.Kind != q.kind {
+			continue
+		}
+		r, ok, err := s.forges.find(ctx, "https://"+site.Host+"/"+strings.TrimSuffix(q.path, "/")+".git")
+		if ok || err != nil {
+			return r, ok, err
+		}
+	}
+	return served{}, false, nil
+}
+
+// sameAPI says whether a set's address of a forge is that of the one that is served; empty is the public one.
+func sameAPI(asked, base string, kind forge.Kind) bool {
+	tidy := func(s string) string {
+		s = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(s), "/"), "/api/v3"), "/api/v4")
+		switch {
+		case s == "" && kind == forge.GitLab:
+			return "https://gitlab.com"
+		case s == "":
+			return "https://api.github.com"
+		}
+		return s
+	}
+	return tidy(asked) == tidy(base)
+}
+
+// github asks with the set's credentials, or as the App where the installation serves what is asked for, or as anybody.
+func (s *setForges) github(ctx context.Context, a controller.Asking, q asked) (lister, error) {
+	if a.Own && a.Token == "" && a.App == nil && sameAPI(q.api, s.options.githubURL, forge.GitHub) && s.forges.owns(q.path) {
+		a.App, q.api = s.forges.app, s.options.githubURL
+	}
+	return s.lister(a, "github "+q.api+" "+q.owner, func(c *http.Client) (lister, error) {
+		o := github.ListerOptions{BaseURL: q.api, Token: string(a.Token), Owner: q.owner, HTTP: c, Log: s.log}
+		if a.App != nil {
+			o.AppID, o.Installation, o.PrivateKey = a.App.ID, a.App.InstallationID, []byte(a.App.PrivateKey)
+			if o.BaseURL == "" {
+				o.BaseURL = a.App.EnterpriseURL
+			}
+		}
+		return github.NewLister(ctx, o)
+	})
+}
+
+// gitlab asks with the set's token, or as the bot where the installation serves what is asked for, or as anybody.
+func (s *setForges) gitlab(_ context.Context, a controller.Asking, q asked) (lister, error) {
+	token := string(a.Token)
+	if a.Own && token == "" && sameAPI(q.api, s.options.gitlabURL, forge.GitLab) && s.options.gitlabURL != "" && s.forges.owns(q.path) {
+		token = s.forges.gitlabToken
+	}
+	sum := sha256.Sum256([]byte(token))
+	return s.lister(a, fmt.Sprintf("gitlab %s %x", q.api, sum[:8]), func(c *http.Client) (lister, error) {
+		return gitlab.NewLister(gitlab.ListerOptions{BaseURL: q.api, Token: token, HTTP: c, Log: s.log})
+	})
+}
+
+// lister is the one that was made for the same asking, or a new one.
+func (s *setForges) lister(a controller.Asking, name string, open func(*http.Client) (lister, error)) (lister, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %v", string(a.Token), a.CA, a.Insecure)
+	if a.App != nil {
+		fmt.Fprintf(h, " %d %d %q", a.App.ID, a.App.InstallationID, string(a.App.PrivateKey))
+	}
+	key := fmt.Sprintf("%s %x", name, h.Sum(nil))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l, ok := s.listers[key]; ok {
+		return l, nil
+	}
+	c, err := s.client(a)
+	if err != nil {
+		return nil, err
+	}
+	l, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.listers) >= maxListers || s.listers == nil {
+		s.listers = map[string]lister{}
+	}
+	s.listers[key] = l
+	return l, nil
+}
+
+// client trusts what the asking trusts. Every dial of it passes the gate.
+func (s *setForges) client(a controller.Asking) (*http.Client, error) {
+	pool := s.roots
+	if len(a.CA) > 0 {
+		if pool == nil {
+			if system, err := x509.SystemCertPool(); err == nil {
+				pool = system
+			} else {
+				pool = x509.NewCertPool()
+			}
+		} else {
+			pool = pool.Clone()
+		}
+		if !pool.AppendCertsFromPEM(a.CA) {
+			return nil, errors.New("the certificates that caRef names are none")
+		}
+	}
+	c := s.gate.client(pool)
+	if t, ok := c.Transport.(*http.Transport); ok && a.Insecure {
+		if t.TLSClientConfig == nil {
+			t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		t.TLSClientConfig.InsecureSkipVerify = true // the set's author asks for that
+	}
+	return c, nil
+}
