@@ -26,6 +26,8 @@ type Comparison struct {
 	Resources     []Resource // in ID order; hooks among them
 	// Shared are objects of the target that another application tracks, with that application's name.
 	Shared map[object.ID]string
+	// Unreadable are the kinds that could not be read, each with the reason: "Secret: secrets is forbidden: ...".
+	Unreadable []string
 	// Ignored are the rules of the installation and the application for what comparisons leave out, and Schema is the cluster's, as of
 	// this comparison.
 	Ignored []argo.ResourceIgnoreDifferences
@@ -69,6 +71,12 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 		return rules.Object(id, namespaced(dest, id.GroupKind()), where) == ""
 	}
 	c := Comparison{Shared: map[object.ID]string{}, Ignored: v.opts.Ignore, Schema: v.opts.Schema}
+	if v.unreadable != nil {
+		for gk, err := range v.unreadable.Kinds {
+			c.Unreadable = append(c.Unreadable, fmt.Sprintf("%s: %v", gk, err))
+		}
+		slices.Sort(c.Unreadable)
+	}
 	if c.Resources, err = p.compareAll(ctx, v, t.Objects); err != nil {
 		return Comparison{}, fmt.Errorf("comparing %s: %w", app.Name, err)
 	}

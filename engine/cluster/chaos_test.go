@@ -255,7 +255,7 @@ func TestTheTreeOfAnApplication(t *testing.T) {
 		}
 		return len(missing) == 0
 	})
-	unowned, err := w.c.Unowned(w.ctx, w.namespace)
+	unowned, err := w.c.Unowned(w.ctx, w.namespace, nil)
 	var unreadable *cluster.UnreadableError
 	if err != nil && !errors.As(err, &unreadable) {
 		t.Fatal(err)

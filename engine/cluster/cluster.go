@@ -45,6 +45,7 @@ type shared struct {
 	definitions definitions
 	cache       cache
 	answers     answers
+	unowned     unowned
 
 	// connecting holds one token: who has it connects, and the others wait for what comes of it.
 	connecting chan struct{}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"sync"
 	"time"
 	"weak"
@@ -16,6 +17,8 @@ type store struct {
 	news func(app string, o *record)
 	// touched, if not nil, is called when any object comes, goes or changes after the first filling.
 	touched func()
+	// moved, if not nil, is called when an object comes, goes, or belongs to somebody else than before.
+	moved func()
 
 	mu    sync.RWMutex
 	all   map[string]kept
@@ -113,6 +116,9 @@ func (s *store) replace(listing map[string]*record) {
 func (s *store) tell(before, after *record) {
 	if s.touched != nil && (before == nil || after == nil || before.version != after.version) {
 		s.touched()
+	}
+	if s.moved != nil && (before == nil || after == nil || before.app != after.app || !slices.Equal(before.owners, after.owners)) {
+		s.moved()
 	}
 	if before != nil && after != nil && (before.version == after.version || before.app == after.app && before.uid == after.uid &&
 		before.sum == after.sum && before.judged == after.judged && before.health == after.health) {

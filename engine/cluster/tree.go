@@ -41,33 +41,34 @@ func (c *Cluster) Tree(ctx context.Context, app string) ([]Node, error) {
 	return all.below(app), err
 }
 
-// Unowned gives the objects of a namespace that no application tracks and no other object owns. What Kubernetes puts into each
-// namespace by itself is left out. An *UnreadableError comes beside what could be read.
-func (c *Cluster) Unowned(ctx context.Context, namespace string) ([]Node, error) {
-	all, err := c.Residents(ctx, namespace)
-	return slices.DeleteFunc(all, func(n Node) bool { return n.App != "" }), err
-}
-
-// Residents gives the objects of a namespace that no other object owns, tracked or not. What Kubernetes puts into each namespace by itself
-// is left out, and so are excluded kinds. An *UnreadableError comes beside what could be read.
+// Residents gives the objects of a namespace that no other object owns, tracked or not, as they are now: Unowned may be a moment late. What
+// Kubernetes puts into each namespace by itself is left out, and so are excluded kinds. An *UnreadableError comes beside what could be read.
 func (c *Cluster) Residents(ctx context.Context, namespace string) ([]Node, error) {
 	all, err := c.everything(ctx)
 	if all == nil {
 		return nil, err
 	}
-	var out []Node
-	for _, m := range all.members {
-		if m.namespace == namespace && m.namespace != "" && len(m.owners) == 0 && all.parent(m) == nil && !native(m) {
-			out = append(out, m.node(object.ID{}))
-		}
-	}
-	slices.SortFunc(out, compareNodes)
-	return out, err
+	return all.unowned()[namespace], err
 }
 
-// native objects are in every namespace.
+// unowned are the objects that no other owns, by namespace, but for what Kubernetes puts there.
+func (n *census) unowned() map[string][]Node {
+	all := map[string][]Node{}
+	for _, m := range n.members {
+		if m.namespace != "" && len(m.owners) == 0 && n.parent(m) == nil && !native(m) {
+			all[m.namespace] = append(all[m.namespace], m.node(object.ID{}))
+		}
+	}
+	for _, nodes := range all {
+		slices.SortFunc(nodes, compareNodes)
+	}
+	return all
+}
+
+// native objects are in every namespace, or Kubernetes' own.
 func native(m *member) bool {
-	return m.Group == "" && (m.Kind == "ServiceAccount" && m.name == "default" || m.Kind == "ConfigMap" && m.name == "kube-root-ca.crt" || m.Kind == "Event")
+	return m.Group == "" && (m.Kind == "Service" && m.name == "kubernetes" && m.namespace == "default" ||
+		m.Kind == "ServiceAccount" && m.name == "default" || m.Kind == "ConfigMap" && m.name == "kube-root-ca.crt" || m.Kind == "Event")
 }
 
 // member is one object of a census.

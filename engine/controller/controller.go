@@ -50,6 +50,9 @@ type Destination interface {
 	Namespaced(gk schema.GroupKind) (namespaced, known bool)
 	// As is the cluster to carry steps out in as a user, by impersonation.
 	As(account string) (run.Cluster, error)
+	// Unowned gives the objects of a namespace that no other owns and no application tracks of which exists says that it is there, without a
+	// call where nothing has moved. A *cluster.UnreadableError comes beside what could be read.
+	Unowned(ctx context.Context, namespace string, exists func(app string) bool) ([]cluster.Node, error)
 	// Live gives the objects of the wanted identities, and those of the wanted and hinted kinds that app tracks.
 	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
 	// Residents gives the objects of a namespace that no other object owns.

@@ -45,6 +45,7 @@ type finding struct {
 	// sight is that of the live objects just before they were compared, if there was one.
 	sight   uint64
 	sighted bool
+	orphans int // in the destination namespace, where the project looks for them
 }
 
 // refresh compares if that is due, and writes what was found. It says after how long the next is due.
@@ -197,6 +198,11 @@ func (p *pass) look(ctx context.Context, level level, sources []argo.Application
 	found.target, found.comparison, found.adopting = target, &comparison, p.takeOver(&comparison)
 	found.conditions = append(found.conditions, repeated(target.Objects.Repeated())...)
 	found.conditions = append(found.conditions, shared(p.Pipeline.Instance(p.app), comparison.Shared)...)
+	found.conditions = append(found.conditions, unknowns(&comparison)...)
+	if found.orphans, err = p.orphans(ctx, wantedIDs(target.Objects)); err != nil {
+		p.log.Warn("orphaned resources cannot be counted", "error", err)
+	}
+	found.conditions = append(found.conditions, p.orphaned(found.orphans)...)
 	return found
 }
 

@@ -22,6 +22,7 @@ type rest struct {
 	standing           string    // of the sources
 	sight              uint64    // of what is live
 	want               []object.ID
+	orphans            int
 	made               time.Time
 }
 
@@ -41,6 +42,9 @@ func (p *pass) still(ctx context.Context) bool {
 	if sight, ok := p.Pipeline.Sight(ctx, p.app, r.want); !ok || sight != r.sight {
 		return false
 	}
+	if orphans, err := p.orphans(ctx, r.want); err == nil && orphans != r.orphans {
+		return false
+	}
 	standing, err := p.Pipeline.Standing(ctx, change.TargetRequest{App: p.app, Sources: p.sources(), Trusted: true})
 	return err == nil && standing == r.standing
 }
@@ -55,7 +59,7 @@ func (p *pass) settled(found finding) {
 		return // what it may take over depends on another application
 	}
 	p.memo.rest = &rest{app: p.app.ResourceVersion, project: p.proj.ResourceVersion, lock: versionOf(p.locked), taken: p.taker(),
-		standing: found.target.Standing, sight: found.sight, want: wantedIDs(found.target.Objects), made: p.now()}
+		standing: found.target.Standing, sight: found.sight, want: wantedIDs(found.target.Objects), orphans: found.orphans, made: p.now()}
 }
 
 func wantedIDs(s *object.Set) []object.ID {

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -11,14 +12,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/settings"
 )
 
-// settingsName is the ConfigMap that says how sources are rendered and compared.
-const settingsName = "argocd-cm"
+// settingsNames are the ConfigMaps that say how sources are rendered and compared, and by whom they must be signed.
+var settingsNames = []string{settings.ConfigMapName, settings.SigningKeysName}
 
 // settingsChanged passes on news of the settings, of which there are none when the cache fills.
 func settingsChanged(namespace string) predicate.Predicate {
-	ours := func(o client.Object) bool { return o.GetName() == settingsName && o.GetNamespace() == namespace }
+	ours := func(o client.Object) bool {
+		return o.GetNamespace() == namespace && slices.Contains(settingsNames, o.GetName())
+	}
 	return predicate.Funcs{
 		CreateFunc:  func(e event.CreateEvent) bool { return !e.IsInInitialList && ours(e.Object) },
 		DeleteFunc:  func(e event.DeleteEvent) bool { return ours(e.Object) },
