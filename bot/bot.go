@@ -53,6 +53,8 @@ type Site struct {
 type Pipeline interface {
 	PullRequest(ctx context.Context, in change.Input) (change.Change, error)
 	Target(ctx context.Context, r change.TargetRequest) (change.Target, error)
+	// Verify asks the world about a change: destinations, by dry runs, and registries.
+	Verify(ctx context.Context, c change.Change) (change.Change, error)
 }
 
 // Mirrors keeps the repositories. *git.Store is one.

@@ -22,6 +22,7 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 		Command: o.cmd, User: o.user, Permission: o.permission, PullRequest: v.pull, Trusted: v.res.Status.Trusted, Environment: rules,
 		Fault: in.ground.fault, Report: in.reviewed(o, environment), Freezes: in.ground.policy.Freezes, Now: v.Now(),
 	}
+	f.Report.Blocked = v.blocked(in, environment)
 	var err error
 	if f.Teams, err = v.teams(ctx, o.user, in.ground.policy.Teams(environment)); err != nil {
 		return f, err
@@ -64,6 +65,22 @@ func (in *intent) of(environment string) []*argo.Application {
 		}
 	}
 	return apps
+}
+
+// blocked are the guards that stand in the way of an intent by the report, as far as nobody has overridden them since.
+func (v *visit) blocked(in *intent, environment string) []policy.Blocked {
+	var all []policy.Blocked
+	for _, a := range in.apps {
+		if a.environment != environment {
+			continue
+		}
+		for _, name := range a.reported.Blocked {
+			if v.res.Status.Overridden(name, environment, v.pull.Head.SHA) == nil {
+				all = append(all, policy.Blocked{Guard: name, Application: a.app.Name})
+			}
+		}
+	}
+	return all
 }
 
 // earlier looks at what the pull request changes in the environments that must come first. The same is deployed there if the commit that

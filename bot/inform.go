@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -50,8 +51,46 @@ func (v *visit) inform(ctx context.Context) error {
 	if err := v.listen(watched); err != nil {
 		return because(watched, err)
 	}
+	if c.Unverified() {
+		if c, err = v.verified(ctx, watched, g, c); err != nil {
+			return because(watched, err)
+		}
+	}
 	stop()
 	return v.post(ctx, g, c)
+}
+
+// soonVerified is how long the report waits for what destinations and registries say, so that it is mostly written once.
+const soonVerified = 500 * time.Millisecond
+
+// verified asks the world about a change. Where that takes its time the report is posted first; the answers are one edit of it. Asking ends
+// with watched, which a newer head cancels.
+func (v *visit) verified(ctx, watched context.Context, g *ground, c change.Change) (change.Change, error) {
+	type answer struct {
+		change change.Change
+		err    error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		told, err := v.Pipeline.Verify(watched, c)
+		answered <- answer{told, err}
+	}()
+	timer := time.NewTimer(soonVerified)
+	defer timer.Stop()
+	var a answer
+	select {
+	case a = <-answered:
+	case <-timer.C:
+		if err := v.post(ctx, g, c); err != nil {
+			return c, err
+		}
+		a = <-answered
+	}
+	if a.err != nil {
+		return c, fmt.Errorf("asking about the change: %w", a.err)
+	}
+	v.memory.keep(v.key, a.change)
+	return a.change, nil
 }
 
 // dismiss ends the check of a pull request that was closed while it was looked at.
@@ -68,7 +107,7 @@ func (v *visit) dismiss(ctx context.Context) error {
 // stale says whether a report may be out of date. What people say does not change what a merge would do.
 func (v *visit) stale() bool {
 	s := v.res.Status
-	if v.force || s.Report == nil || s.Report.Head != v.pull.Head.SHA || s.CheckState == slipway.CheckPending {
+	if v.force || s.Report == nil || s.Report.Unverified || s.Report.Head != v.pull.Head.SHA || s.CheckState == slipway.CheckPending {
 		return true
 	}
 	if s.Trusted != (s.Report.Base != "") {
@@ -91,7 +130,7 @@ func said(reason string) bool {
 func (v *visit) reported(g *ground) bool {
 	s := v.res.Status
 	again := slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool { return strings.HasPrefix(reason, "check_") })
-	return !v.force && !again && s.Report != nil && s.Report.Head == v.pull.Head.SHA && s.Report.Base == string(g.base.Commit()) &&
+	return !v.force && !again && s.Report != nil && !s.Report.Unverified && s.Report.Head == v.pull.Head.SHA && s.Report.Base == string(g.base.Commit()) &&
 		s.CheckState != slipway.CheckPending
 }
 
@@ -150,7 +189,7 @@ func (v *visit) between(ctx context.Context, g *ground, base, merged *git.Tree) 
 	if err != nil {
 		return change.Change{}, fmt.Errorf("finding out what the pull request changes: %w", err)
 	}
-	v.memory.keep(v.key, c)
+	v.memory.keep(v.key, c.Settled())
 	return c, nil
 }
 

@@ -28,7 +28,10 @@ func (v *visit) post(ctx context.Context, g *ground, c change.Change) error {
 	if !v.commented() && quiet(g, c) {
 		page.Body = ""
 	}
-	r := slipway.Report{Base: c.Base, Head: c.Head, Merged: c.Merged, Applications: reportedApplications(c)}
+	if c.Undecided() && page.Check.Conclusion == forge.Success {
+		page.Check = report.Pending(c.Head) // what is still asked may fail it
+	}
+	r := slipway.Report{Base: c.Base, Head: c.Head, Merged: c.Merged, Applications: reportedApplications(c), Unverified: c.Unverified()}
 	if err := v.publish(ctx, page, r); err != nil {
 		return err
 	}
@@ -72,8 +75,8 @@ func reportedApplications(c change.Change) []slipway.ReportedApplication {
 			continue
 		}
 		r := slipway.ReportedApplication{Namespace: a.Namespace, Name: a.Name, Environment: a.Environment}
-		if !a.Failed() {
-			r.Digest = a.After.Digest
+		if a.After.Fault == nil {
+			r.Digest, r.Blocked = a.After.Digest, a.Guarded()
 		}
 		if r.Revisions = a.After.Revisions; len(r.Revisions) == 1 {
 			r.Revision, r.Revisions = r.Revisions[0], nil

@@ -59,13 +59,18 @@ type Reviewed struct {
 	Head string
 	// Moved are applications whose objects are no longer those of the report.
 	Moved []string
-	// Broken are applications that cannot be rendered, or that a check refuses.
+	// Broken are applications that cannot be rendered.
 	Broken []string
+	// Blocked are guards that stand in the way of applications, as "schema (web-prod)", as far as nobody has overridden them.
+	Blocked []Blocked
 	// Declaring are applications that would write what governs others: Applications, ApplicationSets, projects, or things of ours.
 	Declaring []string
 	// Conflicts is whether the head cannot be merged.
 	Conflicts bool
 }
+
+// Blocked is a guard that stands in the way of an application.
+type Blocked struct{ Guard, Application string }
 
 // Held is a lock on something that the command would change, held by another pull request.
 type Held struct {
@@ -113,7 +118,7 @@ type gate func(Input) (g Gate, ok bool)
 func gatesOf(in Input) []gate {
 	switch in.Command.Verb {
 	case command.Sync:
-		return []gate{permission, people, grants, file, freeze, forced, state, trust, approval, owners, checks, upToDate, after, reviewed, unchanged, renders,
+		return []gate{permission, people, grants, file, freeze, forced, state, trust, approval, owners, checks, upToDate, after, reviewed, unchanged, renders, guarded,
 			governs, locks}
 	case command.Lock:
 		return []gate{permission, people, grants, file, open, reviewed, locks}

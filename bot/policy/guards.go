@@ -195,3 +195,21 @@ func explainRule(r guard.Rule) string {
 	verb := map[guard.Level]string{guard.Blocking: "blocks", guard.Warning: "warns of"}[r.Level]
 	return fmt.Sprintf("%s %s %s, unless %s: %s", verb, what, changes, strings.Join(strings.Fields(r.Expression), " "), r.Message)
 }
+
+// guarded asks that no guard stands in the way of what the report showed.
+func guarded(in Input) (Gate, bool) {
+	if !in.Report.Posted || in.Report.Head != in.PullRequest.Head.SHA {
+		return Gate{}, false
+	}
+	if len(in.Report.Blocked) == 0 {
+		return Gate{Name: "guards", Passed: true, Value: "none of them blocks it"}, true
+	}
+	var blocked, commands []string
+	for _, b := range in.Report.Blocked {
+		blocked = append(blocked, fmt.Sprintf("%s blocks %s", b.Guard, b.Application))
+		commands = append(commands, "/override "+b.Guard+" REASON")
+	}
+	slices.Sort(commands)
+	return Gate{Name: "guards", Value: strings.Join(blocked, ", "),
+		Satisfy: "what the report says about it is mended, or one of those whom the policy's overrides name comments " + strings.Join(slices.Compact(commands), " and ")}, true
+}

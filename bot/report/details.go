@@ -167,7 +167,7 @@ func aside(a change.Application) string {
 	if len(all) > 0 {
 		b.WriteString("\n")
 	}
-	return b.String()
+	return b.String() + untold(a.Verification)
 }
 
 // warnings are those of the renders that the merge has.

@@ -24,13 +24,17 @@ func table(apps []change.Application, merged bool) string {
 		return ""
 	}
 	var b strings.Builder
-	if merged {
+	dry := !merged && slices.ContainsFunc(apps, verified)
+	switch {
+	case merged:
 		b.WriteString("| Application | Environment | Cluster | Changes |\n|---|---|---|---|\n")
-	} else {
+	case dry:
+		b.WriteString("| Application | Environment | Cluster | Changes | Dry run | Health now | Sync now | Drift |\n|---|---|---|---|---|---|---|---|\n")
+	default:
 		b.WriteString("| Application | Environment | Cluster | Changes | Health now | Sync now | Drift |\n|---|---|---|---|---|---|---|\n")
 	}
 	for _, a := range apps[:min(len(apps), maxRows)] {
-		b.WriteString(row(a, merged))
+		b.WriteString(row(a, merged, dry))
 	}
 	if rest := len(apps) - maxRows; rest > 0 {
 		fmt.Fprintf(&b, "\nand %s more\n", count(rest, "application"))
@@ -112,7 +116,7 @@ func (g *group) row(merged bool) string {
 	return row + "\n"
 }
 
-func row(a change.Application, merged bool) string {
+func row(a change.Application, merged, dry bool) string {
 	cluster := cell(a.Cluster)
 	if a.Moves != "" {
 		cluster += " → " + cell(a.Moves)
@@ -120,6 +124,9 @@ func row(a change.Application, merged bool) string {
 	change := fmt.Sprintf("| %s%s | %s | %s | %s |", cell(a.Name), badge(a), plain(a.Environment), cluster, changes(a))
 	if merged {
 		return change + "\n"
+	}
+	if dry {
+		change += " " + tried(a.Verification) + " |"
 	}
 	health, sync, drift := state(a.Health, healthIcons), state(a.Sync, syncIcons), "–"
 	switch {

@@ -243,7 +243,11 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		return engine{}, err
 	}
 	accounts := func() project.Impersonation { return known.impersonation(ctx) }
-	pipeline := change.New(change.Deps{Render: renderer, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+	askImage := sources.Image
+	if !o.checkImages {
+		askImage = nil
+	}
+	pipeline := change.New(change.Deps{Render: renderer, Image: askImage, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
 		Project: known.project, Switches: func() render.Switches { return known.switches(ctx) },
 		Repository: func(ctx context.Context, name, project string) (string, bool) {
 			return source.NamedCharts(known.read(ctx), name, project)

@@ -27,6 +27,7 @@ type serveOptions struct {
 	namespace               string
 	cacheDir                string
 	leaderElect             bool
+	checkImages             bool
 	logFormat, logLevel     string
 	allowAddresses          []string
 	partialFetch            []string
@@ -93,6 +94,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors and renders are kept; all of it can be made again (default the user's cache folder)")
 	f.Int64Var(&o.mirrorDisk, "mirror-disk", 12<<30, "bytes of the cache folder that mirrors may take, least recently used ones going first, to be fetched again when they are asked for; 0 is no limit")
 	f.StringSliceVar(&o.partialFetch, "partial-fetch", nil, "a repository, or the beginning of the URLs of several such as https://github.com/acme, or *, whose contents of files are fetched only when they are read, a folder at a time; for those so large that a first fetch takes minutes (repeatable; default none)")
+	f.BoolVar(&o.checkImages, "check-images", true, "ask registries whether they have the images that pull requests bring, with what is registered for them in repository secrets")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "reconcile in one replica at a time; every replica takes deliveries in")
 	f.StringVar(&o.caFile, "ca-file", "", "certificates in PEM that are trusted beside the system's, for forges and git")
 	f.StringSliceVar(&o.loginPrograms, "cluster-login-program", nil, "a command, as execProviderConfig of a cluster's secret names it, that may be run for a token; AWS, Google and Azure need none (repeatable; default none)")

@@ -99,6 +99,9 @@ type Application struct {
 	// Health and Sync are the application's state now, as the controller last wrote it; "" when it is not in the cluster.
 	Health, HealthMessage, Sync string
 	Findings                    []guard.Finding
+	// Verification is what the destination and registries say, once they were asked; see Pipeline.Verify.
+	Verification Verification
+	pending      *pending
 }
 
 // Side is one render of an application.
@@ -119,6 +122,9 @@ type Side struct {
 func (a Application) Failed() bool {
 	return a.After.Fault != nil || guard.Blocks(a.Findings)
 }
+
+// Guarded are the guards that block the application, whoever has overridden them.
+func (a Application) Guarded() []string { return guard.Guarded(a.Findings) }
 
 // Failed says whether anything stands in the way of the merge.
 func (c Change) Failed() bool {

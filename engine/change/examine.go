@@ -49,7 +49,9 @@ func (p *Pipeline) examine(ctx context.Context, in Input, c changes, o outcome) 
 	if dest != nil {
 		p.examineLive(ctx, in, o, dest, &a)
 	}
-	a.Findings = append(a.Findings, in.located(guard.Check(p.guarded(ctx, in, o, &a)))...)
+	facts := p.guarded(ctx, in, o, &a)
+	a.Findings = append(a.Findings, in.located(guard.Check(facts))...)
+	p.ask(ctx, in, o, facts, &a)
 	return a
 }
 

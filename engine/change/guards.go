@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/object"
 )
@@ -19,6 +20,8 @@ type Questions interface {
 	Definition(ctx context.Context, gk schema.GroupKind) (*unstructured.Unstructured, error)
 	// OpenAPI finds the document of a group version: its address, which changes with its content, and a way to read it.
 	OpenAPI(ctx context.Context, gv schema.GroupVersion) (address string, read func(context.Context) ([]byte, error))
+	// Try asks, by a dry run, whether an object would be taken that is applied as an account, empty for our own.
+	Try(ctx context.Context, u *unstructured.Unstructured, account string, o cluster.ApplyOptions) (warnings []string, err error)
 }
 
 // broughtTo is what a change brings to each destination, by the cluster's name.

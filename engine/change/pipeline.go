@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -80,6 +81,9 @@ type Deps struct {
 	Project func(ctx context.Context, name string) (*argo.AppProject, error)
 	// Repository is the URL of the Helm repository that is registered by a name for a project; nil knows none.
 	Repository func(ctx context.Context, name, project string) (url string, ok bool)
+	// Image asks a registry whether it has an image, with what is registered for a project; the error says why that cannot be told. Nil asks
+	// none.
+	Image func(ctx context.Context, reference, project string) (found bool, err error)
 	// Switches are the installation's for all renders, as they are now; nil is none.
 	Switches func() render.Switches
 	// ControlNamespace is where Applications have plain names; elsewhere an instance is called "<namespace>_<name>".
@@ -94,6 +98,7 @@ type Pipeline struct {
 	deps   Deps
 	synced compare.Memo
 	shapes shapes
+	pace   *rate.Limiter
 }
 
 // New makes a Pipeline. Render is needed; without Trees only the changed repository can be read, without Clusters nothing live.
@@ -122,7 +127,7 @@ func New(d Deps) *Pipeline {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Pipeline{deps: d}
+	return &Pipeline{deps: d, pace: newPace()}
 }
 
 // Instance is the name that an Application's objects are tracked under.

@@ -132,18 +132,21 @@ func Check(f Facts) []Finding {
 }
 
 // Blocks says whether any finding stands in the way of a merge.
-func Blocks(findings []Finding) bool { return len(Blocked(findings)) > 0 }
+func Blocks(findings []Finding) bool { return slices.ContainsFunc(findings, Finding.Blocking) }
 
-// Blocked are the names of the guards that stand in the way, each once.
-func Blocked(findings []Finding) []string {
+// Guarded are the names of the guards that block, whoever has overridden them, each once.
+func Guarded(findings []Finding) []string {
 	var names []string
 	for _, f := range findings {
-		if name := Of(f.Check); f.Blocking() && !slices.Contains(names, name) {
+		if name := Of(f.Check); f.Severity == Block && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
+
+// Written are the objects that the change adds or changes, as the merge has them.
+func Written(f Facts) []object.Object { return changed(f) }
 
 // changed are the objects that the change adds or changes, as the merge has them.
 func changed(f Facts) []object.Object {

@@ -56,6 +56,7 @@ type Sources struct {
 	archives *answers[string, *git.Tree]
 	verified verified
 	parsing  chan struct{} // holds one while an index is parsed: that takes much memory
+	images   images
 
 	mu    sync.Mutex
 	repos map[*git.Mirror]*state

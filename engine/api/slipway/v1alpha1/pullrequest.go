@@ -220,6 +220,9 @@ type Report struct {
 	CommentID string `json:"commentID,omitempty"`
 	// Digest of everything that it shows.
 	Digest string `json:"digest,omitempty"`
+	// Unverified says that destinations and registries are still to be asked
+	// about what it shows.
+	Unverified bool `json:"unverified,omitempty"`
 	// Applications that it shows.
 	Applications []ReportedApplication `json:"applications,omitempty"`
 }
@@ -238,6 +241,9 @@ type ReportedApplication struct {
 	Revisions []string `json:"revisions,omitempty"`
 	// Digest of its objects after the merge.
 	Digest string `json:"digest,omitempty"`
+	// Blocked are the guards that stand in its way, unless they are
+	// overridden.
+	Blocked []string `json:"blocked,omitempty"`
 }
 
 // FollowedApplication is an application that is watched after the merge.
