@@ -65,10 +65,18 @@ func (p *Pipeline) ask(ctx context.Context, in Input, o outcome, f guard.Facts, 
 	}
 	if f.Policy.Level(guard.DryRun) != guard.Off {
 		p.askDestination(ctx, in, o.after, f, q)
+		q.objects = slices.DeleteFunc(q.objects, func(o object.Object) bool { return told(a.Findings, o.ID()) })
 	}
 	if len(q.images) > 0 || len(q.objects) > 0 {
 		a.pending, a.Verification.Pending = q, true
 	}
+}
+
+// told says whether a guard has said already that the destination cannot take an object.
+func told(found []guard.Finding, id object.ID) bool {
+	return slices.ContainsFunc(found, func(f guard.Finding) bool {
+		return f.ID == id && (f.Check == guard.Kinds || f.Check == guard.RemovedAPIs)
+	})
 }
 
 func (p *Pipeline) askDestination(ctx context.Context, in Input, app *argo.Application, f guard.Facts, q *pending) {

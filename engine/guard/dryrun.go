@@ -1,8 +1,10 @@
 package guard
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +67,7 @@ func AnswerOf(o object.Object, brought Brought, warnings []string, err error) An
 			a.Verdict, a.Reasons = Later, []string{"its namespace comes with this change"}
 		}
 	case status == nil || apierrors.IsTooManyRequests(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) ||
-		apierrors.IsServiceUnavailable(err) || apierrors.IsUnauthorized(err) || status.Code >= 500 && !strings.Contains(status.Message, "admission webhook"):
+		apierrors.IsServiceUnavailable(err) || apierrors.IsUnauthorized(err) || status.Code >= 500 && !decided(status.Message):
 		a.Verdict, a.Reasons = Unknown, []string{unanswered(status)}
 	default:
 		a.Reasons = reasons(a.ID, err, status)
@@ -80,6 +82,12 @@ func statusOf(err error) *metav1.Status {
 	}
 	status := s.Status()
 	return &status
+}
+
+// decided says whether the words of an answer that looks like a server's own failure are a refusal all the same.
+func decided(message string) bool {
+	return strings.Contains(message, "admission webhook") && strings.Contains(message, "denied the request") ||
+		strings.HasPrefix(message, "failed to create typed patch object")
 }
 
 func missingNamespace(s *metav1.Status, id object.ID) bool {
@@ -115,7 +123,7 @@ func reasons(id object.ID, err error, s *metav1.Status) []string {
 		if secret { // an admission policy's words may quote what they are about
 			text = err.Error()
 		}
-		all = []string{clipped(masked(text))}
+		all = []string{clipped(cmp.Or(masked(text), string(s.Reason), "it does not say why"))}
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
@@ -128,8 +136,17 @@ func reasons(id object.ID, err error, s *metav1.Status) []string {
 // quoting are the words after which an API server quotes the value that it refuses.
 var quoting = []string{"Invalid value: ", "Unsupported value: ", "Duplicate value: ", "Too long: ", "Too many: "}
 
+// typed are the words of an apply that cannot make sense of an object: a field, and what stood there.
+var typed = regexp.MustCompile(`(?s)^failed to create typed patch object \([^)]*\): (?:errors:\s*)?(.*)$`)
+
+// got is what stood in the place of something else.
+var got = regexp.MustCompile(`, got [^\n]*`)
+
 // masked cuts the values out of an API server's words: "Invalid value: "x": must be y" becomes "Invalid value: must be y".
 func masked(text string) string {
+	if m := typed.FindStringSubmatch(text); m != nil {
+		return got.ReplaceAllString(m[1], "")
+	}
 	var b strings.Builder
 	for {
 		at, word := -1, ""
