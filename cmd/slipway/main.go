@@ -47,6 +47,6 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(), diffCommand(), renderCommand(), policyCommand(), rbacCommand(), sandboxCommand(), versionCommand(), setupCommand(), workerCommand())
+	cmd.AddCommand(serveCommand(), diffCommand(), renderCommand(), appsetCommand(), policyCommand(), rbacCommand(), sandboxCommand(), versionCommand(), setupCommand(), workerCommand())
 	return cmd
 }

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	"github.com/slipway-cd/slipway/bot"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
@@ -38,6 +39,8 @@ type setForges struct {
 	forges    *forges
 	options   *serveOptions
 	resources client.Reader // of the cache, for what the bot knows of pull requests
+	direct    client.Reader // past it
+	previews  bool          // whether the bot decides which pull requests have an environment
 	gate      gate
 	roots     *x509.CertPool
 	log       *slog.Logger
@@ -51,12 +54,17 @@ const maxListers = 256
 
 var _ controller.Forges = (*setForges)(nil)
 
-// PullRequests implements controller.Forges.
+// PullRequests implements controller.Forges. Which pull requests have an environment, and at which commit, is the bot's to decide where it
+// looks after them: a label is one way to ask for one, and a command another.
 func (s *setForges) PullRequests(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
-	found, err := s.pulls(ctx, a, g)
+	found, wanted, err := s.pulls(ctx, a, g)
 	if errors.Is(err, forge.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", appset.ErrNotFound, err)
 	}
+	if err != nil {
+		return nil, err
+	}
+	environments, err := s.environments(ctx, found)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +72,15 @@ func (s *setForges) PullRequests(ctx context.Context, a controller.Asking, g *ar
 	for _, p := range found {
 		out := appset.PullRequest{Number: int64(p.Number), Title: p.Title, Branch: p.Head.Name, TargetBranch: p.Base.Name, HeadSHA: p.Head.SHA,
 			Labels: p.Labels, Author: p.Author.Login}
-		if !a.Strangers {
+		sha, decided := environments.Of(p.Number, p.Labels, wanted)
+		switch {
+		case decided && sha == "":
+			continue
+		case decided:
+			out.HeadSHA = sha
+		case slices.ContainsFunc(wanted, func(l string) bool { return !slices.Contains(p.Labels, l) }):
+			continue
+		case !a.Strangers && p.Fork():
 			if out.Held, err = s.stranger(ctx, p); err != nil {
 				return nil, err
 			}
@@ -74,37 +90,45 @@ func (s *setForges) PullRequests(ctx context.Context, a controller.Asking, g *ar
 	return all, nil
 }
 
-func (s *setForges) pulls(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) ([]forge.PullRequest, error) {
+// environments are what the bot decided about the pull requests of one repository; none where it looks after none.
+func (s *setForges) environments(ctx context.Context, of []forge.PullRequest) (bot.Environments, error) {
+	if !s.previews || len(of) == 0 {
+		return nil, nil
+	}
+	r := of[0].Repository
+	return bot.ReadEnvironments(ctx, s.direct, s.options.namespace, r.Host, r.FullName())
+}
+
+// pulls are the pull requests that a generator lists, whatever their labels where the bot may decide about them, and the labels it asks for.
+func (s *setForges) pulls(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) (found []forge.PullRequest, wanted []string, err error) {
 	if g.GitLab != nil {
-		q := forge.PullQuery{Repository: g.GitLab.Project, Labels: g.GitLab.Labels, State: g.GitLab.PullRequestState}
 		l, err := s.gitlab(ctx, a, asked{api: g.GitLab.API, path: g.GitLab.Project})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return l.PullRequests(ctx, q)
+		found, err = l.PullRequests(ctx, forge.PullQuery{Repository: g.GitLab.Project, State: g.GitLab.PullRequestState})
+		return found, g.GitLab.Labels, err
 	}
 	name := g.Github.Owner + "/" + g.Github.Repo
-	if r, ok, err := s.served(ctx, a, asked{api: g.Github.API, path: name, kind: forge.GitHub}); err != nil {
-		return nil, err
-	} else if ok {
-		all, err := r.forge.OpenPullRequests(ctx, r.repository)
-		return slices.DeleteFunc(all, func(p forge.PullRequest) bool {
-			return slices.ContainsFunc(g.Github.Labels, func(l string) bool { return !slices.Contains(p.Labels, l) })
-		}), err
+	r, ok, err := s.served(ctx, a, asked{api: g.Github.API, path: name, kind: forge.GitHub})
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case ok:
+		found, err = r.forge.OpenPullRequests(ctx, r.repository)
+		return found, g.Github.Labels, err
 	}
 	l, err := s.github(ctx, a, asked{api: g.Github.API, path: name, owner: g.Github.Owner})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return l.PullRequests(ctx, forge.PullQuery{Repository: name, Labels: g.Github.Labels})
+	found, err = l.PullRequests(ctx, forge.PullQuery{Repository: name})
+	return found, g.Github.Labels, err
 }
 
-// stranger says why nothing may be made of a pull request's head, or "": it must be a branch of the repository itself, which only those
-// push to who may write, or the bot must know that head for one whose author may, or that somebody who may has vouched for.
+// stranger says why nothing may be made of the head of a fork, or "": the bot must know that head for one whose author may write, or that
+// somebody who may has vouched for.
 func (s *setForges) stranger(ctx context.Context, p forge.PullRequest) (string, error) {
-	if !p.Fork() {
-		return "", nil
-	}
 	known := &slipway.PullRequest{}
 	key := client.ObjectKey{Namespace: s.options.namespace, Name: slipway.PullRequestName(p.Repository.Host, p.Repository.ID, p.Number)}
 	if err := s.resources.Get(ctx, key, known); client.IgnoreNotFound(err) != nil {
@@ -192,7 +216,7 @@ func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, 
 	g := gate{allowed}
 	return &controller.Sets{
 		Trees: e.sources, Registered: e.clusters.Registered, Settings: e.settings, Plugins: g.client(pool),
-		Forges:  &setForges{forges: f, options: o, resources: mgr.GetClient(), gate: g, roots: pool, log: log},
+		Forges:  &setForges{forges: f, options: o, resources: mgr.GetClient(), direct: mgr.GetAPIReader(), gate: g, roots: pool, log: log},
 		Options: controller.SetOptions{Concurrency: o.setWorkers, DeleteLimit: o.setDeleteLimit},
 	}, nil
 }
