@@ -244,11 +244,21 @@ func (g *gathered) absorb(recent recents, outcomes []engine.Outcome, now time.Ti
 				delete(g.live, id)
 			}
 		default:
-			if o.Live != nil {
+			if o.Live != nil && !g.isBeside(id) {
 				recent[id] = trace{at: now, uid: o.Live.GetUID(), version: o.Live.GetResourceVersion()}
 			}
 		}
 	}
+}
+
+// isBeside reports whether an object is the destination namespace that no manifest writes. It is no part of the application, so that no
+// comparison would ever show that the cache has caught up with it; whoever asks for it asks the API server.
+func (g *gathered) isBeside(id object.ID) bool {
+	if id.Group != "" || id.Kind != "Namespace" {
+		return false
+	}
+	_, written := g.wants.target.Objects.Find(id)
+	return !written
 }
 
 // options are the operation's, which the application's policy lends where the request has none.
