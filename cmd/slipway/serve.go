@@ -281,7 +281,8 @@ func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, 
 	}
 	err = controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts, Sets: sets,
-		Options: controller.Options{Concurrency: o.controllerWorkers, Period: o.reconcileTimeout, Jitter: o.reconcileTimeout / 2},
+		Options: controller.Options{Concurrency: o.controllerWorkers},
+		Tune:    func(c controller.Options) controller.Options { return o.tune(c, e.settings(ctx).Timing) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)

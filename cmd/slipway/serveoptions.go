@@ -110,7 +110,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.IntVar(&o.botWorkers, "pull-request-workers", 8, "pull requests that are looked at at once")
 	f.DurationVar(&o.follow, "follow", 10*time.Minute, "how long an application is followed after a sync until it is healthy")
 	f.DurationVar(&o.sweep, "sweep", 5*time.Minute, "time between two searches for deliveries that were missed")
-	f.DurationVar(&o.reconcileTimeout, "reconcile-every", 2*time.Minute, "how often an application is compared when nothing tells of a change; up to half as much is added at random")
+	f.DurationVar(&o.reconcileTimeout, "reconcile-every", 0, "how often an application is compared when nothing tells of a change; up to half as much is added at random (default what timeout.reconciliation and .jitter of argocd-cm say, else 2m and up to 1m)")
 	f.DurationVar(&o.shutdown, "shutdown", 30*time.Second, "how long running work may take to end on SIGTERM")
 	f.StringVar(&o.logFormat, "log-format", "json", "json or text")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/rbac"
@@ -22,6 +23,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/render/kustomize"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
+	steps "github.com/slipway-cd/slipway/engine/sync"
 )
 
 // settled decodes the control namespace's ConfigMaps and Secrets. It reads through the manager's cache, which follows them, and
@@ -178,4 +180,23 @@ func versions(maps []corev1.ConfigMap, secrets []corev1.Secret) string {
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")
+}
+
+// tune gives a controller's options with the times that the settings have; a flag goes before them.
+func (o *serveOptions) tune(c controller.Options, t settings.Timing) controller.Options {
+	c.Period, c.Jitter, c.HardPeriod = never(t.Reconciliation), t.Jitter, t.Hard
+	if o.reconcileTimeout > 0 {
+		c.Period, c.Jitter = o.reconcileTimeout, o.reconcileTimeout/2
+	}
+	c.SyncTimeout, c.WaveDelay, c.WaveTimeout, c.Grace = t.SyncTimeout, never(t.WaveDelay), never(t.WaveTimeout), never(t.Grace)
+	c.Healing = steps.Healing{First: never(t.HealFirst), Factor: t.HealFactor, Max: t.HealMax}
+	return c
+}
+
+// never is a time for options, in which 0 means the default: less than none.
+func never(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }

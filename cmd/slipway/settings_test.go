@@ -2,9 +2,13 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/slipway-cd/slipway/engine/controller"
+	"github.com/slipway-cd/slipway/engine/settings"
 )
 
 // A cache gives a namespace's objects in any order, which is no change.
@@ -21,5 +25,22 @@ func TestSettingsAreDecodedAgainOnlyWhenTheyChange(t *testing.T) {
 	a.ResourceVersion = "4"
 	if versions([]corev1.ConfigMap{a, b}, []corev1.Secret{s}) == before {
 		t.Error("a change does not count")
+	}
+}
+
+func TestTimesOfTheSettings(t *testing.T) {
+	s, errs := settings.Decode([]corev1.ConfigMap{
+		{ObjectMeta: metav1.ObjectMeta{Name: settings.ConfigMapName}, Data: map[string]string{"timeout.reconciliation": "0", "timeout.hard.reconciliation": "1h"}},
+		{ObjectMeta: metav1.ObjectMeta{Name: settings.ParametersName}, Data: map[string]string{"controller.sync.wave.delay.seconds": "0", "slipway.sync.wave.timeout.seconds": "90"}},
+	}, nil)
+	if len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	got := (&serveOptions{}).tune(controller.Options{Concurrency: 3}, s.Timing)
+	if got.Period >= 0 || got.HardPeriod != time.Hour || got.WaveDelay >= 0 || got.WaveTimeout != 90*time.Second || got.Concurrency != 3 {
+		t.Errorf("%+v", got)
+	}
+	if got := (&serveOptions{reconcileTimeout: time.Minute}).tune(controller.Options{}, s.Timing); got.Period != time.Minute || got.Jitter != 30*time.Second {
+		t.Errorf("the flag does not go before the settings: %+v", got)
 	}
 }

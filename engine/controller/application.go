@@ -72,7 +72,7 @@ func (r *applications) Reconcile(ctx context.Context, req reconcile.Request) (re
 		return reconcile.Result{}, fmt.Errorf("reading application %s: %w", req.NamespacedName, err)
 	}
 	log := r.Log.With("application", req.String())
-	p := &pass{applications: r, app: app, memo: r.memos.of(req.NamespacedName), log: log}
+	p := &pass{applications: r, Options: r.tuned(), app: app, memo: r.memos.of(req.NamespacedName), log: log}
 	if w := p.memo.written; w != "" && !asNew(app.ResourceVersion, w) {
 		// The cache is behind our own last write; by what it shows, deeds would be done twice.
 		if err := p.reread(ctx); err != nil {
@@ -91,15 +91,25 @@ func (r *applications) Reconcile(ctx context.Context, req reconcile.Request) (re
 	return reconcile.Result{RequeueAfter: again}, nil
 }
 
+// tuned are the options with the times that the installation sets now.
+func (r *applications) tuned() Options {
+	o := r.Options
+	if r.Tune != nil {
+		o = r.Tune(o).withDefaults()
+	}
+	return o
+}
+
 // pass is one reconcile of one application. The application is replaced by the server's answer at each write.
 type pass struct {
 	*applications
-	app    *argo.Application
-	proj   *argo.AppProject // nil if it does not exist
-	memo   *memo
-	log    *slog.Logger
-	locked *slipway.Lock     // the lock that holds the application at a revision
-	taken  *argo.Application // who adopts the application's objects
+	Options Options // as they are now
+	app     *argo.Application
+	proj    *argo.AppProject // nil if it does not exist
+	memo    *memo
+	log     *slog.Logger
+	locked  *slipway.Lock     // the lock that holds the application at a revision
+	taken   *argo.Application // who adopts the application's objects
 }
 
 // run says after how long to come again; 0 is when something changes.

@@ -2,12 +2,15 @@ package controller_test
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/controller"
 )
 
 func colour(c string) map[string]string {
@@ -107,4 +110,24 @@ func TestAHoldGoesNowhereThatTheProjectDenies(t *testing.T) {
 	})
 	w.change("shop", func(app *argo.Application) { app.Annotations[slipway.HoldAnnotation] = "v1,v2" })
 	w.until("the other mistake to be told", "shop", hasCondition("InvalidSpecError", "names 2 revisions where the application's sources are 1"))
+}
+
+// The settings change while the controller runs.
+func TestPollingFollowsTheSettings(t *testing.T) {
+	w := newWorld(t)
+	w.commit(colour("blue"))
+	var hard atomic.Int64
+	o := options()
+	o.Period = -1
+	w.tune = func(o controller.Options) controller.Options {
+		o.HardPeriod = time.Duration(hard.Load())
+		return o
+	}
+	w.start(o, -1, false)
+	w.application("shop", "shop", automated(argo.SyncPolicyAutomated{}))
+	w.until("the first sync", "shop", settled)
+	hard.Store(int64(500 * time.Millisecond))
+	w.commit(colour("red"))
+	w.change("shop", func(app *argo.Application) { app.Labels = map[string]string{"some": "news"} }) // which has the clock looked at
+	w.eventually("the new commit to be found by the clock", func() bool { return w.is("red") })
 }

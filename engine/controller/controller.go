@@ -23,6 +23,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/run"
+	engine "github.com/slipway-cd/slipway/engine/sync"
 )
 
 // Manager is the field manager under which Applications are written.
@@ -83,6 +84,9 @@ type Deps struct {
 	Sets    *Sets
 	Log     *slog.Logger
 	Options Options
+	// Tune, if not nil, gives the options as the installation's settings have them now. It is asked often, and of what it gives only times
+	// are read.
+	Tune func(Options) Options
 }
 
 // Options have usable defaults.
@@ -92,8 +96,8 @@ type Options struct {
 	// Namespaces are globs of further namespaces whose Applications are ours.
 	Namespaces []string
 	// Period is the time between comparisons that nothing else asks for, and Jitter what is added to it at most; 0 means 120 s and
-	// 60 s, a negative Period switches them off.
-	Period, Jitter time.Duration
+	// 60 s, a negative Period switches them off. HardPeriod is the time between those for which remotes are asked first; 0 is never.
+	Period, Jitter, HardPeriod time.Duration
 	// WaveTimeout ends an operation whose wave does not get healthy; 0 means 20 minutes, negative never.
 	WaveTimeout time.Duration
 	// WaveDelay is the least time between two waves; 0 means 2 s, negative none.
@@ -105,6 +109,8 @@ type Options struct {
 	SyncTimeout time.Duration
 	// Grace is how long a source that cannot be read leaves status as it was; 0 means 180 s, negative none.
 	Grace time.Duration
+	// Healing is how long to wait before the same drift is healed again.
+	Healing engine.Healing
 	// Debounce gathers changes of live objects; 0 means 300 ms.
 	Debounce time.Duration
 	// Run are the options of the runner.

@@ -30,7 +30,8 @@ type memo struct {
 	// The rest belongs to the reconcile that runs; there is never more than one of an application.
 	spec    string // digest of the specification that was compared last
 	failing time.Time
-	written string // the resource version of our last write
+	hard    time.Time // of the last comparison for which remotes were asked
+	written string    // the resource version of our last write
 	// compared is when this process compared it last; rest what that comparison was of, nil if there is need for another.
 	compared time.Time
 	rest     *rest

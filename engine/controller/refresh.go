@@ -51,20 +51,20 @@ type finding struct {
 // refresh compares if that is due, and writes what was found. It says after how long the next is due.
 func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 	asked := p.memo.take(p.now())
-	if asked == levelNone && p.unmoved() {
+	if asked == levelNone && p.untilHard() >= 0 && p.unmoved() {
 		if p.Options.Period < 0 || p.untilDue() > 0 {
-			return soonest(p.untilDue(), p.memo.wait(p.now())), nil
+			return p.untilNext(), nil
 		}
 		if p.still(ctx) {
 			p.memo.compared = p.now()
-			return soonest(p.untilDue(), p.memo.wait(p.now())), nil
+			return p.untilNext(), nil
 		}
 	}
 	sources := p.sources()
 	digest := p.digest(sources)
 	level := max(asked, p.due(sources, digest))
 	if level == levelNone {
-		return soonest(p.untilDue(), p.memo.wait(p.now())), nil
+		return p.untilNext(), nil
 	}
 	found := p.look(ctx, level, sources)
 	if ctx.Err() != nil {
@@ -91,6 +91,9 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	p.memo.spec = digest
+	if level == levelFresh {
+		p.memo.hard = p.now()
+	}
 	if level != levelLive {
 		p.memo.compared = p.now()
 	}
@@ -105,13 +108,18 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 	case auto.Wait > 0: // for the next healing, or for a window to open; what waited is found by another look
 		p.memo.owe(levelLive, p.now().Add(auto.Wait))
 	}
-	return soonest(p.memo.wait(p.now()), p.untilDue()), nil
+	return p.untilNext(), nil
+}
+
+// untilNext is the time until something is due that nothing will bring.
+func (p *pass) untilNext() time.Duration {
+	return soonest(soonest(p.untilDue(), p.untilHard()), p.memo.wait(p.now()))
 }
 
 // due is the level that the application itself asks for.
 func (p *pass) due(sources []argo.ApplicationSource, digest string) level {
 	switch {
-	case p.app.Annotations[refreshAnnotation] != "":
+	case p.app.Annotations[refreshAnnotation] != "", p.untilHard() < 0:
 		return levelFresh
 	case p.app.Status.ReconciledAt == nil, p.memo.spec != "" && p.memo.spec != digest, p.memo.spec == "" && p.differs(sources):
 		return levelLatest
@@ -119,6 +127,20 @@ func (p *pass) due(sources []argo.ApplicationSource, digest string) level {
 		return levelLatest // what happened before this process came nobody has told it
 	}
 	return levelNone
+}
+
+// untilHard is the time until remotes are asked without being asked for it; 0 where that never is.
+func (p *pass) untilHard() time.Duration {
+	if p.Options.HardPeriod <= 0 {
+		return 0
+	}
+	if p.memo.hard.IsZero() {
+		p.memo.hard = p.now() // what this process has not seen is not known to be old
+	}
+	if left := p.memo.hard.Add(p.Options.HardPeriod).Sub(p.now()); left != 0 {
+		return left
+	}
+	return -1
 }
 
 // followsOperation reports whether the last operation has ended since the last comparison, perhaps in another process's time.
@@ -323,6 +345,7 @@ func (p *pass) automate(found finding) engine.Automatic {
 	seen := engine.Observed{
 		Revisions: found.target.Revisions, Status: p.app.Status.Sync.Status, Resources: lasting(found.comparison, p.app.Status.Resources), Now: p.now(),
 	}
+	seen.Healing = p.Options.Healing
 	seen.Adopting, seen.Adopted = found.adopting, p.taken != nil
 	if p.kept() {
 		seen.HeldSources, seen.OnlyHeal = found.sources, p.locked != nil

@@ -130,6 +130,8 @@ type world struct {
 	// impersonation is what the installation says of service accounts; elsewhere are further namespaces whose Applications it knows.
 	impersonation project.Impersonation
 	elsewhere     []string
+	// tune gives options as the installation sets them while the controller runs; nil leaves them.
+	tune func(controller.Options) controller.Options
 }
 
 func newWorld(t *testing.T) *world {
@@ -251,7 +253,7 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	destinations, changes := controller.From(clusters)
 	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
-		Sets: w.setsWith(sources, clusters),
+		Sets: w.setsWith(sources, clusters), Tune: w.tune,
 	}))
 	go func() {
 		defer close(p.ended)

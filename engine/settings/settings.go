@@ -35,8 +35,8 @@ type Settings struct {
 	InstanceLabelKey string
 	// InstallationID tells installations that share a cluster apart; empty if there is one.
 	InstallationID string
-	// Reconciliation is how often sources are looked at without being asked, Jitter what is added to it at most. 0 is never.
-	Reconciliation, Jitter time.Duration
+	// Timing is how long things take, or may.
+	Timing Timing
 	// ApplicationNamespaces are globs of namespaces, beside the control namespace, in which Applications count.
 	ApplicationNamespaces []string
 
@@ -98,7 +98,7 @@ const (
 // Defaults are the settings of an installation that sets nothing.
 func Defaults() Settings {
 	return Settings{InCluster: true, TrackingMethod: "annotation", InstanceLabelKey: "app.kubernetes.io/instance",
-		Reconciliation: 2 * time.Minute, Jitter: time.Minute, Comparing: Comparing{Status: "all"},
+		Timing: defaultTiming, Comparing: Comparing{Status: "all"},
 		Sets: applicationSetDefaults()}
 }
 
@@ -115,6 +115,7 @@ func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, [
 			s.Comparing.ServerSide = m.Data["controller.diff.server.side"] == "true"
 			s.ApplicationNamespaces = list(m.Data["application.namespaces"])
 			errs = append(errs, s.Sets.read(m.Data)...)
+			errs = append(errs, s.Timing.parameters(m.Data)...)
 			enabled, err := strconv.ParseBool(cmp.Or(m.Data[submodulesKey], "true"))
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %s is neither true nor false", ParametersName, submodulesKey))
@@ -204,8 +205,7 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	default:
 		fail("application.resourceTrackingMethod", fmt.Errorf("%q is none of annotation, label, annotation+label", method))
 	}
-	fail("timeout.reconciliation", duration(m, "timeout.reconciliation", &s.Reconciliation))
-	fail("timeout.reconciliation.jitter", duration(m, "timeout.reconciliation.jitter", &s.Jitter))
+	errs = append(errs, s.Timing.polling(m)...)
 	fail("resource.exclusions", filters(m["resource.exclusions"], &s.Exclusions))
 	fail("resource.inclusions", filters(m["resource.inclusions"], &s.Inclusions))
 	fail("resource.compareoptions", comparing(m["resource.compareoptions"], &s.Comparing))

@@ -66,6 +66,8 @@ func TestDecode(t *testing.T) {
 		t.Fatal(errs)
 	}
 	labels := func(kind string) map[string]string { return map[string]string{SecretTypeLabel: kind} }
+	timing := defaultTiming
+	timing.Reconciliation, timing.Jitter = 5*time.Minute, 0
 	want := Settings{
 		Clusters: []Cluster{
 			{Secret: "c1", Name: "aws", Server: "https://aws", Labels: labels("cluster"), Access: Access{AWS: &AWS{ClusterName: "x", RoleARN: "arn"}}},
@@ -77,7 +79,7 @@ func TestDecode(t *testing.T) {
 		Repositories: []Repository{{Secret: "r", URL: "https://git.example.com/a.git", Type: "git", Username: "u", Password: "HUSH", LFS: true, Depth: 3}},
 		Credentials:  []Repository{{Secret: "t", URL: "https://git.example.com", Type: "git", GitHubApp: GitHubApp{ID: 5, PrivateKey: "HUSH"}}},
 		URL:          "https://cd.example.com", TrackingMethod: "annotation+label", InstanceLabelKey: "x/y", InstallationID: "me",
-		Reconciliation: 5 * time.Minute, ApplicationNamespaces: []string{"team-*", "other"}, HelmDisabled: true,
+		Timing: timing, ApplicationNamespaces: []string{"team-*", "other"}, HelmDisabled: true,
 		Exclusions: []ResourceFilter{{APIGroups: []string{"*.cilium.io"}, Kinds: []string{"Identity"}, Clusters: []string{"https://10.*"}}},
 		IgnoreDifferences: []argo.ResourceIgnoreDifferences{
 			{Group: "*", Kind: "*", ManagedFieldsManagers: []string{"hpa"}},
@@ -123,7 +125,7 @@ func TestWhatCannotBeReadIsNamedAndLeftOut(t *testing.T) {
 	if strings.Contains(text.String(), "HUSH") {
 		t.Errorf("a secret is quoted:\n%s", text.String())
 	}
-	if len(got.Clusters)+len(got.Repositories) != 0 || got.TrackingMethod != "annotation" || got.Reconciliation != 2*time.Minute {
+	if len(got.Clusters)+len(got.Repositories) != 0 || got.TrackingMethod != "annotation" || got.Timing.Reconciliation != 2*time.Minute {
 		t.Errorf("%+v", got)
 	}
 }

@@ -27,6 +27,7 @@ type Observed struct {
 	Adopting bool
 	// Adopted says that another application takes this one's objects over; then it does nothing by itself.
 	Adopted bool
+	Healing Healing
 	Now     time.Time
 }
 
@@ -42,12 +43,28 @@ type Automatic struct {
 	Reason string
 }
 
-const (
-	healFirst  = 2 * time.Second
-	healFactor = 3
-	healMax    = 5 * time.Minute
-	healForget = healMax + 30*time.Second // without drift for so long, the wait starts anew
-)
+// Healing is how long an application is left alone that drifts again and again: First after the first healing, Factor times as long after
+// each one, up to Max. The zero value is Argo CD's: 2 s, 3 times, 5 minutes. A negative First is no wait at all.
+type Healing struct {
+	First, Max time.Duration
+	Factor     int64
+}
+
+// healForget is added to the longest wait: without drift for so long, it starts anew.
+const healForget = 30 * time.Second
+
+func (h Healing) withDefaults() Healing {
+	if h.First == 0 {
+		h.First = 2 * time.Second
+	}
+	if h.Factor <= 0 {
+		h.Factor = 3
+	}
+	if h.Max <= 0 {
+		h.Max = 5 * time.Minute
+	}
+	return h
+}
 
 // Automate decides whether an application syncs by itself. A revision that failed is not tried again, one that succeeded only to
 // heal drift, and a sync never empties an application unless that is allowed.
@@ -178,11 +195,12 @@ func sameSources(a, b []argo.ApplicationSource) bool {
 // heal syncs only what has drifted, with a wait that grows while the same drift keeps coming back.
 func heal(op *argo.Operation, last *argo.OperationState, seen Observed) Automatic {
 	attempts := last.Operation.Sync.SelfHealAttemptsCount
+	pace := seen.Healing.withDefaults()
 	if last.FinishedAt != nil {
-		if seen.Now.Sub(last.FinishedAt.Time) > healForget {
+		if seen.Now.Sub(last.FinishedAt.Time) > pace.Max+healForget {
 			attempts = 0
 		}
-		due := last.FinishedAt.Add(healWait(attempts))
+		due := last.FinishedAt.Add(pace.wait(attempts))
 		if wait := due.Sub(seen.Now); wait > 0 {
 			return Automatic{Wait: wait, Reason: "waiting to heal again"}
 		}
@@ -197,18 +215,18 @@ func heal(op *argo.Operation, last *argo.OperationState, seen Observed) Automati
 	return Automatic{Operation: op}
 }
 
-// healWait is the least time between the end of the last operation and the next healing. The first is at once.
-func healWait(attempts int64) time.Duration {
-	if attempts == 0 {
+// wait is the least time between the end of the last operation and the next healing. The first is at once.
+func (h Healing) wait(attempts int64) time.Duration {
+	if attempts == 0 || h.First < 0 {
 		return 0
 	}
-	wait := healFirst
+	wait := h.First
 	for range attempts - 1 {
-		if wait *= healFactor; wait >= healMax {
-			return healMax
+		if wait *= time.Duration(h.Factor); wait >= h.Max || h.Factor == 1 {
+			break
 		}
 	}
-	return wait
+	return min(wait, h.Max)
 }
 
 func revisionText(revisions []string) string {

@@ -87,6 +87,16 @@ func TestAutomate(t *testing.T) {
 				a.Status.OperationState = after(argo.OperationSucceeded, func(s *argo.OperationState) { s.Operation.Sync.SelfHealAttemptsCount = 2 })
 				a.Spec.SyncPolicy.Automated.SelfHeal = true
 			}, wait: 5 * time.Second},
+		"drift at a fixed pace": {
+			app: func(a *argo.Application) {
+				a.Status.OperationState = after(argo.OperationSucceeded, func(s *argo.OperationState) { s.Operation.Sync.SelfHealAttemptsCount = 9 })
+				a.Spec.SyncPolicy.Automated.SelfHeal = true
+			}, seen: func(o *Observed) { o.Healing = Healing{First: 10 * time.Second, Factor: 1} }, wait: 9 * time.Second},
+		"drift without a pause": {
+			app: func(a *argo.Application) {
+				a.Status.OperationState = after(argo.OperationSucceeded, func(s *argo.OperationState) { s.Operation.Sync.SelfHealAttemptsCount = 9 })
+				a.Spec.SyncPolicy.Automated.SelfHeal = true
+			}, seen: func(o *Observed) { o.Healing.First = -1 }, sync: true, part: 1},
 		"drift after a long time does not wait": {
 			app: func(a *argo.Application) {
 				a.Status.OperationState = after(argo.OperationSucceeded, func(s *argo.OperationState) { s.Operation.Sync.SelfHealAttemptsCount = 9 })
