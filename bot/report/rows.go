@@ -87,7 +87,8 @@ func mark(rows []Row, removed int) {
 		old, made := &rows[i], &rows[removed+i]
 		head := commonPrefix(old.Old, made.New)
 		tail := commonSuffix(old.Old[head:], made.New[head:])
-		if head+tail == 0 || head+tail < min(len(old.Old), len(made.New))/4 {
+		indent := min(head, len(old.Old)-len(strings.TrimLeft(old.Old, " ")))
+		if 3*(head+tail-indent) < min(len(old.Old), len(made.New))-indent || head+tail == 0 {
 			continue // another line altogether
 		}
 		old.OldMark, made.NewMark = [2]int{head, len(old.Old) - tail}, [2]int{head, len(made.New) - tail}
