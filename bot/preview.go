@@ -28,6 +28,10 @@ type Addresses interface {
 // of it. ApplicationSets make its applications; the answer to which commit they ask is what is decided here.
 func (v *visit) showcase(ctx context.Context) error {
 	if !v.Previews {
+		// Nothing is decided here; but the sets that list pull requests need not wait for their next look.
+		if v.read && slices.ContainsFunc(v.asked.Reasons(), ofPull) {
+			return v.askSets(ctx)
+		}
 		return nil
 	}
 	if v.read || v.res.Status.Preview != nil && v.saved.Status.Preview == nil {
@@ -50,6 +54,11 @@ func (v *visit) showcase(ctx context.Context) error {
 		return err
 	}
 	return v.announcePreview(ctx, e)
+}
+
+// ofPull says whether a reason for a look is news of the pull request itself: its state, labels, title or head.
+func ofPull(reason string) bool {
+	return strings.HasPrefix(reason, "pull_request.") || strings.HasPrefix(reason, "merge_request")
 }
 
 // expirePreview ends an environment whose time is up, or looks again when it is.

@@ -178,13 +178,13 @@ func (m maker) selects(labels []string) bool {
 
 // makers are the generators of all sets that list this repository's pull requests.
 func (v *visit) makers(ctx context.Context) ([]maker, error) {
-	sets := &argo.ApplicationSetList{}
-	if err := v.Client.List(ctx, sets, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fmt.Errorf("listing application sets: %w", err)
+	sets, err := v.allSets(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var out []maker
-	for i := range sets.Items {
-		set := &sets.Items[i]
+	for i := range sets {
+		set := &sets[i]
 		raw, err := json.Marshal(set.Spec.Generators)
 		if err != nil {
 			return nil, fmt.Errorf("reading the generators of %s: %w", set.Name, err)
@@ -240,23 +240,31 @@ func (v *visit) generates(g argo.PullRequestGenerator) (labels []string, ours bo
 	return nil, false
 }
 
+// askSet has a set look now.
+func (b *Bot) askSet(ctx context.Context, key types.NamespacedName) error {
+	set := &argo.ApplicationSet{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	patch := []byte(`{"metadata":{"annotations":{"` + annotationSetRefresh + `":"true"}}}`)
+	err := b.Client.Patch(ctx, set, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldOwner))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("asking application set %s to look: %w", key, err)
+	}
+	return nil
+}
+
 // askSets has the sets that make applications of this pull request look now.
 func (v *visit) askSets(ctx context.Context) error {
 	makers, err := v.makers(ctx)
 	if err != nil {
 		return err
 	}
-	patch := []byte(`{"metadata":{"annotations":{"` + annotationSetRefresh + `":"true"}}}`)
 	asked := map[types.NamespacedName]bool{}
 	for _, m := range makers {
 		if asked[m.set] {
 			continue
 		}
 		asked[m.set] = true
-		set := &argo.ApplicationSet{ObjectMeta: metav1.ObjectMeta{Namespace: m.set.Namespace, Name: m.set.Name}}
-		err := v.Client.Patch(ctx, set, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(fieldOwner))
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("asking application set %s to look: %w", m.set, err)
+		if err := v.askSet(ctx, m.set); err != nil {
+			return err
 		}
 	}
 	return nil

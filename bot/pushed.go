@@ -6,7 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/forge"
 )
@@ -16,6 +21,36 @@ func wasPush(reasons []string) bool {
 	return slices.ContainsFunc(reasons, func(r string) bool { return strings.Contains(strings.ToLower(r), "push") })
 }
 
+// allSets are the ApplicationSets, not to be changed; none where their definition is not installed, or where we may not read them.
+func (b *Bot) allSets(ctx context.Context) ([]argo.ApplicationSet, error) {
+	sets := &argo.ApplicationSetList{}
+	err := b.Client.List(ctx, sets, client.UnsafeDisableDeepCopy)
+	if meta.IsNoMatchError(err) || apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing application sets: %w", err)
+	}
+	return sets.Items, nil
+}
+
+// pushedSets asks the controller to look at the ApplicationSets whose generators list a repository. Whether what they list has moved, a
+// look tells them: it costs a fetch, and writes nothing where nothing has.
+func (b *Bot) pushedSets(ctx context.Context, url string) error {
+	sets, err := b.allSets(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range sets {
+		if set := &sets[i]; change.SetReads(set, func(u string) bool { return b.NormalizeURL(u) == url }) {
+			if err := b.askSet(ctx, client.ObjectKeyFromObject(set)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // pushed asks the controller to look at the applications whose sources in a repository have moved, so that nobody waits for the next poll.
 func (b *Bot) pushed(ctx context.Context, f forge.Contents, repo forge.Repository) error {
 	apps := &argo.ApplicationList{}
@@ -23,6 +58,9 @@ func (b *Bot) pushed(ctx context.Context, f forge.Contents, repo forge.Repositor
 		return fmt.Errorf("listing applications: %w", err)
 	}
 	url := b.NormalizeURL(repo.CloneURL)
+	if err := b.pushedSets(ctx, url); err != nil {
+		return err
+	}
 	ours := slices.DeleteFunc(apps.Items, func(a argo.Application) bool {
 		return !slices.ContainsFunc(a.Spec.SourceList(), func(s argo.ApplicationSource) bool { return s.Chart == "" && b.NormalizeURL(s.RepoURL) == url })
 	})

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -203,8 +205,16 @@ func (h hostFuncs) HasPath(r appset.Repository, branch, path string) (bool, erro
 	return h.hasPath(r, branch, path)
 }
 
-// applicationSets is what the controller needs for them.
+// applicationSets is what the controller needs for them; nil where their definition is not installed.
 func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*controller.Sets, error) {
+	_, err := mgr.GetRESTMapper().RESTMapping(schema.GroupKind{Group: argo.Group, Kind: "ApplicationSet"}, argo.Version)
+	if meta.IsNoMatchError(err) {
+		log.Warn("the definition of ApplicationSets is not installed: there are none before it is, and Slipway is started again")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for the definition of ApplicationSets: %w", err)
+	}
 	allowed, err := o.addresses()
 	if err != nil {
 		return nil, err

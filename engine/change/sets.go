@@ -243,10 +243,13 @@ func overridden(set *argo.ApplicationSet) bool {
 }
 
 // reads says whether a generator of the set lists the repository.
-func (w *walk) reads(set *argo.ApplicationSet) bool {
+func (w *walk) reads(set *argo.ApplicationSet) bool { return SetReads(set, w.in.Scope.Same) }
+
+// SetReads says whether a generator of a set lists a repository, or one that another generator names.
+func SetReads(set *argo.ApplicationSet, same func(repoURL string) bool) bool {
 	return slices.ContainsFunc(valuesOf(generators(set), "repoURL", 0), func(v any) bool {
 		url, ok := v.(string)
-		return ok && (w.in.Scope.Same(url) || strings.Contains(url, "{{"))
+		return ok && (same(url) || strings.Contains(url, "{{"))
 	})
 }
 
