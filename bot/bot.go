@@ -86,6 +86,8 @@ type Deps struct {
 	NormalizeURL func(string) string
 	// Record notes who did what as an event on an object.
 	Record func(about runtime.Object, reason, message string)
+	// Beside says of an application whether Argo CD carries its operations out; nil is never.
+	Beside func(ctx context.Context, app *argo.Application) (bool, error)
 	Log    *slog.Logger
 	Now    func() time.Time
 	Options

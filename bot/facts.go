@@ -52,6 +52,9 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 			return f, err
 		}
 	}
+	if f.Elsewhere, err = v.elsewhere(ctx, in, environment); err != nil {
+		return f, err
+	}
 	f.Earlier, err = v.earlier(ctx, o, in, rules.Requires.After)
 	return f, err
 }

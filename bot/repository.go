@@ -32,9 +32,12 @@ func (r repositories) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Res
 	open, wait, err := r.pass(ctx, res, asked)
 	var limited *forge.RateLimited
 	switch {
+	case errors.Is(err, errNoSite):
+		r.Log.Warn("a repository of a forge that is not served is left alone", "repository", res.Spec.Repository.FullName(), "host", res.Spec.Host)
+		return ctrl.Result{}, nil
 	case errors.As(err, &limited):
 		return ctrl.Result{RequeueAfter: max(limited.After, time.Second)}, nil
-	case errors.Is(err, forge.ErrNotFound), errors.Is(err, forge.ErrUnauthorized), errors.Is(err, forge.ErrForbidden), errors.Is(err, errNoSite):
+	case errors.Is(err, forge.ErrNotFound), errors.Is(err, forge.ErrUnauthorized), errors.Is(err, forge.ErrForbidden):
 		r.Log.Warn("a repository cannot be seen", "repository", res.Spec.Repository.FullName(), "error", err)
 		res.Status.LastError = clip(err.Error(), 1000)
 	case err != nil:

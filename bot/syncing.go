@@ -129,6 +129,11 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 		}
 		in.apps = append(in.apps, a)
 	}
+	if o.cmd.Verb == command.Sync {
+		if err := v.fetched(ctx, &in); err != nil || in.refusal != "" {
+			return in, err
+		}
+	}
 	return in, v.weigh(ctx, o, &in)
 }
 

@@ -47,6 +47,8 @@ type Input struct {
 	Owners Ownership
 	// ReviewerTeams are the teams of the environment's rules that those who approved are in, by their ID.
 	ReviewerTeams map[int64][]string
+	// Elsewhere are the applications that another engine syncs by itself, without regard for locks.
+	Elsewhere []string
 	// Grants are what the installation's policy.csv says of the applications.
 	Grants Grants
 }
@@ -118,10 +120,10 @@ type gate func(Input) (g Gate, ok bool)
 func gatesOf(in Input) []gate {
 	switch in.Command.Verb {
 	case command.Sync:
-		return []gate{permission, people, grants, file, freeze, forced, state, trust, approval, owners, checks, upToDate, after, reviewed, unchanged, renders, guarded,
+		return []gate{permission, people, grants, file, freeze, forced, state, engine, trust, approval, owners, checks, upToDate, after, reviewed, unchanged, renders, guarded,
 			governs, locks}
 	case command.Lock:
-		return []gate{permission, people, grants, file, open, reviewed, locks}
+		return []gate{permission, people, grants, file, open, engine, reviewed, locks}
 	case command.Unlock:
 		return []gate{permission, people, grants, file, unlocking}
 	case command.Rollback:
@@ -131,7 +133,7 @@ func gatesOf(in Input) []gate {
 		if in.Command.Release {
 			return []gate{permission, people, grants, file, freeze}
 		}
-		return []gate{permission, people, grants, file, freeze, locks}
+		return []gate{permission, people, grants, file, freeze, engine, locks}
 	case command.Action:
 		if in.Command.Name == "" { // it only lists
 			return []gate{permission}

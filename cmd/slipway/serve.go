@@ -272,23 +272,31 @@ func comparing(s settings.Comparing) compare.Options {
 	return o
 }
 
-// setup has the manager run the controller and the bot.
-func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*bot.Bot, error) {
+// reconcile has the manager run the controller.
+func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
 	destinations, changes := controller.From(e.clusters)
 	sets, err := applicationSets(mgr, o, e, f, log)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = controller.Setup(ctx, mgr, controller.Deps{
+	return controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts, Sets: sets,
 		Options: controller.Options{Concurrency: o.controllerWorkers},
 		Tune:    func(c controller.Options) controller.Options { return o.tune(c, e.settings(ctx).Timing) },
 	})
-	if err != nil {
-		return nil, fmt.Errorf("setting up the controller: %w", err)
+}
+
+// setup has the manager run the controller and the bot.
+func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*bot.Bot, error) {
+	if o.engine == engineOwn {
+		if err := reconcile(ctx, mgr, o, e, f, log); err != nil {
+			return nil, fmt.Errorf("setting up the controller: %w", err)
+		}
+	} else {
+		log.Info("Argo CD's controller carries syncs out; this is the bot alone")
 	}
 	made, err := bot.Setup(mgr, bot.Deps{
-		Sites: f.sites, Pipeline: e.pipeline, Actor: e.pipeline, Mirrors: e.store, NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
+		Sites: f.sites, Pipeline: e.pipeline, Actor: e.pipeline, Mirrors: e.store, Beside: o.beside(mgr), NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
 		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)
 			return lines(found), err

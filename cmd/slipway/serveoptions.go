@@ -24,6 +24,7 @@ type serveOptions struct {
 
 	listen, probes, metrics string
 	kubeconfig              string
+	engine                  string
 	namespace               string
 	cacheDir                string
 	leaderElect             bool
@@ -90,6 +91,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.probes, "probes", ":8081", "where /healthz and /readyz answer")
 	f.StringVar(&o.metrics, "metrics", ":8082", "where /metrics answers; 0 for nowhere")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the way to the management cluster (default the pod's own, else the usual kubeconfig)")
+	f.StringVar(&o.engine, "engine", engineOwn, "who carries syncs out: slipway, or argocd, beside whose controller Slipway is the bot alone (syncs before the merge and locks then bind only applications without automated sync)")
 	f.StringVar(&o.namespace, "control-namespace", "", "where Applications, projects and Slipway's own resources are (default the pod's namespace, else argocd)")
 	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors and renders are kept; all of it can be made again (default the user's cache folder)")
 	f.Int64Var(&o.mirrorDisk, "mirror-disk", 12<<30, "bytes of the cache folder that mirrors may take, least recently used ones going first, to be fetched again when they are asked for; 0 is no limit")
@@ -123,6 +125,9 @@ func (o *serveOptions) check() error {
 	}
 	if o.githubAppIDFile == "" && o.githubSecret == "" && o.gitlabURL == "" {
 		return errors.New("no forge is configured: --github-secret, --github-app-id-file or --gitlab-url is needed")
+	}
+	if o.engine != engineOwn && o.engine != engineArgoCD {
+		return fmt.Errorf("--engine %q: slipway or argocd", o.engine)
 	}
 	if o.namespace == "" {
 		o.namespace = "argocd"

@@ -9,8 +9,13 @@ import (
 	"github.com/gobwas/glob"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 )
 
 // Annotations that decide whether an application is ours.
@@ -31,8 +36,8 @@ func (p *pass) skip(ctx context.Context) (string, error) {
 	if !p.ours(p.app.Namespace) {
 		return "its namespace is not among those reconciled", nil
 	}
-	if p.proj != nil && p.proj.Annotations[engineAnnotation] == Manager {
-		return "", nil
+	if takenOver(p.proj) {
+		return p.keepOff(ctx)
 	}
 	if p.app.Annotations[argoSkipAnnotation] == "true" {
 		return argoSkipAnnotation, nil
@@ -42,6 +47,71 @@ func (p *pass) skip(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return "Argo CD's application controller runs in this namespace and the project was not taken over", nil
+}
+
+func takenOver(proj *argo.AppProject) bool {
+	return proj != nil && proj.Annotations[engineAnnotation] == Manager
+}
+
+// keepOff has Argo CD leave an application of a project that was taken over, before we touch it: by Argo CD's own annotation, which on a
+// generated application stands in the template of its set. What Argo CD has begun it may end.
+func (p *pass) keepOff(ctx context.Context) (reason string, err error) {
+	if p.app.Annotations[argoSkipAnnotation] == "true" {
+		return "", nil
+	}
+	running, err := p.beside.argo(ctx, p.now())
+	if err != nil || !running {
+		return "", err
+	}
+	if p.app.Operation != nil || p.app.Status.OperationState != nil && p.app.Status.OperationState.Phase.Running() {
+		return "it was taken over, and Argo CD's operation is to end first", nil
+	}
+	if owner := metav1.GetControllerOf(p.app); owner != nil && owner.Kind == "ApplicationSet" {
+		return "it was taken over, and is to get the annotation from its set's template", p.keepOffSet(ctx, owner.Name)
+	}
+	before := p.app.DeepCopy()
+	metav1.SetMetaDataAnnotation(&p.app.ObjectMeta, argoSkipAnnotation, "true")
+	err = p.client.Patch(ctx, p.app, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), client.FieldOwner(Manager))
+	if err != nil {
+		return "", fmt.Errorf("keeping Argo CD off %s: %w", p.app.Name, err)
+	}
+	p.log.Info("taken over from Argo CD", "project", p.app.Spec.ProjectName())
+	return "", nil
+}
+
+// keepOffSet writes the annotation into the template of a set. All of the set's applications are of one engine then.
+func (p *pass) keepOffSet(ctx context.Context, name string) error {
+	set := &argo.ApplicationSet{}
+	if err := p.reader.Get(ctx, client.ObjectKey{Namespace: p.app.Namespace, Name: name}, set); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if set.Spec.Template.Annotations[argoSkipAnnotation] == "true" {
+		return nil
+	}
+	patch := fmt.Appendf(nil, `{"metadata":{"resourceVersion":%q},"spec":{"template":{"metadata":{"annotations":{%q:"true"}}}}}`, set.ResourceVersion, argoSkipAnnotation)
+	if err := p.client.Patch(ctx, set, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(Manager)); err != nil {
+		return fmt.Errorf("keeping Argo CD off the applications of %s: %w", name, err)
+	}
+	p.log.Info("a set's applications are taken over from Argo CD", "applicationset", name)
+	return nil
+}
+
+// Beside says of an application whether Argo CD carries its operations out: its controller runs in the control namespace, and the
+// application's project was not taken over.
+func Beside(mgr ctrl.Manager, controlNamespace string) func(context.Context, *argo.Application) (bool, error) {
+	b := &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: controlNamespace, name: "argocd-application-controller"}
+	return func(ctx context.Context, app *argo.Application) (bool, error) {
+		running, err := b.argo(ctx, time.Now())
+		if err != nil || !running {
+			return false, err
+		}
+		proj := &argo.AppProject{}
+		err = mgr.GetClient().Get(ctx, client.ObjectKey{Namespace: controlNamespace, Name: app.Spec.ProjectName()}, proj)
+		if client.IgnoreNotFound(err) != nil {
+			return false, fmt.Errorf("reading project %s: %w", app.Spec.ProjectName(), err)
+		}
+		return !takenOver(proj), nil
+	}
 }
 
 func (r *applications) ours(namespace string) bool {
