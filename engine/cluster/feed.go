@@ -40,10 +40,12 @@ const (
 	streamSilence = 10 * time.Second
 	// A watch is ended by the server after watchLeast to twice that, so that not all end at once.
 	watchLeast = 5 * time.Minute
-	// Pauses between attempts grow from shortest to longest. longestRefused is for kinds that we may not read: rights come back too.
+	// Pauses between attempts grow from shortest to longest. longestRefused is for kinds that we may not read: rights come back too;
+	// longestShort for watches that begin well and end at once.
 	shortestPause  = 500 * time.Millisecond
 	longestPause   = 30 * time.Second
 	longestRefused = time.Minute
+	longestShort   = 4 * time.Second
 	// steady is how long a watch has to last for the next attempt to be made at once.
 	steady = 2 * time.Second
 )
@@ -57,7 +59,8 @@ func (f *feed) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		expired := apierrors.IsResourceExpired(err) || apierrors.IsGone(err)
+		if expired {
 			f.version, err = "", nil // what we knew is too old; take everything in anew
 		}
 		if err != nil {
@@ -68,7 +71,12 @@ func (f *feed) run(ctx context.Context) {
 			continue
 		}
 		longest := longestPause
-		if refusal(err) {
+		switch {
+		case err == nil:
+			if longest = longestShort; !expired {
+				f.failed(errShort)
+			}
+		case refusal(err):
 			longest = longestRefused
 		}
 		wait := pause/2 + rand.N(pause)
@@ -84,6 +92,9 @@ func (f *feed) run(ctx context.Context) {
 		}
 	}
 }
+
+// errShort is of a watch that lasted no time.
+var errShort = errors.New("the watch ended as soon as it began")
 
 // once fills the store, if it is not filled, and follows until the watch ends. A watch that ends by itself is no error.
 func (f *feed) once(ctx context.Context) error {

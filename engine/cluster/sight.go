@@ -80,6 +80,12 @@ func (c *Cluster) sightOf(w *watched, id object.ID) (sum uint64, ok bool) {
 	return w.mark(c.cache.seed, o), true
 }
 
+// Followed says whether what the cache has of a kind is kept up to date at this moment. It is not while its watch is being begun again.
+func (c *Cluster) Followed(gk schema.GroupKind) bool {
+	r, known := c.known(gk, "")
+	return known && c.cache.standing(r.gvr()) != nil
+}
+
 // standing is a kind that is watched without trouble, and goes on being; nil if there is none such.
 func (k *cache) standing(gvr schema.GroupVersionResource) *watched {
 	k.mu.Lock()

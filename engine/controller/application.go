@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -38,8 +39,9 @@ type applications struct {
 func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 	runOptions := d.Options.Run
 	runOptions.Log = d.Log
+	reader := patientReader{mgr.GetAPIReader(), d.Options.Patience}
 	r := &applications{
-		Deps: d, client: mgr.GetClient(), reader: mgr.GetAPIReader(), events: mgr.GetEventRecorder(Manager),
+		Deps: d, client: patientClient{mgr.GetClient(), d.Options.Patience}, reader: reader, events: mgr.GetEventRecorder(Manager),
 		runner: run.New(runOptions), now: time.Now, memos: newMemos(),
 		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace, name: "argocd-application-controller"},
 	}
@@ -53,12 +55,18 @@ func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 		Watches(&slipway.Lock{}, handler.EnqueueRequestsFromMapFunc(r.ofLock)).
 		Watches(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.ofSettings), builder.WithPredicates(settingsChanged(d.ControlNamespace))).
 		WatchesRawSource(liveSource{r}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: d.Options.Concurrency}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: d.Options.Concurrency, RateLimiter: retries()}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("setting up the application controller: %w", err)
 	}
 	return nil
+}
+
+// retries are the waits between attempts while the API server that has the Applications is in trouble: never so long that it is noticed
+// when the trouble is over.
+func retries() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](50*time.Millisecond, 10*time.Second)
 }
 
 // Reconcile brings one application forward: its end, its operation, its comparison, whichever is due.

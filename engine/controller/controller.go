@@ -56,6 +56,8 @@ type Destination interface {
 	Unowned(ctx context.Context, namespace string, exists func(app string) bool) ([]cluster.Node, error)
 	// Live gives the objects of the wanted identities, and those of the wanted and hinted kinds that app tracks.
 	Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error)
+	// Followed says whether what Live gives of a kind is kept up to date at this moment.
+	Followed(gk schema.GroupKind) bool
 	// Residents gives the objects of a namespace that no other object owns.
 	Residents(ctx context.Context, namespace string) ([]cluster.Node, error)
 }
@@ -111,6 +113,8 @@ type Options struct {
 	Grace time.Duration
 	// Healing is how long to wait before the same drift is healed again.
 	Healing engine.Healing
+	// Patience is how long the API server that has the Applications may take for one answer; 0 means 30 s.
+	Patience time.Duration
 	// Debounce gathers changes of live objects; 0 means 300 ms.
 	Debounce time.Duration
 	// Run are the options of the runner.
@@ -134,6 +138,7 @@ func (o Options) withDefaults() Options {
 	set(&o.WaveDelay, 2*time.Second)
 	set(&o.HookPatience, 5*time.Minute)
 	set(&o.Grace, 3*time.Minute)
+	set(&o.Patience, 30*time.Second)
 	set(&o.Debounce, 300*time.Millisecond)
 	return o
 }

@@ -190,7 +190,7 @@ func (p *pass) see(ctx context.Context, g *gathered) *failure {
 	}
 	fences, _ := engine.Fences(p.app.Annotations, app.Spec.Destination.Namespace)
 	for _, id := range slices.Concat(engine.Wanted(p.options(), app.Spec.Destination.Namespace), identities(fences), engine.Awaited(g.done)) {
-		if _, known := g.live[id]; !known {
+		if _, known := g.live[id]; !known || !g.destination.Followed(id.GroupKind()) {
 			if err := g.read(ctx, id); err != nil {
 				return &failure{err: err}
 			}

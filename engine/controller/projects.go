@@ -9,6 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -26,10 +27,8 @@ type projects struct {
 }
 
 func setupProjects(mgr ctrl.Manager, d Deps) error {
-	r := &projects{Deps: d, client: mgr.GetClient()}
-	// At the start there may be no project at all, of which no event would tell.
-	create := func(ctx context.Context) error { return createDefault(ctx, r.client, r.ControlNamespace) }
-	if err := mgr.Add(manager.RunnableFunc(create)); err != nil {
+	r := &projects{Deps: d, client: patientClient{mgr.GetClient(), d.Options.Patience}}
+	if err := mgr.Add(manager.RunnableFunc(r.begin)); err != nil {
 		return fmt.Errorf("setting up the project controller: %w", err)
 	}
 	err := ctrl.NewControllerManagedBy(mgr).Named("appproject").
@@ -40,6 +39,18 @@ func setupProjects(mgr ctrl.Manager, d Deps) error {
 		return fmt.Errorf("setting up the project controller: %w", err)
 	}
 	return nil
+}
+
+// begin sees to it that there is a default project: at the start there may be none at all, of which no event would tell. An API server in
+// trouble ends nothing.
+func (r *projects) begin(ctx context.Context) error {
+	return wait.PollUntilContextCancel(ctx, retryAfter, true, func(ctx context.Context) (bool, error) {
+		err := createDefault(ctx, r.client, r.ControlNamespace)
+		if err != nil && ctx.Err() == nil {
+			r.Log.Warn("cannot create the default project yet", "error", err)
+		}
+		return err == nil, nil
+	})
 }
 
 // ofApplication is the project of an application that goes: it may be the last.

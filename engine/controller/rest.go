@@ -58,6 +58,9 @@ func (p *pass) settled(found finding) {
 	if p.app.Annotations[slipway.AdoptFromAnnotation] != "" {
 		return // what it may take over depends on another application
 	}
+	if looks, _ := p.permits().Orphans(); looks {
+		return // what lies about in its namespace tells nobody
+	}
 	p.memo.rest = &rest{app: p.app.ResourceVersion, project: p.proj.ResourceVersion, lock: versionOf(p.locked), taken: p.taker(),
 		standing: found.target.Standing, sight: found.sight, want: wantedIDs(found.target.Objects), orphans: found.orphans, made: p.now()}
 }
