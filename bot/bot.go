@@ -80,8 +80,8 @@ type Deps struct {
 	Actor Actor
 	// Addresses asks what a preview has outside; nil asks nothing, and believes in images and addresses.
 	Addresses Addresses
-	// Exists says whether a cluster, by its name or address, has a namespace; nil believes that what was deleted is gone.
-	Exists func(ctx context.Context, destination, namespace string) (bool, error)
+	// Exists says whether a destination's cluster has its namespace; nil believes that what was deleted is gone.
+	Exists func(ctx context.Context, d argo.ApplicationDestination) (bool, error)
 	// NormalizeURL makes addresses of one repository equal.
 	NormalizeURL func(string) string
 	// Record notes who did what as an event on an object.

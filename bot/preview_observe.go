@@ -46,7 +46,7 @@ func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) erro
 	e.Applications, e.URLs = nil, nil
 	for _, app := range apps {
 		e.Applications = append(e.Applications, app.Namespace+"/"+app.Name)
-		if where := app.Spec.Destination.String() + "/" + app.Spec.Destination.Namespace; slipway.IsPreview(app.Annotations) && !slices.Contains(e.Namespaces, where) {
+		if where := app.Spec.Destination.String(); slipway.IsPreview(app.Annotations) && !slices.Contains(e.Namespaces, where) {
 			e.Namespaces = append(e.Namespaces, where)
 		}
 		for _, u := range app.Status.Summary.ExternalURLs {
@@ -185,10 +185,9 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 	left := slices.Clone(e.Namespaces)
 	if v.Exists != nil {
 		for _, where := range e.Namespaces {
-			destination, namespace, _ := cutLast(where, "/")
-			there, err := v.Exists(ctx, destination, namespace)
+			there, err := v.Exists(ctx, destination(where))
 			if err != nil {
-				v.log.Warn("whether a namespace is gone cannot be told", "namespace", namespace, "error", err)
+				v.log.Warn("whether a namespace is gone cannot be told", "namespace", where, "error", err)
 				v.again(queueSpacing)
 				return nil
 			}
@@ -211,10 +210,12 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 	return nil
 }
 
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
+// destination reads what ApplicationDestination.String writes of one with a namespace.
+func destination(where string) argo.ApplicationDestination {
+	i := strings.LastIndex(where, "/")
+	cluster, namespace := where[:max(i, 0)], where[i+1:]
+	if strings.Contains(cluster, "://") {
+		return argo.ApplicationDestination{Server: cluster, Namespace: namespace}
 	}
-	return s[:i], s[i+len(sep):], true
+	return argo.ApplicationDestination{Name: cluster, Namespace: namespace}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,9 @@ import (
 // gate decides by the resolved address whether a dial may go out. A name that a stranger controls may resolve to anything:
 // loopback and link-local addresses (where clouds hand out credentials) are refused unless an operator allows them.
 type gate struct{ allowed []netip.Prefix }
+
+// errNotAllowed is in the error of every dial that the gate refuses.
+var errNotAllowed = errors.New("is not allowed")
 
 // check takes an address as net.Dialer resolves it, with or without a port.
 func (g gate) check(address string) error {
@@ -35,7 +39,7 @@ func (g gate) check(address string) error {
 		}
 	}
 	if metadata[ip] || thisNetwork.Contains(ip) || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip.IsInterfaceLocalMulticast() {
-		return fmt.Errorf("dialling %s is not allowed (--allow-address permits it)", ip)
+		return fmt.Errorf("dialling %s %w (--allow-address permits it)", ip, errNotAllowed)
 	}
 	return nil
 }

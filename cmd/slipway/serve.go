@@ -295,14 +295,19 @@ func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, 
 	} else {
 		log.Info("Argo CD's controller carries syncs out; this is the bot alone")
 	}
+	outside, err := outsideOf(o, e.sources)
+	if err != nil {
+		return nil, err
+	}
 	made, err := bot.Setup(mgr, bot.Deps{
 		Sites: f.sites, Pipeline: e.pipeline, Actor: e.pipeline, Mirrors: e.store, Beside: o.beside(mgr), NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
 		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)
 			return lines(found), err
 		},
+		Addresses: outside, Exists: hasNamespace(e.clusters),
 		Options: bot.Options{Namespace: o.namespace, Mentions: []string{o.githubName}, Seed: f.seed(), Version: version,
-			Page: o.page(), Follow: o.follow, Sweep: o.sweep, Workers: o.botWorkers},
+			Previews: o.previews, Page: o.page(), Follow: o.follow, Sweep: o.sweep, Workers: o.botWorkers},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("setting up the bot: %w", err)

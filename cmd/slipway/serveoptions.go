@@ -59,6 +59,7 @@ type serveOptions struct {
 	reconcileTimeout, shutdown            time.Duration
 	controllerWorkers, botWorkers         int
 	setWorkers, setDeleteLimit            int
+	previews                              bool
 }
 
 func (o *serveOptions) flags(f *pflag.FlagSet) {
@@ -107,6 +108,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.Int64Var(&o.renderCache, "render-cache", 1<<30, "bytes of the cache folder that renders may take, least recently used ones going first; 0 keeps them in memory only. Renders with Secrets are never written")
 	f.DurationVar(&o.renderTimeout, "render-timeout", 30*time.Second, "how long one render may take")
 	f.IntVar(&o.controllerWorkers, "application-workers", 16, "applications that are reconciled at once")
+	f.BoolVar(&o.previews, "previews", true, "decide which pull requests of served repositories have environments of their own: by labels, commands and the policy; false leaves that to the ApplicationSets alone")
 	f.IntVar(&o.setWorkers, "applicationset-workers", 4, "ApplicationSets that are looked at at once")
 	f.IntVar(&o.setDeleteLimit, "applicationset-delete-limit", 10, "applications of one ApplicationSet that are deleted at once without a person's word, which is the annotation slipway.dev/allow-deletions; -1 for no limit")
 	f.IntVar(&o.botWorkers, "pull-request-workers", 8, "pull requests that are looked at at once")

@@ -41,8 +41,7 @@ type setForges struct {
 	forges    *forges
 	options   *serveOptions
 	resources client.Reader // of the cache, for what the bot knows of pull requests
-	direct    client.Reader // past it
-	previews  bool          // whether the bot decides which pull requests have an environment
+	fresh     client.Reader // of the API server
 	gate      gate
 	roots     *x509.CertPool
 	log       *slog.Logger
@@ -56,33 +55,26 @@ const maxListers = 256
 
 var _ controller.Forges = (*setForges)(nil)
 
-// PullRequests implements controller.Forges. Which pull requests have an environment, and at which commit, is the bot's to decide where it
-// looks after them: a label is one way to ask for one, and a command another.
+// PullRequests implements controller.Forges. Of a repository that the bot looks after it is the bot's to say which pull requests have an
+// environment, and of which commit.
 func (s *setForges) PullRequests(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
-	found, wanted, err := s.pulls(ctx, a, g)
+	served, found, err := s.pulls(ctx, a, g)
 	if errors.Is(err, forge.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", appset.ErrNotFound, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	environments, err := s.environments(ctx, found)
-	if err != nil {
-		return nil, err
+	if served != nil && s.options.previews {
+		return s.chosen(ctx, *served, found, g)
 	}
 	all := make([]appset.PullRequest, 0, len(found))
 	for _, p := range found {
-		out := appset.PullRequest{Number: int64(p.Number), Title: p.Title, Branch: p.Head.Name, TargetBranch: p.Base.Name, HeadSHA: p.Head.SHA,
-			Labels: p.Labels, Author: p.Author.Login}
-		sha, decided := environments.Of(p.Number, p.Labels, wanted)
-		switch {
-		case decided && sha == "":
+		if !labelled(p, g) {
 			continue
-		case decided:
-			out.HeadSHA = sha
-		case slices.ContainsFunc(wanted, func(l string) bool { return !slices.Contains(p.Labels, l) }):
-			continue
-		case !a.Strangers && p.Fork():
+		}
+		out := listed(p)
+		if !a.Strangers && p.Fork() {
 			if out.Held, err = s.stranger(ctx, p); err != nil {
 				return nil, err
 			}
@@ -92,40 +84,75 @@ func (s *setForges) PullRequests(ctx context.Context, a controller.Asking, g *ar
 	return all, nil
 }
 
-// environments are what the bot decided about the pull requests of one repository; none where it looks after none.
-func (s *setForges) environments(ctx context.Context, of []forge.PullRequest) (bot.Environments, error) {
-	if !s.previews || len(of) == 0 {
-		return nil, nil
-	}
-	r := of[0].Repository
-	return bot.ReadEnvironments(ctx, s.direct, s.options.namespace, r.Host, r.FullName())
+func listed(p forge.PullRequest) appset.PullRequest {
+	return appset.PullRequest{Number: int64(p.Number), Title: p.Title, Branch: p.Head.Name, TargetBranch: p.Base.Name, HeadSHA: p.Head.SHA,
+		Labels: p.Labels, Author: p.Author.Login}
 }
 
-// pulls are the pull requests that a generator lists, whatever their labels where the bot may decide about them, and the labels it asks for.
-func (s *setForges) pulls(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) (found []forge.PullRequest, wanted []string, err error) {
+// labelled says whether a pull request has the labels that a generator asks for.
+func labelled(p forge.PullRequest, g *argo.PullRequestGenerator) bool {
+	return !slices.ContainsFunc(wantedLabels(g), func(l string) bool { return !slices.Contains(p.Labels, l) })
+}
+
+func wantedLabels(g *argo.PullRequestGenerator) []string {
 	if g.GitLab != nil {
-		l, err := s.gitlab(ctx, a, asked{api: g.GitLab.API, path: g.GitLab.Project})
+		return g.GitLab.Labels
+	}
+	return g.Github.Labels
+}
+
+// chosen are those of the open pull requests that the bot has an environment for. One that it has not looked at yet is held: nothing of it
+// is made, changed or deleted.
+func (s *setForges) chosen(ctx context.Context, r served, open []forge.PullRequest, g *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
+	decided, err := bot.ReadEnvironments(ctx, s.fresh, s.options.namespace, r.repository.Host, r.repository.FullName())
+	if err != nil {
+		return nil, err
+	}
+	var all []appset.PullRequest
+	for _, p := range open {
+		sha, known := decided.Of(p.Number, p.Labels, wantedLabels(g))
+		out := listed(p)
+		switch {
+		case !known && labelled(p, g):
+			out.Held = "it has not been looked at yet"
+		case sha == "":
+			continue
+		default:
+			out.HeadSHA = sha
+		}
+		all = append(all, out)
+	}
+	return all, nil
+}
+
+// pulls are a repository's open pull requests: all of them where the installation serves it, else those that have the labels.
+func (s *setForges) pulls(ctx context.Context, a controller.Asking, g *argo.PullRequestGenerator) (*served, []forge.PullRequest, error) {
+	q := asked{kind: forge.GitHub}
+	if g.GitLab != nil {
+		q = asked{api: g.GitLab.API, path: g.GitLab.Project, kind: forge.GitLab}
+	} else {
+		q.api, q.path, q.owner = g.Github.API, g.Github.Owner+"/"+g.Github.Repo, g.Github.Owner
+	}
+	if g.GitLab == nil || g.GitLab.PullRequestState == "" || g.GitLab.PullRequestState == "opened" {
+		r, ok, err := s.served(ctx, a, q)
 		if err != nil {
 			return nil, nil, err
 		}
-		found, err = l.PullRequests(ctx, forge.PullQuery{Repository: g.GitLab.Project, State: g.GitLab.PullRequestState})
-		return found, g.GitLab.Labels, err
+		if ok {
+			all, err := r.forge.OpenPullRequests(ctx, r.repository)
+			return &r, all, err
+		}
 	}
-	name := g.Github.Owner + "/" + g.Github.Repo
-	r, ok, err := s.served(ctx, a, asked{api: g.Github.API, path: name, kind: forge.GitHub})
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case ok:
-		found, err = r.forge.OpenPullRequests(ctx, r.repository)
-		return found, g.Github.Labels, err
+	ask, query := s.github, forge.PullQuery{Repository: q.path, Labels: wantedLabels(g)}
+	if g.GitLab != nil {
+		ask, query.State = s.gitlab, g.GitLab.PullRequestState
 	}
-	l, err := s.github(ctx, a, asked{api: g.Github.API, path: name, owner: g.Github.Owner})
+	l, err := ask(ctx, a, q)
 	if err != nil {
 		return nil, nil, err
 	}
-	found, err = l.PullRequests(ctx, forge.PullQuery{Repository: name})
-	return found, g.Github.Labels, err
+	all, err := l.PullRequests(ctx, query)
+	return nil, all, err
 }
 
 // stranger says why nothing may be made of the head of a fork, or "": the bot must know that head for one whose author may write, or that
@@ -226,7 +253,7 @@ func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, 
 	g := gate{allowed}
 	return &controller.Sets{
 		Trees: e.sources, Registered: e.clusters.Registered, Settings: e.settings, Plugins: g.client(pool),
-		Forges:  &setForges{forges: f, options: o, resources: mgr.GetClient(), direct: mgr.GetAPIReader(), gate: g, roots: pool, log: log},
+		Forges:  &setForges{forges: f, options: o, resources: mgr.GetClient(), fresh: mgr.GetAPIReader(), gate: g, roots: pool, log: log},
 		Options: controller.SetOptions{Concurrency: o.setWorkers, DeleteLimit: o.setDeleteLimit},
 	}, nil
 }

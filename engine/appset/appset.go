@@ -3,6 +3,7 @@ package appset
 import (
 	"fmt"
 	"io/fs"
+	"net/url"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,6 +43,23 @@ type Refusal struct {
 type Pull struct {
 	Generator *argo.PullRequestGenerator
 	Number    string
+	// Head is the commit that the application was made of.
+	Head string
+}
+
+// Key names the pull request as HOST/OWNER/NAME#NUMBER, in the words of the generator.
+func (p Pull) Key() string {
+	host, api, name := "github.com", "", ""
+	switch g := p.Generator; {
+	case g.Github != nil:
+		api, name = g.Github.API, g.Github.Owner+"/"+g.Github.Repo
+	case g.GitLab != nil:
+		host, api, name = "gitlab.com", g.GitLab.API, g.GitLab.Project
+	}
+	if u, err := url.Parse(api); err == nil && u.Host != "" {
+		host = strings.TrimPrefix(u.Host, "api.")
+	}
+	return host + "/" + name + "#" + p.Number
 }
 
 // Generate makes the applications of a set, all of them or none: an error is a NeedsWorld, a Fault of the set or of a file it reads, or
@@ -85,7 +103,8 @@ func Unfold(set *argo.ApplicationSet, world World) (Generation, error) {
 			}
 			made.add(a.app, seen)
 			if ok && pull != nil {
-				made.Pulls[a.app.Name] = Pull{Generator: pull, Number: n}
+				head, _ := a.params["head_sha"].(string)
+				made.Pulls[a.app.Name] = Pull{Generator: pull, Number: n, Head: head}
 			}
 		}
 		if len(made.Applications) > maxApplications {

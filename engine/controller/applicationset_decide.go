@@ -16,6 +16,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/project"
 )
 
 // setSeen is all that is known when it is decided what becomes of a set's applications. What comes of the cache is never changed.
@@ -65,22 +66,26 @@ func (p *setPass) gather(ctx context.Context, made appset.Generation) (setSeen, 
 
 // validate looks up the projects and destinations of what is generated.
 func (p *setPass) validate(ctx context.Context, s *setSeen) error {
-	projects := map[string]bool{argo.DefaultProject: true} // that is made when it is missing
+	projects := map[string]*argo.AppProject{}
 	for _, app := range s.made.Applications {
 		name := app.Spec.ProjectName()
-		exists, known := projects[name]
+		proj, known := projects[name]
 		if !known {
-			proj := &argo.AppProject{}
-			err := p.client.Get(ctx, client.ObjectKey{Namespace: p.ControlNamespace, Name: name}, proj)
-			if client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("reading project %s: %w", name, err)
+			var err error
+			if proj, err = p.projectNamed(ctx, name); err != nil {
+				return err
 			}
-			exists = err == nil
-			projects[name] = exists
+			projects[name] = proj
 		}
-		if !exists {
+		if proj == nil {
 			s.refused[app.Name] = fmt.Sprintf("application references project %s which does not exist", name)
 			continue
+		}
+		if _, preview := s.made.Pulls[app.Name]; preview {
+			if why := project.New(proj, project.Scope{}).Previews(); why != "" {
+				s.refused[app.Name] = why
+				continue
+			}
 		}
 		var wrong *cluster.DestinationError
 		if _, err := p.Registered(app.Spec.Destination); errors.As(err, &wrong) {
@@ -88,6 +93,21 @@ func (p *setPass) validate(ctx context.Context, s *setSeen) error {
 		}
 	}
 	return nil
+}
+
+// projectNamed is a project, or nil where there is none. The default one is made when it is missing.
+func (p *setPass) projectNamed(ctx context.Context, name string) (*argo.AppProject, error) {
+	proj := &argo.AppProject{}
+	err := p.client.Get(ctx, client.ObjectKey{Namespace: p.ControlNamespace, Name: name}, proj)
+	switch {
+	case err == nil:
+		return proj, nil
+	case client.IgnoreNotFound(err) != nil:
+		return nil, fmt.Errorf("reading project %s: %w", name, err)
+	case name == argo.DefaultProject:
+		return project.Default(p.ControlNamespace), nil
+	}
+	return nil, nil
 }
 
 // farewells looks at those that may go.

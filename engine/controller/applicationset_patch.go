@@ -143,11 +143,13 @@ func (w writing) keeps() (annotations, labels []string) {
 	return annotations, labels
 }
 
-// keep is what is wanted with what is there and is others' to write, which goes before it.
+// keep is what is wanted with what is there and is others' to write, which goes before it. What is always kept gives way to what the set
+// itself writes: it is its own to change.
 func keep(wanted, there map[string]string, names []string) map[string]string {
 	out := maps.Clone(wanted)
 	for k, v := range there {
-		if keptAlways(k) || slices.Contains(names, k) {
+		_, own := wanted[k]
+		if keptAlways(k) && !own || slices.Contains(names, k) {
 			if out == nil {
 				out = map[string]string{}
 			}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/settings"
@@ -32,6 +33,7 @@ func (p *setPass) generation(ctx context.Context) (appset.Generation, listing) {
 	defer cancel()
 	at := p.now()
 	made, err := appset.Unfold(p.set, p.world(ctx, at))
+	label(made)
 	p.memo.digest, p.memo.listing, p.memo.made = digest, listing{at: at, err: err}, made
 	after := appset.RequeueAfter(p.set, p.settings.RequeueAfter)
 	if err != nil {
@@ -42,6 +44,21 @@ func (p *setPass) generation(ctx context.Context) (appset.Generation, listing) {
 		p.memo.next = at.Add(after)
 	}
 	return made, p.memo.listing
+}
+
+// label says on each application which pull request it was made of, for those who follow that.
+func label(made appset.Generation) {
+	for _, app := range made.Applications {
+		pull, ok := made.Pulls[app.Name]
+		if !ok {
+			continue
+		}
+		if app.Annotations == nil {
+			app.Annotations = map[string]string{}
+		}
+		app.Annotations[slipway.AnnotationPullRequest] = pull.Key()
+		app.Annotations[slipway.AnnotationPullRequestHead] = pull.Head
+	}
 }
 
 // world is what the set's generators may ask.

@@ -1,0 +1,204 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/fixtures/forge/store"
+	"github.com/slipway-cd/slipway/fixtures/stage"
+)
+
+// TestPreviews are the environments of pull requests, from the label to the last trace.
+func TestPreviews(t *testing.T) {
+	p := perform(t)
+	for _, act := range []struct {
+		name string
+		play func(*play)
+	}{
+		{"from the label to the last trace", previewLife},
+		{"a stranger's commits", previewOfAStranger},
+		{"by command, and in line", previewsInLine},
+		{"not for drafts", previewOfADraft},
+	} {
+		t.Run(act.name, func(t *testing.T) { act.play(p.by(t)) })
+	}
+}
+
+// preview waits until the comment of a pull request says something of its environment.
+func (p *play) preview(number int, says string) string {
+	p.t.Helper()
+	var line string
+	p.eventually("the comment to say "+says, func() (string, bool) {
+		for _, c := range p.ours(number, "<!-- slipway:report ") {
+			if l, ok := lineWith(c.Body, "**Preview**"); ok {
+				line = l
+			}
+		}
+		return line, strings.Contains(line, says)
+	})
+	return line
+}
+
+// policyFile is the shop's policy.
+func (p *play) policyFile() string {
+	files, err := p.Files("fixtures/repos/shop")
+	p.must(err)
+	return files[".slipway.yaml"]
+}
+
+// answers asks the door for the shop of a preview.
+func (p *play) answers(number int) int {
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/preview-%d/", p.Door, number), nil)
+	p.must(err)
+	resp, err := http.DefaultClient.Do(req)
+	p.must(err)
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+// nothingLeft waits until neither application nor namespace of a preview is there.
+func (p *play) nothingLeft(number int) {
+	p.t.Helper()
+	name := fmt.Sprintf("preview-%d", number)
+	p.eventually("nothing to be left of "+name, func() (string, bool) {
+		err := p.Client.Get(p.t.Context(), client.ObjectKey{Namespace: stage.Namespace, Name: name}, &argo.Application{})
+		if !apierrors.IsNotFound(err) {
+			return fmt.Sprint("the application: ", err), false
+		}
+		err = p.Client.Get(p.t.Context(), client.ObjectKey{Name: name}, &corev1.Namespace{})
+		return fmt.Sprint("the namespace: ", err), apierrors.IsNotFound(err)
+	})
+}
+
+func previewLife(p *play) {
+	pull := p.open(stage.Alice, "pretty", map[string]string{"web/base/extra.txt": "more\n"})
+	p.reported(pull.Number, pull.HeadSHA)
+	if body := p.ours(pull.Number, "<!-- slipway:report ")[0].Body; strings.Contains(body, "**Preview**") {
+		p.t.Errorf("a preview that nobody asked for:\n%s", body)
+	}
+	start := time.Now()
+	_, err := p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
+	p.must(err)
+	namespace := fmt.Sprintf("preview-%d", pull.Number)
+	p.eventually("the first object", func() (string, bool) {
+		err := p.Client.Get(p.t.Context(), client.ObjectKey{Name: namespace}, &corev1.Namespace{})
+		return fmt.Sprint(err), err == nil
+	})
+	first := time.Since(start)
+	line := p.preview(pull.Number, "**ready**")
+	p.t.Logf("the first object after %s, ready after %s: %s", first, time.Since(start), line)
+	if !strings.Contains(line, p.Door+"/"+namespace+"/") || !strings.Contains(line, pull.HeadSHA[:10]) {
+		p.t.Errorf("the comment says %s", line)
+	}
+	if code := p.answers(pull.Number); code != http.StatusOK {
+		p.t.Errorf("its address answers %d", code)
+	}
+	for _, around := range []client.Object{&corev1.ResourceQuota{}, &networkingv1.NetworkPolicy{}} {
+		if err := p.Client.Get(p.t.Context(), client.ObjectKey{Namespace: namespace, Name: "slipway-preview"}, around); err != nil {
+			p.t.Errorf("what stands around it: %v", err)
+		}
+	}
+	p.deployed(namespace, "success")
+
+	next := p.push(stage.Alice, "pretty", map[string]string{"web/base/kustomization.yaml": "" +
+		"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nlabels: [{pairs: {app.kubernetes.io/name: web}, includeSelectors: true}]\n" +
+		"resources: [deployment.yaml, service.yaml, ingress.yaml, secret.yaml]\nconfigMapGenerator: [{name: web-settings, literals: [BANNER=Prettier]}]\n"})
+	p.eventually("the next commit", func() (string, bool) {
+		line := p.preview(pull.Number, "**ready**")
+		return line, strings.Contains(line, next[:10]) && !strings.Contains(line, "not the newest")
+	})
+	_, err = p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, pull.Number)
+	p.must(err)
+	p.nothingLeft(pull.Number)
+	p.preview(pull.Number, "gone")
+	p.deployed(namespace, "inactive")
+}
+
+// previewOfAStranger has no preview until somebody vouches for a commit, and stays at that commit.
+func previewOfAStranger(p *play) {
+	fork, err := p.Forge.As(stage.Mallory).Fork(p.t.Context(), stage.Shop)
+	p.must(err)
+	give := func(content string) {
+		_, err := p.Forge.As(stage.Mallory).Commit(p.t.Context(), fork.FullName(), store.FileCommit{Branch: "gift", Message: "A gift",
+			Files: map[string]string{"web/base/gift.txt": content}})
+		p.must(err)
+	}
+	give("1\n")
+	pull, err := p.Forge.As(stage.Mallory).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "A gift", Head: stage.Mallory + ":gift", Base: "main"})
+	p.must(err)
+	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
+	p.must(err)
+	line := p.preview(pull.Number, "none")
+	if !strings.Contains(line, "/ok-to-test") {
+		p.t.Errorf("the comment says %s", line)
+	}
+	p.say(stage.Alice, pull.Number, "/ok-to-test")
+	p.preview(pull.Number, "**ready**")
+	give("2\n")
+	line = p.preview(pull.Number, "not the newest")
+	if !strings.Contains(line, pull.HeadSHA[:10]) {
+		p.t.Errorf("the comment says %s", line)
+	}
+	app := p.application(fmt.Sprintf("preview-%d", pull.Number))
+	if app.Spec.Source.TargetRevision != pull.HeadSHA {
+		p.t.Errorf("it runs %s", app.Spec.Source.TargetRevision)
+	}
+	_, err = p.Forge.As(stage.Alice).Unlabel(stage.Shop, pull.Number, "preview")
+	p.must(err)
+	p.nothingLeft(pull.Number)
+}
+
+// previewsInLine have one place: the second waits until the first is stopped.
+func previewsInLine(p *play) {
+	good := p.policyFile()
+	p.push(stage.Alice, "main", map[string]string{".slipway.yaml": good + "previews:\n  limit: 1\n  ttl: 72h\n"})
+	defer p.push(stage.Alice, "main", map[string]string{".slipway.yaml": good})
+	var pulls []store.Pull
+	for _, branch := range []string{"first", "second"} {
+		pull := p.open(stage.Alice, branch, map[string]string{"web/base/" + branch + ".txt": "1\n"})
+		p.reported(pull.Number, pull.HeadSHA)
+		p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/preview"), "A preview is wanted")
+		pulls = append(pulls, pull)
+		if branch == "first" {
+			p.preview(pull.Number, "until ")
+		}
+	}
+	p.preview(pulls[1].Number, "number 1 in the line")
+	p.preview(pulls[0].Number, "**ready**")
+	p.say(stage.Alice, pulls[0].Number, "/preview stop")
+	p.nothingLeft(pulls[0].Number)
+	p.preview(pulls[1].Number, "**ready**")
+	for _, pull := range pulls {
+		_, err := p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, pull.Number)
+		p.must(err)
+	}
+	p.nothingLeft(pulls[1].Number)
+}
+
+func previewOfADraft(p *play) {
+	good := p.policyFile()
+	p.push(stage.Alice, "main", map[string]string{".slipway.yaml": good + "previews: {paths: [/web/]}\n"})
+	defer p.push(stage.Alice, "main", map[string]string{".slipway.yaml": good})
+	p.push(stage.Alice, "rough", map[string]string{"web/base/rough.txt": "1\n"})
+	pull, err := p.Forge.As(stage.Alice).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "rough", Head: "rough", Base: "main", Draft: true})
+	p.must(err)
+	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
+	p.must(err)
+	p.preview(pull.Number, "drafts have none")
+	other := p.open(stage.Alice, "elsewhere", map[string]string{"README.md": "words\n"})
+	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, other.Number, "preview")
+	p.must(err)
+	p.preview(other.Number, "it changes none of /web/")
+}
