@@ -16,6 +16,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/plan"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/source"
@@ -28,7 +29,10 @@ type diffOptions struct {
 	output   string
 	offline  bool
 	settings string
-	sets     *sets
+	guards   string
+	// kubeVersion is the release of Kubernetes that destinations are taken to have.
+	kubeVersion string
+	sets        *sets
 }
 
 func diffCommand() *cobra.Command {
@@ -45,10 +49,16 @@ repositories and registries, and what charts and kustomizations need from elsewh
 repositories that are sources are fetched by your own git, as it is set up here. With --offline nothing is fetched. ApplicationSets whose
 generators ask for more than this repository, such as the clusters that are registered, are named on standard error and left out.
 
+Guards look at the change as the server's do, at the levels that .slipway.yaml of BASE sets: what is dangerous, the team's own rules, and,
+by the Kubernetes release that --kube-version names, versions of kinds that are gone or going and manifests against the schemas of
+Kubernetes' own kinds and of the definitions that the change brings. With --guards they ask the registries of new images as well, without
+credentials. What only a cluster can answer (its own kinds, a dry run, AppProjects as they stand there) is left to the server.
+
 The exit code is 0 when the change can be deployed, 1 when it cannot (a conflict, an application that does not render, an
-ApplicationSet that cannot be generated, a failing check) and 2 when it could not be found out.`,
+ApplicationSet that cannot be generated, a guard that blocks) and 2 when it could not be found out.`,
 		Example: `  slipway diff main
-  slipway diff origin/main my-branch --output markdown > report.md`,
+  slipway diff origin/main my-branch --output markdown > report.md
+  slipway diff main --guards --kube-version v1.32.0`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			head := "HEAD"
@@ -57,6 +67,10 @@ ApplicationSet that cannot be generated, a failing check) and 2 when it could no
 			}
 			if !slices.Contains([]string{"auto", "markdown", "plain", "color"}, o.output) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "slipway: --output %q: auto, markdown, plain or color\n", o.output)
+				return exitCode(2)
+			}
+			if !slices.Contains([]string{guardsAll, guardsLocal, guardsNone}, o.guards) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "slipway: --guards %q: all, local or none\n", o.guards)
 				return exitCode(2)
 			}
 			o.sets = &sets{notes: cmd.ErrOrStderr()}
@@ -76,9 +90,32 @@ ApplicationSet that cannot be generated, a failing check) and 2 when it could no
 	cmd.Flags().StringArrayVar(&o.repos, "repo", nil, "a URL by which applications name this repository, beside its remotes (repeatable)")
 	cmd.Flags().StringVar(&o.branch, "branch", "", "the branch that applications follow and HEAD is merged into (default: BASE's own name, without that of a remote)")
 	cmd.Flags().StringVar(&o.settings, "settings", "", settingsUsage)
+	cmd.Flags().StringVar(&o.guards, "guards", guardsLocal, "which guards look at the change: local, those that ask nobody; all, with questions to registries; none")
+	cmd.Flags().Lookup("guards").NoOptDefVal = guardsAll
+	cmd.Flags().StringVar(&o.kubeVersion, "kube-version", cmp.Or(libraryVersion(), guard.KubernetesVersion), "the release of Kubernetes that charts see and guards judge by")
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "fetch nothing")
 	cmd.Flags().StringVarP(&o.output, "output", "o", "auto", "markdown, plain, color, or auto: color on a terminal, else markdown")
 	return cmd
+}
+
+// What --guards may say.
+const (
+	guardsAll   = "all"
+	guardsLocal = "local"
+	guardsNone  = "none"
+)
+
+// guard has the guards look at the change as --guards says.
+func (o diffOptions) guard(in *change.Input) {
+	in.KubeVersion = o.kubeVersion
+	if o.guards != guardsNone {
+		return
+	}
+	off := guard.Policy{Levels: map[string]guard.Level{}}
+	for _, g := range guard.Guards() {
+		off.Levels[g.Name] = guard.Off
+	}
+	in.KubeVersion, in.Guards = "", func(string) guard.Policy { return off }
 }
 
 // compare runs the pipeline on the checkout.
@@ -127,8 +164,16 @@ func (o diffOptions) compare(ctx context.Context, base, head string) (report.Inp
 		return none, err
 	}
 	defer trees.close()
-	c, err = change.New(change.Deps{Render: offline{next: renderer, kubeVersion: libraryVersion()}, Trees: trees, Repository: trees.registered,
-		Switches: func() render.Switches { return switches }, ControlNamespace: controlNamespace(in.Applications)}).PullRequest(ctx, in)
+	o.guard(&in)
+	deps := change.Deps{Render: offline{next: renderer, kubeVersion: o.kubeVersion}, Trees: trees, Repository: trees.registered,
+		Switches: func() render.Switches { return switches }, ControlNamespace: controlNamespace(in.Applications)}
+	if o.guards == guardsAll && trees.sources != nil {
+		deps.Image = trees.sources.Image
+	}
+	pipeline := change.New(deps)
+	if c, err = pipeline.PullRequest(ctx, in); err == nil {
+		c, err = pipeline.Verify(ctx, c)
+	}
 	return o.input(c), err
 }
 

@@ -99,3 +99,50 @@ func TestBranchOf(t *testing.T) {
 		}
 	}
 }
+
+func TestDiffGuards(t *testing.T) {
+	dir := checkout(t)
+	commit := func(branch string, files map[string]string) {
+		t.Helper()
+		for name, content := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, args := range [][]string{{"checkout", "-q", branch}, {"add", "-A"}, {"-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "-m", "x"}} {
+			cmd := exec.Command("git", args...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("git %v: %v\n%s", args, err, out)
+			}
+		}
+	}
+	commit("release/1.2", map[string]string{".slipway.yaml": "rules:\n  - {name: no-red, message: not that colour, expression: \"!has(object.data) || object.data.colour != 'red'\"}\n"})
+	commit("feature", map[string]string{"web/more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\ndata:\n  port: 80\n---\n" +
+		"apiVersion: batch/v1beta1\nkind: CronJob\nmetadata: {name: nightly}\nspec: {}\n"})
+	finds := []string{"data.port: must be a string, and is an integer (web/more.yaml:5)", "not that colour", "batch/v1beta1 CronJob is gone since Kubernetes 1.25"}
+	for flags, c := range map[string]struct {
+		code  int
+		finds bool
+	}{"": {1, true}, "--guards=local": {1, true}, "--guards": {1, true}, "--guards=none": {0, false}} {
+		args := []string{"diff", "-C", dir, "release/1.2", "--offline", "--output", "plain"}
+		if flags != "" {
+			args = append(args, flags)
+		}
+		out, said, code := invoke(t, args...)
+		if code != c.code {
+			t.Errorf("%q: exit code %d\n%s%s", flags, code, out, said)
+		}
+		for _, text := range finds {
+			if strings.Contains(out, text) != c.finds {
+				t.Errorf("%q: %q is found: %v\n%s", flags, text, !c.finds, out)
+			}
+		}
+	}
+	if _, said, code := invoke(t, "diff", "-C", dir, "release/1.2", "--guards=some"); code != 2 || !strings.Contains(said, "local or none") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	if out, _, code := invoke(t, "diff", "-C", dir, "release/1.2", "--offline", "--output", "plain", "--kube-version", "v1.20.0"); code != 0 || strings.Contains(out, "gone since") {
+		t.Errorf("an older release: exit code %d\n%s", code, out)
+	}
+}

@@ -97,8 +97,14 @@ func explain(cmd *cobra.Command, p policy.Policy, environments []string, rights 
 		}
 	}
 	if len(environments) == 0 {
-		_, err := fmt.Fprintln(out, "No environment is named: whoever has write permission may sync, after the merge.")
-		return err
+		if _, err := fmt.Fprintln(out, "No environment is named. Of all applications it asks:"); err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for _, r := range p.Explain("") {
+			fmt.Fprintf(w, "  %s\t%s\n", r.Name, r.Text)
+		}
+		return w.Flush()
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, name := range environments {

@@ -56,7 +56,7 @@ type pending struct {
 // ask notes what is to be asked about an application once its report is posted. A stranger's head has nothing asked for it, and objects that
 // the project does not permit are not shown to the destination.
 func (p *Pipeline) ask(ctx context.Context, in Input, o outcome, f guard.Facts, a *Application) {
-	if !in.Trusted || o.after == nil || a.After.Fault != nil || a.Unseen || in.Project == nil {
+	if !in.Trusted || o.after == nil || a.After.Fault != nil || a.Unseen {
 		return
 	}
 	q := &pending{brought: f.Brought, policy: f.Policy, project: o.after.Spec.ProjectName()}
@@ -80,6 +80,9 @@ func told(found []guard.Finding, id object.ID) bool {
 }
 
 func (p *Pipeline) askDestination(ctx context.Context, in Input, app *argo.Application, f guard.Facts, q *pending) {
+	if in.Project == nil {
+		return
+	}
 	proj, known := in.Project(app.Spec.ProjectName())
 	dest, err := p.cluster(ctx, app.Spec.Destination)
 	if err != nil || dest == nil || !known {
