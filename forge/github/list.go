@@ -171,8 +171,8 @@ func (l *Lister) Repositories(ctx context.Context, q forge.RepositoryQuery) ([]f
 func (l *Lister) Branches(ctx context.Context, r forge.Listed, all bool) ([]forge.Ref, error) {
 	doing := "listing the branches of " + r.FullName()
 	if !all {
-		b, _, err := l.api.Repositories.GetBranch(ctx, r.Owner, r.Name, r.DefaultBranch, 0)
-		if status(err) == http.StatusNotFound {
+		b, resp, err := l.api.Repositories.GetBranch(ctx, r.Owner, r.Name, r.DefaultBranch, 0)
+		if err != nil && resp != nil && resp.StatusCode == http.StatusNotFound { // the library has an error of its own for it
 			return nil, nil
 		}
 		if err != nil {
