@@ -59,6 +59,7 @@ func (v *visit) statusText(ctx context.Context, all []reach, locks []slipway.Loc
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", cell(r.app.Name), cell(r.environment), cell(r.app.Spec.Destination.String()),
 			cell(string(s.Sync.Status)), cell(string(s.Health.Status)), cell(shortRevisions(s)), cell(operation))
+		why.WriteString(v.troubles(r.app))
 		if s.Health.Status == argo.HealthStatusHealthy {
 			continue
 		}
@@ -141,4 +142,23 @@ func heldAt(h slipway.Hold) string {
 		text += ": " + h.Reason
 	}
 	return text
+}
+
+// troubles are what an application's status complains of: an operation that did not succeed, and conditions. What holds it is told elsewhere.
+func (v *visit) troubles(app *argo.Application) string {
+	const most = 8
+	var lines []string
+	if o := app.Status.OperationState; o != nil && (o.Phase == argo.OperationFailed || o.Phase == argo.OperationError) {
+		lines = append(lines, "operation "+string(o.Phase)+": "+o.Message)
+	}
+	for _, c := range app.Status.Conditions {
+		if c.Type != "LockedWarning" && c.Type != "HeldWarning" {
+			lines = append(lines, c.Type+": "+c.Message)
+		}
+	}
+	var b strings.Builder
+	for _, line := range lines[:min(len(lines), most)] {
+		fmt.Fprintf(&b, "- %s: %s\n", quote(app.Name), quote(clip(line, 400)))
+	}
+	return b.String()
 }

@@ -122,9 +122,19 @@ func (v *visit) obey(ctx context.Context) error {
 			v.again(time.Millisecond) // it was heard too late for this look
 			continue
 		}
+		before := v.earlierOf(c)
+		if before != nil && !before.Phase.Finished() {
+			continue // its turn comes when that one has ended
+		}
 		o, err := v.open(ctx, c)
 		if err != nil {
 			return err
+		}
+		if why := leftOut(before, o.cmd); why != "" && c.Phase == slipway.CommandPending {
+			if err := v.refuse(ctx, o, why, nil); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := v.carryOut(ctx, o); err != nil {
 			return fmt.Errorf("command of comment %d: %w", c.ID, err)

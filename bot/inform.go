@@ -121,7 +121,7 @@ func (v *visit) stale() bool {
 
 // said says whether a reason is that somebody said something.
 func said(reason string) bool {
-	return slices.ContainsFunc([]string{"issue_comment", "pull_request_review", "note hook"}, func(event string) bool {
+	return slices.ContainsFunc([]string{"issue_comment", "pull_request_review", "note hook", "check_run.requested_action"}, func(event string) bool {
 		return strings.HasPrefix(strings.ToLower(reason), event)
 	})
 }
@@ -129,7 +129,7 @@ func said(reason string) bool {
 // reported says whether the report is of this base and head already.
 func (v *visit) reported(g *ground) bool {
 	s := v.res.Status
-	again := slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool { return strings.HasPrefix(reason, "check_") })
+	again := slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool { return strings.HasPrefix(reason, "check_") && !said(reason) })
 	return !v.force && !again && s.Report != nil && !s.Report.Unverified && s.Report.Head == v.pull.Head.SHA && s.Report.Base == string(g.base.Commit()) &&
 		s.CheckState != slipway.CheckPending
 }

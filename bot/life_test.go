@@ -74,6 +74,7 @@ func TestLife(t *testing.T) {
 		{"a queue", queue},
 		{"actions", actions},
 		{"rolled back", rolledBack},
+		{"a button", button},
 		{"held by hand", heldByHand},
 		{"never healthy", neverHealthy},
 		{"a policy that cannot be read", faultyPolicy},

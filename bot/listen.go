@@ -66,12 +66,7 @@ func (v *visit) hear(c forge.Comment, seen time.Time) bool {
 		return false
 	}
 	s := &v.res.Status
-	pending := 0
-	for _, old := range s.Commands {
-		if !old.Phase.Finished() {
-			pending++
-		}
-	}
+	pending := s.Waiting()
 	heard := false
 	for _, cmd := range command.Parse(c.Body, command.Options{Mentions: v.Mentions}) {
 		if s.CommandIndex(c.ID, cmd.Text) >= 0 || pending >= mostPending {
@@ -98,8 +93,11 @@ func latest(created, seen time.Time) time.Time {
 	return seen
 }
 
-// react acknowledges a comment. That it cannot is no reason to stop.
+// react acknowledges a comment. That it cannot is no reason to stop. A button has none.
 func (v *visit) react(ctx context.Context, comment int64, with forge.Reaction) {
+	if comment == 0 {
+		return
+	}
 	if err := v.forge.React(ctx, v.repo, v.pull.Number, comment, with); err != nil {
 		v.log.Warn("a reaction could not be added", "comment", comment, "reaction", with, "error", err)
 	}

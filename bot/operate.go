@@ -74,6 +74,10 @@ func (v *visit) ask(ctx context.Context, o order, in intent, a aim) error {
 	if carries(app, o.OperationID) || busy(app) {
 		return nil
 	}
+	if n, err := v.ahead(ctx, app, o); err != nil || n > 0 {
+		v.again(soon / 5)
+		return err
+	}
 	if !equality.Semantic.DeepEqual(app.Spec, a.app.Spec) {
 		v.again(soon / 10) // it is not what was decided about: decide again
 		return nil

@@ -80,6 +80,11 @@ func (v *visit) steps(ctx context.Context, o order) (steps []step, unasked []str
 		s := v.step(app, o)
 		if !s.over && !carries(app, o.OperationID) {
 			unasked = append(unasked, name)
+			n, err := v.ahead(ctx, app, o)
+			if err != nil {
+				return nil, nil, err
+			}
+			s.Message = placeText(busy(app), n)
 		}
 		if s.over && !s.good {
 			s.Findings = v.diagnose(ctx, app)
@@ -101,10 +106,7 @@ func (v *visit) step(app *argo.Application, o order) step {
 	late := v.Now().Sub(started) > v.SyncTimeout
 	state := app.Status.OperationState
 	switch {
-	case !carries(app, o.OperationID):
-		if busy(app) {
-			s.Message = "another operation of this application is under way; this one is next"
-		}
+	case !carries(app, o.OperationID): // it waits
 	case app.Operation != nil && (state == nil || keyOf(state.Operation.Info) != o.OperationID):
 		s.Message = "the controller has been asked"
 	case !current(app, o.OperationID): // it is over, and another came after it

@@ -93,6 +93,7 @@ func (v *visit) look(ctx context.Context) error {
 		v.refresh,  // read the pull request from the forge
 		v.announce, // a check that says we are at it
 		v.listen,   // comments become recorded commands
+		v.press,    // and so do buttons
 		v.judge,    // may this head be rendered?
 		v.inform,   // the report, or why there is none
 		v.fold,     // answers about heads that are no more

@@ -61,9 +61,13 @@ func (v *visit) page(ctx context.Context, g *ground, c change.Change) (report.Pa
 	if err != nil {
 		return report.Page{}, err
 	}
-	return report.Comment(report.Input{
+	page := report.Comment(report.Input{
 		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.bodyLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
-	}), nil
+	})
+	if v.pull.State == forge.Open {
+		page.Check.Buttons = v.buttons(next)
+	}
+	return page, nil
 }
 
 // reportedApplications are what a command can be held against later. An application that cannot be rendered has no digest, and so

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/slipway-cd/slipway/bot/command"
 	"github.com/slipway-cd/slipway/bot/policy"
@@ -48,7 +49,9 @@ type aim struct {
 	reach
 	revisions []string              // one a source
 	broken    string                // why it cannot be rendered
+	digest    string                // of its objects
 	moved     bool                  // it is not what the report showed
+	shownBy   int                   // the merged pull request whose report showed it as it is now; 0 for none
 	governs   bool                  // it holds Applications, or what governs them
 	back      *argo.RevisionHistory // what a rollback goes to
 }
@@ -134,7 +137,37 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 			return in, err
 		}
 	}
+	if err := v.credit(ctx, &in); err != nil {
+		return intent{}, err
+	}
 	return in, v.weigh(ctx, o, &in)
+}
+
+// credit finds, after the merge, which merged pull request's report showed an application as the base branch has it now, where ours does not.
+func (v *visit) credit(ctx context.Context, in *intent) error {
+	moved := slices.ContainsFunc(in.apps, func(a aim) bool { return a.moved })
+	if v.pull.State != forge.Merged || !moved {
+		return nil
+	}
+	pulls := &slipway.PullRequestList{}
+	if err := v.Client.List(ctx, pulls, client.InNamespace(v.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("looking for who changed it since: %w", err)
+	}
+	s := v.res.Spec
+	for i := range pulls.Items {
+		p := &pulls.Items[i]
+		if p.Status.State != slipway.StateMerged || p.Status.Report == nil || p.Spec.Repository.ID != s.Repository.ID || !strings.EqualFold(p.Spec.Host, s.Host) {
+			continue
+		}
+		for j := range in.apps {
+			a := &in.apps[j]
+			shown := p.Status.Report.Application(a.app.Namespace, a.app.Name)
+			if a.moved && a.digest != "" && shown != nil && shown.Digest == a.digest && p.Spec.Number > a.shownBy {
+				a.shownBy = p.Spec.Number
+			}
+		}
+	}
+	return nil
 }
 
 // aim renders an application as it would be applied, and holds it against the report.
@@ -143,9 +176,12 @@ func (v *visit) aim(ctx context.Context, g *ground, r reach) (aim, error) {
 	if err != nil {
 		return aim{}, err
 	}
-	a := aim{reach: r, revisions: t.Revisions, moved: t.Digest != r.reported.Digest, governs: slices.ContainsFunc(t.Objects.All(), governing)}
-	if t.Fault != nil {
+	a := aim{reach: r, revisions: t.Revisions, moved: t.Digest != r.reported.Digest, digest: t.Digest, governs: slices.ContainsFunc(t.Objects.All(), governing)}
+	switch {
+	case t.Fault != nil:
 		a.broken = t.Fault.Error()
+	case r.reported.Digest == "": // the report showed no objects of it: there is nothing that somebody could have reviewed
+		a.broken, a.moved = "the report could not render it", false
 	}
 	return a, nil
 }
@@ -220,6 +256,9 @@ func (in *intent) reviewed(o order, environment string) policy.Reviewed {
 			r.Broken = append(r.Broken, a.app.Name)
 		case a.moved:
 			r.Moved = append(r.Moved, a.app.Name)
+			if a.shownBy > 0 {
+				r.ShownBy = append(r.ShownBy, fmt.Sprintf("pull request %d for %s", a.shownBy, a.app.Name))
+			}
 		}
 	}
 	return r

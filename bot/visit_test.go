@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -25,7 +26,7 @@ func looking(change func(v *visit)) *visit {
 	v := &visit{
 		Bot: &Bot{Deps: Deps{
 			Now: func() time.Time { return noon }, NormalizeURL: func(u string) string { return strings.TrimSuffix(strings.ToLower(u), ".git") },
-			Options: Options{}.withDefaults(),
+			Record: func(runtime.Object, string, string) {}, Options: Options{}.withDefaults(),
 		}, memory: newMemory(), running: newRunning()},
 		log: slog.New(slog.DiscardHandler), res: res, saved: res.DeepCopy(), repo: repositoryOf(res.Spec), fresh: map[string]bool{},
 	}

@@ -53,6 +53,11 @@ type Event struct {
 	SHA string
 	// Ref is the full name of the ref that a push moved.
 	Ref string
+	// CheckKey is the ExternalID of the check of ours that the delivery is about.
+	CheckKey string
+	// Button is the identifier of the check's button that Sender pressed. No API tells of it again.
+	Button string
+	Sender User
 	// Ignored says why the delivery needs no work ("event ping is not used"); empty when it does.
 	Ignored string
 }
@@ -171,8 +176,18 @@ type Check struct {
 	Text       string // Markdown; likewise
 	// Annotations beyond the forge's limit a call are sent in further calls.
 	Annotations []Annotation
+	// Buttons that people may press; a forge without any leaves them out. At most three: the rest is not shown.
+	Buttons   []Button
 	StartedAt   time.Time
 	CompletedAt time.Time
+}
+
+// Button of a check. Whoever sees the check may press it: what it does is for its maker to allow.
+type Button struct {
+	// ID of at most 20 characters comes back when it is pressed.
+	ID string
+	// Label of at most 20 characters, Description of at most 40; longer ones are cut.
+	Label, Description string
 }
 
 // CheckStatus is how far a check has come.

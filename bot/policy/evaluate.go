@@ -61,6 +61,8 @@ type Reviewed struct {
 	Head string
 	// Moved are applications whose objects are no longer those of the report.
 	Moved []string
+	// ShownBy says, for those of Moved that a later report showed as they are now, which pull request's that is.
+	ShownBy []string
 	// Broken are applications that cannot be rendered.
 	Broken []string
 	// Blocked are guards that stand in the way of applications, as "schema (web-prod)", as far as nobody has overridden them.

@@ -35,6 +35,9 @@ func unchanged(in Input) (Gate, bool) {
 	if in.PullRequest.State == forge.Merged {
 		// What is merged is reported no more: whoever changed these applications since has the report of what would be applied now.
 		g.Satisfy = "give the command on the newest merged pull request that changes them"
+		if len(in.Report.ShownBy) > 0 {
+			g.Satisfy = "give the command where the report showed what the base branch has now: " + strings.Join(in.Report.ShownBy, ", ")
+		}
 	}
 	return g, true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -54,6 +55,7 @@ func (rs Resources) once(ctx context.Context, a Ask) error {
 	if apierrors.IsNotFound(err) {
 		object = rs.resource(a)
 		object.ask(rs.asked(a, metav1.MicroTime{}))
+		object.click(a)
 		if err := rs.Client.Create(ctx, object.Object, manager); err != nil {
 			return fmt.Errorf("creating %s: %w", name, err)
 		}
@@ -69,6 +71,7 @@ func (rs Resources) once(ctx context.Context, a Ask) error {
 		asked = asked.Beside(object.spec().Asked)
 	}
 	object.ask(asked)
+	object.click(a)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := rs.Client.Patch(ctx, object.Object, patch, manager); err != nil {
 		return fmt.Errorf("patching %s: %w", name, err)
@@ -143,6 +146,20 @@ func (r resource) ask(asked slipway.Asked) {
 		o.Spec.Asked = asked
 	case *slipway.Repository:
 		o.Spec.Asked = asked
+	}
+}
+
+// click keeps a button that was pressed, once for each delivery.
+func (r resource) click(a Ask) {
+	pull, ok := r.Object.(*slipway.PullRequest)
+	if !ok || a.Click == nil || slices.ContainsFunc(pull.Spec.Clicks, func(c slipway.Click) bool { return c.Delivery == a.Delivery }) {
+		return
+	}
+	pull.Spec.Clicks = append(pull.Spec.Clicks, slipway.Click{
+		Delivery: a.Delivery, Button: a.Click.Button, Head: a.Click.Head, User: a.Click.User.Login, UserID: a.Click.User.ID, At: pull.Spec.Asked.At,
+	})
+	if over := len(pull.Spec.Clicks) - slipway.MaxClicks; over > 0 {
+		pull.Spec.Clicks = slices.Clone(pull.Spec.Clicks[over:])
 	}
 }
 

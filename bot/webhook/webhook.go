@@ -10,8 +10,10 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/forge"
 )
 
@@ -23,6 +25,14 @@ type Ask struct {
 	// SHA of the commit that it is about, where it names no pull request.
 	SHA    string
 	Reason string // the event's name
+	// Click is a button that was pressed; nil for all other deliveries.
+	Click *Click
+}
+
+// Click is a button of a check that somebody pressed. A pull request keeps it beside the request for a look.
+type Click struct {
+	Button, Head string
+	User         forge.User
 }
 
 // Recorder makes an Ask durable. Recording the same one again does no harm.
@@ -206,8 +216,16 @@ func (in intake) record(ctx context.Context, e forge.Event) answer {
 		return answer{http.StatusAccepted, "ignored"}
 	}
 	asks := []Ask{{Repository: e.Repository, Number: e.Number, Delivery: e.Delivery, Reason: e.Name}}
-	if e.Number == 0 && e.Ref == "" {
+	// The check's own key says which pull request it is of, also where the forge does not: that of a fork, or one of two with the same head.
+	key, _, _ := strings.Cut(e.CheckKey, "/")
+	if n, ok := slipway.PullRequestNumber(key, e.Repository.Host, e.Repository.ID); ok {
+		asks[0].Number = n
+	}
+	if asks[0].Number == 0 && e.Ref == "" {
 		asks[0].SHA = e.SHA
+	}
+	if e.Button != "" && asks[0].Number != 0 {
+		asks[0].Click = &Click{Button: e.Button, Head: e.SHA, User: e.Sender}
 	}
 	for _, r := range e.Also[:min(len(e.Also), most)] {
 		asks = append(asks, Ask{Repository: r, Delivery: e.Delivery, Reason: e.Name})

@@ -91,7 +91,7 @@ func (w checkWriter) creation() github.CreateCheckRunOptions {
 		Name: c.Name, HeadSHA: c.SHA, DetailsURL: text(c.DetailsURL), ExternalID: text(c.ExternalID),
 		Status: text(string(c.Status)), Conclusion: text(string(c.Conclusion)),
 		StartedAt: stamp(c.StartedAt), CompletedAt: w.completed(),
-		Output: w.output(remarks[:min(len(remarks), annotationsACall)]),
+		Output: w.output(remarks[:min(len(remarks), annotationsACall)]), Actions: w.buttons(),
 	}
 }
 
@@ -110,9 +110,32 @@ func (w checkWriter) update(ctx context.Context, id int64) error {
 	options := github.UpdateCheckRunOptions{
 		Name: c.Name, DetailsURL: text(c.DetailsURL), ExternalID: text(c.ExternalID),
 		Status: text(string(c.Status)), Conclusion: text(string(c.Conclusion)), CompletedAt: w.completed(), Output: w.output(nil),
+		Actions: w.buttons(),
 	}
 	_, _, err := w.client.Checks.UpdateCheckRun(ctx, w.repository.Owner, w.repository.Name, id, options)
 	return err
+}
+
+// buttons are as many as GitHub takes, within its bounds.
+func (w checkWriter) buttons() []*github.CheckRunAction {
+	const most, label, description, identifier = 3, 20, 40, 20
+	var all []*github.CheckRunAction
+	for _, b := range w.check.Buttons {
+		if len(all) == most || b.ID == "" || len(b.ID) > identifier {
+			continue
+		}
+		all = append(all, &github.CheckRunAction{Label: within(b.Label, label), Description: within(b.Description, description), Identifier: b.ID})
+	}
+	return all
+}
+
+// within cuts a text at a number of characters.
+func within(text string, most int) string {
+	r := []rune(text)
+	if len(r) <= most {
+		return text
+	}
+	return string(r[:most-1]) + "…"
 }
 
 // annotate adds the remarks from the given one on, a call for each batch. A call whose answer is lost is not repeated at once, because it adds.

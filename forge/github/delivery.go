@@ -39,6 +39,10 @@ type delivery struct {
 	} `json:"comment"`
 	CheckRun   *checked `json:"check_run"`
 	CheckSuite *checked `json:"check_suite"`
+	// RequestedAction is the button of a check that was pressed.
+	RequestedAction struct {
+		Identifier string `json:"identifier"`
+	} `json:"requested_action"`
 	MergeGroup *struct {
 		HeadSHA string `json:"head_sha"`
 		HeadRef string `json:"head_ref"`
@@ -52,6 +56,7 @@ type delivery struct {
 }
 
 type account struct {
+	ID    int64  `json:"id"`
 	Login string `json:"login"`
 	Type  string `json:"type"`
 }
@@ -73,8 +78,9 @@ type installed struct {
 
 // checked is a check run or a check suite.
 type checked struct {
-	HeadSHA string `json:"head_sha"`
-	App     struct {
+	HeadSHA    string `json:"head_sha"`
+	ExternalID string `json:"external_id"`
+	App        struct {
 		ID int64 `json:"id"`
 	} `json:"app"`
 	PullRequests []struct {

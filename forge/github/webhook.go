@@ -209,6 +209,10 @@ func (v verifier) checkRun(d delivery, e *forge.Event) string {
 		return "the check is another App's"
 	}
 	d.CheckRun.name(d, e)
+	e.CheckKey = d.CheckRun.ExternalID
+	if d.Action == "requested_action" {
+		e.Button, e.Sender = d.RequestedAction.Identifier, forge.User{ID: d.Sender.ID, Login: d.Sender.Login, Bot: d.Sender.Type == "Bot"}
+	}
 	return ""
 }
 

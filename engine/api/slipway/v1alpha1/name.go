@@ -29,6 +29,18 @@ func PullRequestName(host string, repositoryID int64, number int) string {
 	return "pr-" + n + "-" + hash("pullrequest", strings.ToLower(host), strconv.FormatInt(repositoryID, 10), n)
 }
 
+// PullRequestNumber reads the number out of a name that PullRequestName gave
+// for a repository; ok is false for any other word.
+func PullRequestNumber(name, host string, repositoryID int64) (number int, ok bool) {
+	rest, ok := strings.CutPrefix(name, "pr-")
+	if !ok {
+		return 0, false
+	}
+	digits, _, _ := strings.Cut(rest, "-")
+	number, err := strconv.Atoi(digits)
+	return number, err == nil && name == PullRequestName(host, repositoryID, number)
+}
+
 // RepositoryName is the name of the Repository resource for a repository:
 // repo-ID-HASH. Hosts are compared without regard to case.
 func RepositoryName(host string, id int64) string {

@@ -178,6 +178,10 @@ type PullRequestStatus struct {
 	CommentsBefore metav1.MicroTime `json:"commentsBefore,omitempty,omitzero"`
 	// CommentMark is a comment id up to which every comment is dealt with.
 	CommentMark int64 `json:"commentMark,omitempty"`
+	// ClicksBefore is the time of the newest click that is dealt with.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	ClicksBefore metav1.MicroTime `json:"clicksBefore,omitempty,omitzero"`
 	// Commands that are pending or running, and the last finished ones.
 	Commands []Command `json:"commands,omitempty"`
 

@@ -104,6 +104,17 @@ func (s *PullRequestStatus) CommandIndex(id int64, text string) int {
 	return -1
 }
 
+// Waiting is how many commands are not finished.
+func (s *PullRequestStatus) Waiting() int {
+	n := 0
+	for _, c := range s.Commands {
+		if !c.Phase.Finished() {
+			n++
+		}
+	}
+	return n
+}
+
 // DropFinishedCommands forgets the oldest finished commands beyond
 // MaxFinishedCommands. Those that are pending or running stay, whatever their
 // number.

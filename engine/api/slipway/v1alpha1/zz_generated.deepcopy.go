@@ -445,6 +445,7 @@ func (in *PullRequestStatus) DeepCopyInto(out *PullRequestStatus) {
 		}
 	}
 	in.CommentsBefore.DeepCopyInto(&out.CommentsBefore)
+	in.ClicksBefore.DeepCopyInto(&out.ClicksBefore)
 	if in.Commands != nil {
 		in, out := &in.Commands, &out.Commands
 		*out = make([]Command, len(*in))
