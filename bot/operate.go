@@ -113,6 +113,12 @@ func (v *visit) operation(o order, in intent, a aim) argo.Operation {
 	for _, r := range o.cmd.Resources {
 		sync.Resources = append(sync.Resources, argo.SyncOperationResource{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
 	}
+	if o.cmd.Force { // hooks run all the same
+		sync.SyncStrategy = &argo.SyncStrategy{Hook: &argo.SyncStrategyHook{Force: true}}
+	}
+	if o.cmd.Replace {
+		sync.SyncOptions = append(slices.Clone(sync.SyncOptions), "Replace=true")
+	}
 	plural := a.app.Spec.HasMultipleSources()
 	if plural {
 		sync.Revisions = a.revisions

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +66,20 @@ func TestOperationAfterTheMerge(t *testing.T) {
 	}
 	if got.Retry.Limit != 2 || got.Info[2].Value != "hot fix" {
 		t.Errorf("retry %+v, info %+v", got.Retry, got.Info)
+	}
+}
+
+func TestForceAndReplaceReachTheOperation(t *testing.T) {
+	v := looking(func(v *visit) { v.pull.State = forge.Merged })
+	app := application("web", func(a *argo.Application) {
+		a.Spec.SyncPolicy = &argo.SyncPolicy{SyncOptions: argo.SyncOptions{"Validate=false"}}
+	})
+	got := v.operation(ordered("/sync staging --force --replace"), intent{revision: merged}, aim{reach: reach{app: app}, revisions: []string{merged}}).Sync
+	if got.SyncStrategy == nil || got.SyncStrategy.Hook == nil || !got.SyncStrategy.Hook.Force || !slices.Contains(got.SyncOptions, "Replace=true") {
+		t.Errorf("got %+v", got)
+	}
+	if len(app.Spec.SyncPolicy.SyncOptions) != 1 {
+		t.Error("the specification was changed")
 	}
 }
 
