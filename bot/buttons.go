@@ -53,6 +53,7 @@ func (v *visit) press(ctx context.Context) error {
 	return v.save(ctx)
 }
 
+// hearClicks is press without the write.
 func (v *visit) hearClicks() {
 	s := &v.res.Status
 	for _, c := range v.res.Spec.Clicks {

@@ -48,6 +48,7 @@ func (v *visit) lockUp(ctx context.Context, o order) error {
 	}
 	for _, a := range in.apps {
 		v.Record(v.res, "Locked", a.name()+" by "+o.user.Login)
+		v.Record(a.app, "Locked", fmt.Sprintf("%s by %s on %s", clip(o.Text, 200), o.user.Login, v.url()))
 		if err := v.nudge(ctx, a.app.Namespace, a.app.Name); err != nil {
 			return err
 		}

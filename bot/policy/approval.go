@@ -75,8 +75,9 @@ func (in Input) counts(r forge.Review) (why string, counts bool) {
 		return "the author's own does not count", false
 	case slices.ContainsFunc(in.Writers, func(w forge.User) bool { return same(r.User, w) }):
 		return r.User.Login + " has a hand in the head", false
+	case r.SHA == "":
+		return r.User.Login + "'s names no commit: this forge binds approvals to none, and so it cannot be told what was approved", false
 	case r.SHA != in.PullRequest.Head.SHA:
-		// Where the forge does not bind an approval to a commit, nobody knows what was approved.
 		return r.User.Login + " approved another commit", false
 	case r.User.Bot:
 		return "a bot's does not count", false

@@ -64,7 +64,7 @@ func (r *Repository) write(ctx context.Context, tree, parent Hash, message strin
 
 // identity is who commits for people to see, at a time.
 func identity(at time.Time) []string {
-	date := strconv.FormatInt(at.Unix(), 10) + " +0000"
+	date := "@" + strconv.FormatInt(max(at.Unix(), 0), 10) + " +0000"
 	var env []string
 	for _, v := range mergeIdentity {
 		key, _, _ := strings.Cut(v, "=")
