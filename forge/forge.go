@@ -177,7 +177,7 @@ type Check struct {
 	// Annotations beyond the forge's limit a call are sent in further calls.
 	Annotations []Annotation
 	// Buttons that people may press; a forge without any leaves them out. At most three: the rest is not shown.
-	Buttons   []Button
+	Buttons     []Button
 	StartedAt   time.Time
 	CompletedAt time.Time
 }
