@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -31,7 +32,7 @@ func (v *visit) settle(ctx context.Context, err error) (ctrl.Result, error) {
 		return ctrl.Result{}, nil // we are shutting down; the next start goes on
 	case errors.As(err, &limited):
 		v.log.Warn("the forge asks us to wait", "for", limited.After)
-		return ctrl.Result{RequeueAfter: max(limited.After, time.Second)}, nil
+		return ctrl.Result{RequeueAfter: spread(limited.After)}, nil
 	case errors.Is(err, errArchived):
 		v.log.Warn("nothing is done in an archived repository")
 		v.memory.success(v.key)
@@ -41,6 +42,12 @@ func (v *visit) settle(ctx context.Context, err error) (ctrl.Result, error) {
 		return ctrl.Result{RequeueAfter: 200 * time.Millisecond}, nil
 	}
 	return v.failed(ctx, err)
+}
+
+// spread is a wait that many are told at once, for one of them: those who come back together would be told to wait again together.
+func spread(after time.Duration) time.Duration {
+	after = max(after, time.Second)
+	return after + rand.N(after/2+1)
 }
 
 // failed notes an error of ours, or of the world, where people look for it.

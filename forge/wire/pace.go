@@ -22,6 +22,7 @@ type Pace struct {
 	mu      sync.Mutex
 	last    time.Time
 	budget  budget
+	points  points
 	until   time.Time
 	strikes int
 }
@@ -31,11 +32,13 @@ type Limits struct {
 	// Spacing is the least time between two writes.
 	Spacing            time.Duration
 	PerMinute, PerHour int
+	// Points that calls may cost in a minute: one for a reading one, five for a writing one.
+	Points int
 }
 
 // NewPace starts with the whole budget.
 func NewPace(l Limits) *Pace {
-	return &Pace{spacing: l.Spacing, writing: make(chan struct{}, 1), budget: budget{perMinute: l.PerMinute, perHour: l.PerHour}}
+	return &Pace{spacing: l.Spacing, writing: make(chan struct{}, 1), budget: budget{perMinute: l.PerMinute, perHour: l.PerHour}, points: points{limit: l.Points}}
 }
 
 // enter waits for the call's turn. leave gives it back.
@@ -44,7 +47,7 @@ func (p *Pace) enter(ctx context.Context, method string) (leave func(), err erro
 		return func() {}, nil
 	}
 	if method == http.MethodGet || method == http.MethodHead {
-		return func() {}, p.resting(time.Now())
+		return func() {}, p.read(ctx)
 	}
 	select {
 	case p.writing <- struct{}{}:
@@ -56,6 +59,31 @@ func (p *Pace) enter(ctx context.Context, method string) (leave func(), err erro
 		return nil, err
 	}
 	return p.leave, nil
+}
+
+// read waits until a reading call is within the points. Readers leave a third of them to writers, who come last and count for more.
+func (p *Pace) read(ctx context.Context) error {
+	for {
+		now := time.Now()
+		if err := p.resting(now); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		wait := p.points.wait(now, costOfReading, p.points.limit*2/3)
+		if wait == 0 {
+			p.points.spend(now, costOfReading)
+		}
+		p.mu.Unlock()
+		switch {
+		case wait == 0:
+			return nil
+		case wait > patience:
+			return &forge.RateLimited{After: wait, Err: errors.New("the points for reading calls are used up")}
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
 }
 
 func (p *Pace) leave() {
@@ -76,6 +104,7 @@ func (p *Pace) turn(ctx context.Context, creates bool) error {
 	if creates {
 		wait = max(wait, p.budget.wait(now))
 	}
+	wait = max(wait, p.points.wait(now, costOfWriting, p.points.limit))
 	p.mu.Unlock()
 	if wait > max(patience, p.spacing) {
 		return &forge.RateLimited{After: wait, Err: errors.New("the budget of creations is used up")}
@@ -83,11 +112,12 @@ func (p *Pace) turn(ctx context.Context, creates bool) error {
 	if err := sleep(ctx, wait); err != nil {
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if creates {
-		p.mu.Lock()
 		p.budget.spend(time.Now())
-		p.mu.Unlock()
 	}
+	p.points.spend(time.Now(), costOfWriting)
 	return nil
 }
 
@@ -151,4 +181,36 @@ func (b *budget) spend(now time.Time) {
 		keep++
 	}
 	b.spent = append(b.spent[keep:], now)
+}
+
+// What calls cost in points.
+const costOfReading, costOfWriting = 1, 5
+
+// points counts what calls cost over a sliding minute.
+type points struct {
+	limit int
+	spent []time.Time // one entry a point, oldest first
+}
+
+// wait is how long until a call of that cost is within a limit; 0 is no limit.
+func (p *points) wait(now time.Time, cost, limit int) time.Duration {
+	last := len(p.spent) - limit + cost - 1 // the newest point that has to be a minute old by then
+	if limit <= 0 || last < 0 {
+		return 0
+	}
+	return max(p.spent[min(last, len(p.spent)-1)].Add(time.Minute).Sub(now), 0)
+}
+
+func (p *points) spend(now time.Time, cost int) {
+	if p.limit <= 0 {
+		return
+	}
+	keep := 0
+	for keep < len(p.spent) && now.Sub(p.spent[keep]) > time.Minute {
+		keep++
+	}
+	p.spent = p.spent[keep:]
+	for range cost {
+		p.spent = append(p.spent, now)
+	}
 }

@@ -1,0 +1,180 @@
+package bot_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"golang.org/x/sync/errgroup"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/fixtures/forge/github"
+	"github.com/slipway-cd/slipway/fixtures/forge/store"
+	"github.com/slipway-cd/slipway/fixtures/scale"
+	"github.com/slipway-cd/slipway/fixtures/stage"
+)
+
+const (
+	monorepo     = stage.Owner + "/mono"
+	applications = 1000
+	inABurst     = 200
+)
+
+// waited is when a pull request was opened, and how long its check and its report took.
+type waited struct {
+	opened          time.Time
+	pending, report time.Duration
+	number          int
+	head            string
+}
+
+// BenchmarkBurst opens 200 pull requests within a minute on one repository of 1,000 applications, with GitHub's limits enforced, and tells how
+// long people wait, what it takes, and how often the forge is called. GitHub lets an App make 80 checks and comments a minute: two for each
+// pull request take five minutes.
+func BenchmarkBurst(b *testing.B) {
+	if os.Getenv("SLIPWAY_BINARY") == "" {
+		b.Skip("SLIPWAY_BINARY names the program to be measured")
+	}
+	for b.Loop() {
+		burst(b)
+	}
+}
+
+func burst(b *testing.B) {
+	s, err := stage.Start(b.Context(), stage.Options{Binary: os.Getenv("SLIPWAY_BINARY"), Flags: []string{"--engine=argocd"}, Limits: github.GitHubs})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Stop()
+	p := &play{Stage: s, t: b}
+	repo := p.monorepo(b)
+	p.warm(b, repo)
+	p.Forge.Requests.Clear()
+	began := time.Now()
+	all := make([]*waited, inABurst)
+	group, ctx := errgroup.WithContext(b.Context())
+	for i := range inABurst {
+		group.Go(func() error { return p.wait(ctx, repo, i, &all[i]) })
+	}
+	if err := group.Wait(); err != nil {
+		b.Fatalf("%v\n%s", err, p.Server.Tail(40))
+	}
+	took := time.Since(began)
+	tell := func(name string, of func(*waited) time.Duration) {
+		var list []time.Duration
+		for _, w := range all {
+			list = append(list, of(w))
+		}
+		slices.Sort(list)
+		b.ReportMetric(list[len(list)/2].Seconds(), name+"-median-s")
+		b.ReportMetric(list[len(list)*99/100].Seconds(), name+"-p99-s")
+	}
+	tell("pending", func(w *waited) time.Duration { return w.pending })
+	tell("report", func(w *waited) time.Duration { return w.report })
+	calls := map[string]int{}
+	for _, r := range p.Forge.Requests.List() {
+		if strings.HasPrefix(r.Actor, "installation:") || strings.HasPrefix(r.Actor, "app:") {
+			calls["all"]++
+			if r.Status == 304 {
+				calls["free"]++
+			}
+		}
+	}
+	b.ReportMetric(float64(calls["all"])/inABurst, "calls/pull-request")
+	b.ReportMetric(float64(calls["free"])/inABurst, "of-them-not-modified")
+	b.ReportMetric(float64(p.Forge.Refused()), "over-a-limit")
+	b.ReportMetric(took.Seconds(), "whole-s")
+	b.ReportMetric(float64(p.Server.PeakMemory()>>20), "MB")
+}
+
+// monorepo makes the repository and its applications.
+func (p *play) monorepo(b *testing.B) store.Repo {
+	b.Helper()
+	ctx := b.Context()
+	repo, err := p.Forge.Repo(ctx, store.NewRepo{Owner: stage.Owner, Name: "mono"})
+	p.must(err)
+	p.must(p.Forge.Grant(monorepo, stage.Alice, store.Write))
+	r, err := scale.New(ctx, b.TempDir(), applications)
+	p.must(err)
+	p.must(r.Push(ctx, p.Forge.Store.Dir(repo), "main"))
+	everything := &argo.AppProject{ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "default"}}
+	everything.Spec.SourceRepos = []string{"*"}
+	everything.Spec.Destinations = []argo.ApplicationDestination{{Server: "*", Name: "*", Namespace: "*"}}
+	p.must(client.IgnoreAlreadyExists(p.Client.Create(ctx, everything)))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, app := range r.Applications {
+		group.Go(func() error {
+			own := app.DeepCopy()
+			own.TypeMeta = metav1.TypeMeta{}
+			own.Namespace, own.Spec.Project = stage.Namespace, "default"
+			own.Spec.Source.RepoURL = p.Forge.CloneURL(monorepo, "")
+			own.Spec.Destination.Server, own.Spec.Destination.Name = "", "in-cluster"
+			return p.Client.Create(ctx, own)
+		})
+	}
+	p.must(group.Wait())
+	return repo
+}
+
+// warm has one pull request reported, as there were others before the burst.
+func (p *play) warm(b *testing.B, repo store.Repo) {
+	b.Helper()
+	var w *waited
+	p.must(p.wait(b.Context(), repo, applications-1, &w))
+}
+
+// wait opens a pull request at its time within the minute, and waits for its check and its report.
+func (p *play) wait(ctx context.Context, repo store.Repo, i int, into **waited) error {
+	if i < inABurst {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(i) * time.Minute / inABurst):
+		}
+	}
+	alice, branch := p.Forge.As(stage.Alice), fmt.Sprintf("burst-%d", i)
+	entry, ok := p.Forge.Store.EntryAt(ctx, repo, "main", scale.Own(i))
+	if !ok {
+		return fmt.Errorf("there is no %s", scale.Own(i))
+	}
+	text, err := p.Forge.Store.Blob(ctx, repo, entry.SHA)
+	if err != nil {
+		return err
+	}
+	files := map[string]string{scale.Own(i): strings.NewReplacer("count: ", "count: 1", "replicas: ", "replicas: 1").Replace(string(text)) + "# more\n"}
+	if _, err := alice.Commit(ctx, monorepo, store.FileCommit{Branch: branch, Message: branch, Files: files}); err != nil {
+		return err
+	}
+	pull, err := alice.Open(ctx, monorepo, store.NewPull{Title: branch, Head: branch, Base: "main"})
+	if err != nil {
+		return err
+	}
+	w := &waited{opened: time.Now(), number: pull.Number, head: pull.HeadSHA}
+	*into = w
+	for w.pending == 0 || w.report == 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+		checks := p.Forge.Store.CheckRuns(repo.ID, w.head)
+		if w.pending == 0 && len(checks) > 0 {
+			w.pending = time.Since(w.opened)
+		}
+		if len(checks) > 0 && checks[0].Status == "completed" && len(p.Forge.Store.Comments(repo.ID, w.number)) > 0 {
+			w.report = time.Since(w.opened)
+		}
+		if time.Since(w.opened) > 15*time.Minute {
+			return fmt.Errorf("pull request %d is not reported after 15 minutes: checks %+v", w.number, checks)
+		}
+	}
+	return nil
+}

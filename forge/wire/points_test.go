@@ -1,0 +1,52 @@
+package wire
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/forge"
+)
+
+func TestReadersLeavePointsToWriters(t *testing.T) {
+	p := NewPace(Limits{Points: 30})
+	var limited *forge.RateLimited
+	reads := 0
+	for range 40 {
+		if _, err := p.enter(t.Context(), http.MethodGet); errors.As(err, &limited) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		reads++
+	}
+	if reads != 20 || limited == nil || limited.After > time.Minute || limited.After < 50*time.Second {
+		t.Fatalf("%d calls read; then %v", reads, limited)
+	}
+	for i := range 3 {
+		leave, err := p.enter(t.Context(), http.MethodPatch)
+		if i < 2 && err != nil || i == 2 && !errors.As(err, &limited) {
+			t.Fatalf("write %d: %v", i, err)
+		}
+		if err == nil {
+			leave()
+		}
+	}
+}
+
+func TestPointsComeBackAfterAMinute(t *testing.T) {
+	now := time.Now()
+	p := points{limit: 10}
+	p.spend(now, 5)
+	p.spend(now.Add(30*time.Second), 5)
+	for _, c := range []struct {
+		after time.Duration
+		cost  int
+		want  time.Duration
+	}{{40 * time.Second, 1, 20 * time.Second}, {40 * time.Second, 5, 20 * time.Second}, {61 * time.Second, 5, 0}, {61 * time.Second, 6, 29 * time.Second}} {
+		if got := p.wait(now.Add(c.after), c.cost, p.limit); got != c.want {
+			t.Errorf("after %s a call of %d waits %s, want %s", c.after, c.cost, got, c.want)
+		}
+	}
+}
