@@ -72,8 +72,8 @@ func newVisitors() *visitors { return &visitors{limits: map[string]*rate.Limiter
 
 // Bounds of one visitor: a page with all its parts comes in a burst.
 const (
-	perSecond = 20
-	atOnce    = 200
+	perSecond = 50
+	atOnce    = 400
 )
 
 func (v *visitors) allow(user forge.User, site string) bool {

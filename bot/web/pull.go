@@ -125,7 +125,7 @@ func (w *Web) fillEntries(ctx context.Context, s session, p *slipway.PullRequest
 		if page.Live && e.Health+e.Sync != "" {
 			shown.Page = appAddress(e.Namespace, e.Name)
 		}
-		k := cutting{pull: p.Name, mark: page.Mark, entry: e, choice: page.Choice, room: room}
+		k := cutting{sheets: w.sheets, pull: p.Name, mark: page.Mark, entry: e, choice: page.Choice, room: room}
 		shown.Painted = k.first(shown.Open)
 		room -= size(shown.Painted)
 		k.drift = true
@@ -192,7 +192,7 @@ func (w *Web) showDiff(c echo.Context) error {
 	if !ok || i < 0 {
 		return ErrNotThere
 	}
-	k := cutting{pull: p.Name, mark: mark(p), entry: kept.sheet.Applications[i], drift: c.QueryParam("side") == "drift", choice: chosen(c), room: inPart}
+	k := cutting{sheets: w.sheets, pull: p.Name, mark: mark(p), entry: kept.sheet.Applications[i], drift: c.QueryParam("side") == "drift", choice: chosen(c), room: inPart}
 	page := diffPage{pullHead: headOf(p, "report"), Application: k.entry.Name, Drift: k.drift, Strip: k.cut(from)}
 	f := frame{Title: k.entry.Name, Here: "pulls", Data: page}
 	if isPart(c) {

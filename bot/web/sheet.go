@@ -23,6 +23,32 @@ import (
 type sheets struct {
 	mu   sync.Mutex
 	kept map[string]kept
+	// long is the last diff that was too long for one part, with its rows: the next part is of the same.
+	long string
+	rows []report.Row
+}
+
+// longText is how many bytes a diff has whose rows are kept.
+const longText = 256 << 10
+
+// rowsOf reads a diff; key names it.
+func (s *sheets) rowsOf(key, text string, wide bool) []report.Row {
+	key = fmt.Sprint(key, " ", wide)
+	if len(text) >= longText {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.long == key {
+			return s.rows
+		}
+	}
+	rows := report.Rows(text)
+	if wide {
+		rows = report.Beside(rows)
+	}
+	if len(text) >= longText {
+		s.long, s.rows = key, rows
+	}
+	return rows
 }
 
 type kept struct {
@@ -168,6 +194,7 @@ type shownPiece struct {
 
 // cutting says what of an application's diffs to show.
 type cutting struct {
+	sheets     *sheets
 	pull, mark string
 	entry      report.Entry
 	drift      bool
@@ -219,10 +246,7 @@ func (k cutting) cut(from place) strip {
 			s.More, s.Rest = k.address(place{i, 0}), count(len(all)-i, "more object")
 			return s
 		}
-		rows := report.Rows(all[i].Text)
-		if k.choice.Wide {
-			rows = report.Beside(rows)
-		}
+		rows := k.sheets.rowsOf(fmt.Sprint(k.pull, k.mark, k.entry.Namespace, k.entry.Name, side, k.choice.Kind, i), all[i].Text, k.choice.Wide)
 		shown := shownPiece{Piece: all[i], ID: fmt.Sprintf("%s-%s-%s-%d", k.entry.Namespace, k.entry.Name, side, i), Continued: i == from.piece && from.row > 0}
 		next := 0
 		if shown.Continued {
