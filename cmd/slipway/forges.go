@@ -26,6 +26,7 @@ import (
 type forges struct {
 	sites          []bot.Site
 	visitors       []web.Site // by which people sign in to the pages
+	clientSecret   string     // by which the first of them knows us
 	github, gitlab forge.Verifier
 	secret         []byte // of the first forge; other keys derive from it
 	// What lists for ApplicationSets, where these ask for repositories of the owners that are served.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,12 +46,12 @@ func openPages(mgr manager.Manager, o *serveOptions, d pagesDeps) (http.Handler,
 	if o.publicURL == "" {
 		return nil, nil
 	}
-	keys, err := sessionKeys(o.sessionKeyFile)
+	if len(d.forges.visitors) == 0 {
+		return nil, errors.New("--public-url: people need a way to sign in: --github-client-id-file and --github-client-secret-file (or both in the Secret of --github-secret), or the same of --gitlab-application")
+	}
+	keys, err := sessionKeys(o.sessionKeyFile, d.forges.clientSecret)
 	if err != nil {
 		return nil, err
-	}
-	if len(d.forges.visitors) == 0 {
-		return nil, errors.New("--public-url: people need a way to sign in: --github-client-id-file and --github-client-secret-file, or the same of --gitlab-application")
 	}
 	var proxies []netip.Prefix
 	for _, s := range o.trustProxies {
@@ -74,8 +75,12 @@ func openPages(mgr manager.Manager, o *serveOptions, d pagesDeps) (http.Handler,
 	return handler, nil
 }
 
-// sessionKeys are the lines of a file, the first of which seals.
-func sessionKeys(path string) ([][]byte, error) {
+// sessionKeys are the lines of a file, the first of which seals; without a file there is one that comes of the client's secret, which all
+// replicas have and nobody else.
+func sessionKeys(path, clientSecret string) ([][]byte, error) {
+	if path == "" {
+		return [][]byte{derive([]byte(clientSecret), "sessions of the pages")}, nil
+	}
 	text, err := secretFile("session-key-file", path)
 	if err != nil {
 		return nil, err
@@ -106,6 +111,7 @@ func (f *forges) addVisitors(o *serveOptions, client *github.Forge, host string)
 	if err != nil {
 		return err
 	}
+	f.clientSecret = secret
 	f.visitors = append(f.visitors, web.Site{Kind: forge.GitHub, Host: host, SignIn: in, Access: client})
 	return nil
 }
@@ -127,6 +133,7 @@ func (f *forges) addGitLabVisitors(o *serveOptions, options gitlab.Options, clie
 	if err != nil {
 		return err
 	}
+	f.clientSecret = cmp.Or(f.clientSecret, secret)
 	f.visitors = append(f.visitors, web.Site{Kind: forge.GitLab, Host: webHost(o.gitlabURL, "gitlab.com"), SignIn: in, Access: client})
 	return nil
 }

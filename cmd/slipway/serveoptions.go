@@ -81,7 +81,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.gitlabSigningFile, "gitlab-signing-token-file", "", "the file with the signing token (whsec_...) of GitLab's webhooks, preferred to the secret token")
 
 	f.StringVar(&o.publicURL, "public-url", "", "the https address at which people reach --listen, such as https://slipway.example.com: serves the pages that comments and checks link to (default none)")
-	f.StringVar(&o.sessionKeyFile, "session-key-file", "", "the file with the key that seals sessions of the pages, 32 characters or more; further lines are older keys that still open them")
+	f.StringVar(&o.sessionKeyFile, "session-key-file", "", "the file with the key that seals sessions of the pages, 32 characters or more; further lines are older keys that still open them (default one that comes of the client secret)")
 	f.StringVar(&o.githubClientIDFile, "github-client-id-file", "", "the file with the GitHub App's client id, by which people sign in to the pages; its callback URL is --public-url with /signin/callback")
 	f.StringVar(&o.githubClientSecretFile, "github-client-secret-file", "", "the file with a client secret of the GitHub App")
 	f.StringVar(&o.gitlabApplicationIDFile, "gitlab-application-id-file", "", "the file with the id of an application of GitLab (scope read_user), by which people sign in to the pages")
