@@ -22,8 +22,8 @@ const (
 	mostTrials  = 300
 	mostImages  = 60
 	atOnce      = 8
-	trialsASec  = 50 // of all changes together
-	trialsBurst = 50
+	trialsASec  = 100 // of all changes together
+	trialsBurst = 100
 )
 
 // Verification is what came of asking the world about an application: its destination, by dry runs, and the registries of its new images.
