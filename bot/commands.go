@@ -179,8 +179,14 @@ func (v *visit) carryOut(ctx context.Context, o order) error {
 
 // refuse answers with the reason and every gate.
 func (v *visit) refuse(ctx context.Context, o order, reason string, gates []policy.Gate) error {
-	v.log.Info("command refused", "command", o.Text, "by", o.user.Login, "permission", o.permission.String(), "comment", o.ID, "reason", reason)
-	v.Record(v.res, "CommandRefused", fmt.Sprintf("%s by %s", clip(o.Text, 200), o.user.Login))
+	var closed []string
+	for _, g := range gates {
+		if !g.Passed {
+			closed = append(closed, g.Name)
+		}
+	}
+	v.log.Info("command refused", "command", o.Text, "by", o.user.Login, "permission", o.permission.String(), "comment", o.ID, "reason", reason, "closed", closed)
+	v.Record(v.res, "CommandRefused", strings.TrimSuffix(fmt.Sprintf("%s by %s: %s", clip(o.Text, 200), o.user.Login, strings.Join(closed, ", ")), ": "))
 	if v.heeded(o) {
 		shown := make([]policy.Gate, 0, len(gates))
 		for _, g := range gates {
@@ -188,12 +194,6 @@ func (v *visit) refuse(ctx context.Context, o order, reason string, gates []poli
 		}
 		if err := v.reply(ctx, o.Command, report.Refusal(o.Text, reason, shown)); err != nil {
 			return err
-		}
-	}
-	var closed []string
-	for _, g := range gates {
-		if !g.Passed {
-			closed = append(closed, g.Name)
 		}
 	}
 	message := reason

@@ -75,7 +75,7 @@ func (v *visit) yield(ctx context.Context, in intent, theirs slipway.Lock, taken
 		}
 	}
 	for _, l := range taken {
-		if err := v.drop(ctx, l); err != nil {
+		if err := v.release(ctx, l); err != nil {
 			return err
 		}
 	}

@@ -77,18 +77,20 @@ func (v *visit) end(ctx context.Context, l slipway.Lock, why string) error {
 	return v.release(ctx, l)
 }
 
-// release gives a lock of ours back, and lets the commit go that was kept for it.
+// release gives a lock back, and before that lets the commit go that was kept for it: whoever has the lock next keeps theirs under the same
+// name.
 func (v *visit) release(ctx context.Context, l slipway.Lock) error {
-	if err := v.drop(ctx, l); err != nil {
-		return err
-	}
-	if l.Spec.Revision == "" {
-		return nil
+	v.unkeep(ctx, l)
+	return v.drop(ctx, l)
+}
+
+func (v *visit) unkeep(ctx context.Context, l slipway.Lock) {
+	if l.Spec.Revision == "" || l.Spec.Owner.RepositoryID != v.res.Spec.Repository.ID {
+		return
 	}
 	if err := v.Mirrors.Mirror(v.repo.CloneURL).Release(ctx, l.Name); err != nil {
 		v.log.Warn("a kept commit could not be let go", "name", l.Name, "error", err)
 	}
-	return nil
 }
 
 // goesBack says what becomes of an application when its lock is given back.

@@ -41,7 +41,7 @@ func (v *visit) rollBackNow(ctx context.Context, o order) error {
 	if err := v.save(ctx); err != nil {
 		return err
 	}
-	v.log.Info("rollback begins", "command", o.Text, "by", o.user.Login, "applications", o.Applications, "key", o.OperationID)
+	v.log.Info("rollback begins", "command", o.Text, "by", o.user.Login, "applications", o.Applications, "key", o.OperationID, "gates", passed(in.gates))
 	v.Record(v.res, "Rollback", fmt.Sprintf("%s by %s: %s", clip(o.Text, 200), o.user.Login, strings.Join(o.Applications, ", ")))
 	if err := v.deployments(ctx, o, in); err != nil {
 		return err

@@ -77,9 +77,18 @@ func (v *visit) sync(ctx context.Context, o order) error {
 	if err := v.save(ctx); err != nil {
 		return err
 	}
-	v.log.Info("sync begins", "command", o.Text, "by", o.user.Login, "revision", in.revision, "applications", o.Applications, "key", o.OperationID)
+	v.log.Info("sync begins", "command", o.Text, "by", o.user.Login, "revision", in.revision, "applications", o.Applications, "key", o.OperationID, "gates", passed(in.gates))
 	v.Record(v.res, "Sync", fmt.Sprintf("%s by %s: %s at %s", clip(o.Text, 200), o.user.Login, strings.Join(o.Applications, ", "), in.revision))
 	return v.launch(ctx, o, in)
+}
+
+// passed are the names of the gates that stood open, with what was so, for the log of who did what.
+func passed(gates []policy.Gate) []string {
+	var all []string
+	for _, g := range gates {
+		all = append(all, g.Name+": "+g.Value)
+	}
+	return all
 }
 
 // turnDown refuses what intend did not allow, by what cannot be understood or else by the gates.

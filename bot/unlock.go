@@ -200,6 +200,7 @@ func (v *visit) giveBack(ctx context.Context, o order, locks, queued []slipway.L
 		if err := v.tellLoser(ctx, o, l); err != nil {
 			return err
 		}
+		v.unkeep(ctx, l)
 		if err := v.dropTo(ctx, l, &owner); err != nil {
 			return err
 		}
