@@ -107,7 +107,7 @@ func invalid(d *decision) (Plan, bool) {
 	if len(messages) == 0 {
 		return Plan{}, false
 	}
-	return Plan{Phase: argo.OperationFailed, Message: messageInvalid + ": " + strings.Join(messages, ", ")}, true
+	return Plan{Phase: argo.OperationFailed, Message: messageInvalid + ": " + strings.Join(some(messages), ", ")}, true
 }
 
 func (d *decision) validate(t *task) string {
@@ -284,5 +284,16 @@ func because(message string, tasks []*task) string {
 	if len(reasons) == 0 {
 		return message
 	}
-	return message + ", reason: " + strings.Join(reasons, ",")
+	return message + ", reason: " + strings.Join(some(reasons), ",")
+}
+
+// reasonsTold bounds how many reasons a message gives; each object's result has its own.
+const reasonsTold = 20
+
+// some are the first of many reasons, and how many more there are.
+func some(reasons []string) []string {
+	if len(reasons) <= reasonsTold {
+		return reasons
+	}
+	return append(slices.Clone(reasons[:reasonsTold]), fmt.Sprintf("and %d more", len(reasons)-reasonsTold))
 }
