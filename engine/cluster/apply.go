@@ -164,8 +164,17 @@ func (a *application) patch(ctx context.Context, kind types.PatchType, body []by
 // takeOverAttempts bounds how often the taking over is tried against somebody who keeps changing the object.
 const takeOverAttempts = 5
 
-// takeOver makes ours what client-side applies own, so that what was removed from the repository goes.
+// takeOver makes ours what client-side applies own, so that what was removed from the repository goes. Where the cache shows that there is
+// nothing to take over, the server is not asked.
 func (a *application) takeOver(ctx context.Context) error {
+	if u, ok := a.glimpse(a.resource, a.id()); ok && u == nil {
+		return nil
+	} else if ok {
+		changed, err := compare.TakeOver(u.DeepCopy(), a.Schema(), a.TakeOver...)
+		if err == nil && !changed {
+			return nil
+		}
+	}
 	for range takeOverAttempts {
 		live, err := a.live(ctx)
 		if err != nil || live == nil {

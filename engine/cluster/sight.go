@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/slipway-cd/slipway/engine/object"
@@ -84,6 +85,27 @@ func (c *Cluster) sightOf(w *watched, id object.ID) (sum uint64, ok bool) {
 func (c *Cluster) Followed(gk schema.GroupKind) bool {
 	r, known := c.known(gk, "")
 	return known && c.cache.standing(r.gvr()) != nil
+}
+
+// glimpse is what is known of an object without asking, where its kind is kept up to date: nil and ok for one that is not there. It is
+// shared, and not to be changed.
+func (c *Cluster) glimpse(r resource, id object.ID) (u *unstructured.Unstructured, ok bool) {
+	if !r.Namespaced {
+		id.Namespace = ""
+	}
+	w := c.cache.standing(r.gvr())
+	if w == nil || !c.covers(r, id.Namespace) {
+		return nil, false
+	}
+	o, s := w.find(id.Namespace, id.Name)
+	if ours := c.cache.recent.newer(id, o); ours != nil || o == nil {
+		return ours, true
+	}
+	if o.packed == nil {
+		return nil, false
+	}
+	u, err := s.object(o)
+	return u, err == nil
 }
 
 // standing is a kind that is watched without trouble, and goes on being; nil if there is none such.
