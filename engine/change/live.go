@@ -80,10 +80,11 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 	if c.Resources, err = p.compareAll(ctx, v, t.Objects); err != nil {
 		return Comparison{}, fmt.Errorf("comparing %s: %w", app.Name, err)
 	}
-	instance := p.Instance(app)
+	instance, denied := p.Instance(app), false
 	for i := range c.Resources {
 		r := &c.Resources[i]
 		if !permitted(r.ID) {
+			denied = denied || !r.Hook
 			r.Status, r.Reason, r.Live, r.Health = argo.SyncStatusCodeUnknown, "not permitted in project "+app.Spec.ProjectName(), nil, nil
 		}
 		if r.Live != nil {
@@ -100,7 +101,9 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 		c.Resources = append(c.Resources, extra(ctx, v, id))
 	}
 	slices.SortFunc(c.Resources, func(a, b Resource) int { return compareIDs(a.ID, b.ID) })
-	c.Sync = syncStatus(c.Resources)
+	if c.Sync = syncStatus(c.Resources); denied {
+		c.Sync = argo.SyncStatusCodeOutOfSync // what is wanted and not permitted is missing, whatever is there
+	}
 	c.Health, c.HealthMessage = appHealth(c.Resources)
 	return c, nil
 }

@@ -37,6 +37,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/render"
 	"github.com/slipway-cd/slipway/engine/settings"
@@ -132,6 +133,9 @@ type world struct {
 	elsewhere     []string
 	// tune gives options as the installation sets them while the controller runs; nil leaves them.
 	tune func(controller.Options) controller.Options
+	// rules are the installation's own of health; pipeline is that of the last controller that was started.
+	rules    func() *health.Rules
+	pipeline *change.Pipeline
 }
 
 func newWorld(t *testing.T) *world {
@@ -240,7 +244,7 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	log := slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	impersonation := func() project.Impersonation { return w.impersonation }
 	pipeline := change.New(change.Deps{
-		Render: w.renderer, Trees: sources, ControlNamespace: w.control, Log: log, Impersonation: impersonation,
+		Render: w.renderer, Trees: sources, ControlNamespace: w.control, Log: log, Impersonation: impersonation, Health: w.rules,
 		Project: func(ctx context.Context, name string) (*argo.AppProject, error) {
 			proj := &argo.AppProject{}
 			err := w.client.Get(ctx, client.ObjectKey{Namespace: w.control, Name: name}, proj)
@@ -250,10 +254,11 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 			return clusters.For(ctx, d)
 		},
 	})
+	w.pipeline = pipeline
 	destinations, changes := controller.From(clusters)
 	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
-		Sets: w.setsWith(sources, clusters), Tune: w.tune,
+		Sets: w.setsWith(sources, clusters), Tune: w.tune, Health: w.rules,
 	}))
 	go func() {
 		defer close(p.ended)
