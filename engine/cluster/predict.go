@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"sync"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
@@ -25,11 +28,13 @@ const answersKept = 20_000 // of a kilobyte or two
 
 // Predict asks the server, by a dry run, what applying desired would make of live, for compare.Predicted to hold against live: it
 // knows the server's defaults and webhooks. The answer is remembered while neither changes. It is nil where a dry run cannot
-// tell, because fields are yet to be taken over from client-side managers: then what compare.Drift found stands. The dry run is
-// account's, as whom the object would be applied; empty is our own.
+// tell: then what compare.Drift found stands. The dry run is account's, as whom the object would be applied; empty is our own.
+//
+// While fields are yet to be taken over from client-side managers, which own the server's defaults as well, a dry run of the apply would
+// find none of them to go. Then what the merge leaves after the take-over is tried as a patch, to which the server adds its defaults again.
 func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstructured, account string) (*unstructured.Unstructured, error) {
-	changed, err := compare.TakeOver(live.DeepCopy(), c.Schema())
-	if err != nil || changed {
+	pending, err := compare.TakeOver(live.DeepCopy(), c.Schema())
+	if err != nil {
 		return nil, nil
 	}
 	actor, err := c.As(account)
@@ -43,12 +48,48 @@ func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstr
 	if u, ok := c.answers.find(key); ok {
 		return u, nil
 	}
-	applied, err := actor.Apply(ctx, desired, ApplyOptions{DryRun: true})
-	if err != nil {
-		return nil, err
+	var answer *unstructured.Unstructured
+	if pending {
+		answer = actor.tryTakenOver(ctx, desired, live)
+	} else {
+		applied, err := actor.Apply(ctx, desired, ApplyOptions{DryRun: true})
+		if err != nil {
+			return nil, err
+		}
+		answer = applied.Object
 	}
-	c.answers.keep(key, applied.Object)
-	return applied.Object, nil
+	if answer != nil {
+		c.answers.keep(key, answer)
+	}
+	return answer, nil
+}
+
+// tryTakenOver asks the server what the object would be that applying desired makes of live once all fields are ours. It is nil where that
+// cannot be asked: the account may not patch, or live is no longer what it was.
+func (c *Cluster) tryTakenOver(ctx context.Context, desired, live *unstructured.Unstructured) *unstructured.Unstructured {
+	merged, err := compare.Apply(desired, live, compare.Options{Schema: c.Schema()})
+	if err != nil {
+		return nil
+	}
+	fields, _ := health.Impact{Operation: health.Patch, Object: merged}.Patches(live.Object)
+	if fields == nil {
+		return merged
+	}
+	data, err := json.Marshal(conditional(fields, live))
+	if err != nil {
+		return nil
+	}
+	r, err := c.lookup(ctx, object.IDOf(live).GroupKind(), live.GroupVersionKind().Version)
+	if err != nil {
+		return nil
+	}
+	options := metav1.PatchOptions{FieldManager: compare.Manager, DryRun: []string{metav1.DryRunAll}}
+	answer, err := c.objects(r, live.GetNamespace()).Patch(ctx, live.GetName(), types.MergePatchType, data, options)
+	if err != nil {
+		return nil
+	}
+	answer.SetManagedFields(merged.GetManagedFields()) // whose the fields are after the apply, not after this patch
+	return answer
 }
 
 // answerKey leaves out of live what changes without changing the answer.
