@@ -118,7 +118,7 @@ func (w *Web) who(ctx context.Context, r *http.Request) (s session, renewed bool
 	if w.people.ended(s.ID) { // while it was asked
 		return session{}, false, errSignedOut
 	}
-	renewed = known.token != s.Key
+	renewed = known.token.Access != s.Key.Access
 	s.Key, s.User = known.token, known.user
 	return s, renewed, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -202,8 +203,8 @@ func (p pageClusters) Logs(ctx context.Context, app *argo.Application, r web.Log
 	switch {
 	case errors.Is(err, change.ErrNotOurs):
 		return web.Log{}, web.ErrNotThere
-	case apierrors.IsBadRequest(err), apierrors.IsNotFound(err), apierrors.IsForbidden(err):
-		log.Refused = "There is no log to read: " + string(apierrors.ReasonForError(err)) + ". The container may not have started, or was not restarted yet."
+	case apierrors.ReasonForError(err) != metav1.StatusReasonUnknown: // the API server has answered, and the words may be anybody's
+		log.Refused = "The cluster has no log to read (" + string(apierrors.ReasonForError(err)) + "). The container may not have started or been restarted yet, or its node does not answer."
 		return log, nil
 	case err != nil:
 		return web.Log{}, err
