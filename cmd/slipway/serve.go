@@ -90,6 +90,9 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.appNamespaces, err = applicationNamespaces(ctx, cfg, o); err != nil {
+		return err
+	}
 	mgr, err := newManager(cfg, o)
 	if err != nil {
 		return fmt.Errorf("setting up the manager: %w", err)
@@ -138,7 +141,7 @@ func types() (*runtime.Scheme, error) {
 	return known, nil
 }
 
-// newManager watches the control namespace alone; of Secrets, only those that are settings.
+// newManager watches the control namespace alone, but for Applications that may be elsewhere; of Secrets, only those that are settings.
 func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
 	types, err := types()
 	if err != nil {
@@ -152,7 +155,10 @@ func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
 		Scheme: types,
 		Cache: cache.Options{
 			DefaultNamespaces: map[string]cache.Config{o.namespace: {}},
-			ByObject:          map[client.Object]cache.ByObject{&corev1.Secret{}: {Label: labels.NewSelector().Add(*isSetting)}},
+			ByObject: map[client.Object]cache.ByObject{
+				&corev1.Secret{}:    {Label: labels.NewSelector().Add(*isSetting)},
+				&argo.Application{}: {Namespaces: watched(o.appNamespaces, o.namespace)},
+			},
 		},
 		Metrics:                       metricsserver.Options{BindAddress: o.metrics},
 		HealthProbeBindAddress:        o.probes,
@@ -176,6 +182,7 @@ type engine struct {
 	health   func() *health.Rules
 	access   func(context.Context, string) (*rbac.Enforcer, error)
 	accounts func() project.Impersonation
+	counts   func(context.Context, *argo.Application) bool
 	sources  *source.Sources
 	settings func(context.Context) settings.Settings
 }
@@ -259,7 +266,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 			return clusters.For(ctx, dest)
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
-		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts,
+		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts, counts: known.counts(o.appNamespaces),
 		sources: sources, settings: known.read}, nil
 }
 
@@ -281,7 +288,7 @@ func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engi
 	}
 	return controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts, Sets: sets,
-		Options: controller.Options{Concurrency: o.controllerWorkers},
+		Options: controller.Options{Concurrency: o.controllerWorkers, Namespaces: o.appNamespaces},
 		Tune:    func(c controller.Options) controller.Options { return o.tune(c, e.settings(ctx).Timing) },
 	})
 }
@@ -295,11 +302,13 @@ func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, 
 	} else {
 		log.Info("Argo CD's controller carries syncs out; this is the bot alone")
 	}
+	reader := counted{mgr.GetClient(), e.counts}
 	outside, err := outsideOf(o, e.sources)
 	if err != nil {
 		return nil, err
 	}
 	made, err := bot.Setup(mgr, bot.Deps{
+		Client: countedClient{mgr.GetClient(), reader}, Reader: counted{mgr.GetAPIReader(), e.counts},
 		Sites: f.sites, Pipeline: e.pipeline, Actor: e.pipeline, Mirrors: e.store, Beside: o.beside(mgr), NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
 		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)

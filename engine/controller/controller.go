@@ -95,7 +95,7 @@ type Deps struct {
 type Options struct {
 	// Concurrency is how many applications are reconciled at once; 0 means 10.
 	Concurrency int
-	// Namespaces are globs of further namespaces whose Applications are ours.
+	// Namespaces are globs, or regular expressions between slashes, of further namespaces whose Applications are ours.
 	Namespaces []string
 	// Period is the time between comparisons that nothing else asks for, and Jitter what is added to it at most; 0 means 120 s and
 	// 60 s, a negative Period switches them off. HardPeriod is the time between those for which remotes are asked first; 0 is never.

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gobwas/glob"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/project"
 )
 
 // Annotations that decide whether an application is ours.
@@ -115,15 +115,7 @@ func Beside(mgr ctrl.Manager, controlNamespace string) func(context.Context, *ar
 }
 
 func (r *applications) ours(namespace string) bool {
-	if namespace == r.ControlNamespace {
-		return true
-	}
-	for _, pattern := range r.Options.Namespaces {
-		if g, err := glob.Compile(pattern); err == nil && g.Match(namespace) {
-			return true
-		}
-	}
-	return false
+	return namespace == r.ControlNamespace || project.MatchesNamespace(r.Options.Namespaces, namespace)
 }
 
 // beside looks, now and then, whether one of Argo CD's own controllers runs in the control namespace.

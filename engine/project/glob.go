@@ -3,6 +3,7 @@ package project
 import (
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gobwas/glob"
@@ -46,6 +47,11 @@ func matchNamespace(pattern, namespace string) bool {
 		return err == nil && re.MatchString(namespace)
 	}
 	return matchGlob(pattern, namespace)
+}
+
+// MatchesNamespace says whether a namespace is among those that patterns name: globs, or regular expressions between slashes.
+func MatchesNamespace(patterns []string, namespace string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matchNamespace(p, namespace) })
 }
 
 // matchKind matches groups and kinds as filepath.Match does; a malformed pattern matches nothing.

@@ -140,13 +140,5 @@ func entry(e argo.ApplicationDestination, d Destination) (matched, denied bool) 
 // SourceNamespace reports whether an application that lies in namespace may use the project. Applications in the control
 // namespace always may.
 func (p Permits) SourceNamespace(namespace, control string) bool {
-	if namespace == "" || namespace == control {
-		return true
-	}
-	for _, pattern := range p.spec.SourceNamespaces {
-		if matchNamespace(pattern, namespace) {
-			return true
-		}
-	}
-	return false
+	return namespace == "" || namespace == control || MatchesNamespace(p.spec.SourceNamespaces, namespace)
 }
