@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -232,9 +233,14 @@ func foreignRepository(p *play) {
 	pull, err := p.Forge.As(stage.Mallory).Open(ctx, "acme/other", store.NewPull{Title: "mine", Head: "mine", Base: "main"})
 	p.must(err)
 	other := &play{Stage: &stage.Stage{Forge: p.Forge, Repo: repo, Server: p.Server, Client: p.Client}, t: p.t}
-	comment, _ := other.reported(pull.Number, pull.HeadSHA)
-	if strings.Contains(comment.Body, "web-staging") {
-		p.t.Errorf("the report speaks of the shop's applications: %s", comment.Body)
+	other.eventually("the check, without a comment where nothing reads the repository", func() (string, bool) {
+		checks := p.Forge.Store.CheckRuns(repo.ID, pull.HeadSHA)
+		return fmt.Sprintf("%+v", checks), len(checks) > 0 && checks[0].Status == "completed" && checks[0].Conclusion == "success"
+	})
+	for _, check := range p.Forge.Store.CheckRuns(repo.ID, pull.HeadSHA) {
+		if strings.Contains(check.Output.Summary, "web-staging") {
+			p.t.Errorf("the check speaks of the shop's applications: %s", check.Output.Summary)
+		}
 	}
 	for _, line := range []string{"/sync staging", "/sync app:web-staging", "/sync cluster:in-cluster", "/unlock app:web-staging"} {
 		c, err := p.Forge.As(stage.Mallory).Comment("acme/other", pull.Number, line)
