@@ -218,6 +218,7 @@ func anotherHolds(p *play) {
 	p.answer(second.Number, c, fmt.Sprintf("/pull/%d", first.Number))
 	p.reacted(c, "confused")
 	p.untouched("web-staging", c)
+	p.answer(second.Number, p.say(stage.Bob, second.Number, "/unlock"), "the place in the queue")
 	p.answer(second.Number, p.say(stage.Bob, second.Number, "/unlock"), "holds nothing")
 	if held := p.held(); len(held) != 1 {
 		p.t.Errorf("another pull request's lock was given back: %v", held)
