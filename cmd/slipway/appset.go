@@ -12,16 +12,14 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	documents "k8s.io/apimachinery/pkg/util/yaml"
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
-	"github.com/slipway-cd/slipway/engine/settings"
+	"github.com/slipway-cd/slipway/engine/controller"
 )
 
 // generateOptions are those of slipway appset generate.
@@ -192,22 +190,9 @@ func (o generateOptions) registered(ctx context.Context) ([]appset.Cluster, erro
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	api, err := kubernetes.NewForConfig(cfg)
+	api, err := client.New(cfg, client.Options{})
 	if err != nil {
 		return nil, err
 	}
-	list, err := api.CoreV1().Secrets(o.namespace).List(ctx, metav1.ListOptions{LabelSelector: settings.SecretTypeLabel + "=cluster"})
-	if err != nil {
-		return nil, err
-	}
-	return clustersOf(list.Items), nil
-}
-
-func clustersOf(secrets []corev1.Secret) []appset.Cluster {
-	clusters := make([]appset.Cluster, len(secrets))
-	for i, s := range secrets {
-		clusters[i] = appset.Cluster{Name: string(s.Data["name"]), Server: string(s.Data["server"]), Project: string(s.Data["project"]),
-			Labels: s.Labels, Annotations: s.Annotations}
-	}
-	return clusters
+	return controller.RegisteredClusters(ctx, api, o.namespace)
 }

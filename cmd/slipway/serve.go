@@ -33,6 +33,7 @@ import (
 	"github.com/slipway-cd/slipway/bot/webhook"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/change"
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/compare"
@@ -255,6 +256,9 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		askImage = nil
 	}
 	pipeline := change.New(change.Deps{Render: renderer, Image: askImage, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+		Registered: func(ctx context.Context) ([]appset.Cluster, error) {
+			return controller.RegisteredClusters(ctx, d.mgr.GetClient(), o.namespace)
+		},
 		Project: known.project, Switches: func() render.Switches { return known.switches(ctx) },
 		Repository: func(ctx context.Context, name, project string) (string, bool) {
 			return source.NamedCharts(known.read(ctx), name, project)

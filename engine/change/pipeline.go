@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/git"
@@ -81,6 +82,8 @@ type Deps struct {
 	Project func(ctx context.Context, name string) (*argo.AppProject, error)
 	// Repository is the URL of the Helm repository that is registered by a name for a project; nil knows none.
 	Repository func(ctx context.Context, name, project string) (url string, ok bool)
+	// Registered are the clusters that generators of ApplicationSets list, for heads that are trusted; nil leaves such sets to the server.
+	Registered func(ctx context.Context) ([]appset.Cluster, error)
 	// Image asks a registry whether it has an image, with what is registered for a project; the error says why that cannot be told. Nil asks
 	// none.
 	Image func(ctx context.Context, reference, project string) (found bool, err error)

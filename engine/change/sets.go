@@ -23,6 +23,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
+	"github.com/slipway-cd/slipway/engine/source"
 )
 
 // generated is an ApplicationSet with its specification before and after the merge; either may be missing.
@@ -115,8 +116,8 @@ func (w *walk) unfold(ctx context.Context, g generated) []unit {
 	}
 	w.unfolded[k] = true
 	now := time.Now() // one for both sides, so that the time is no difference
-	before, broken := w.generate(g.before, w.in.BaseTree, now)
-	after, err := w.generate(g.after, w.in.MergedTree, now)
+	before, broken := w.generate(ctx, g, g.before, lookAt{w.in.BaseTree, now})
+	after, err := w.generate(ctx, g, g.after, lookAt{w.in.MergedTree, now})
 	if err != nil || broken != nil && !isFault(broken) {
 		w.sets = append(w.sets, unknownSet(g, broken, err))
 		return nil
@@ -262,19 +263,33 @@ func generators(set *argo.ApplicationSet) (v any) {
 	return v
 }
 
-// generate makes a set's applications from this repository's side; other repositories are nobody's to read here.
-func (w *walk) generate(set *argo.ApplicationSet, side *git.Tree, now time.Time) (map[key]*argo.Application, error) {
+// lookAt is a side of the change, and when it is looked at.
+type lookAt struct {
+	side *git.Tree
+	now  time.Time
+}
+
+// generate makes a set's applications from this repository's side, from the clusters that are registered, and from the repositories that
+// the set names at its base: what only the head names is asked for nowhere.
+func (w *walk) generate(ctx context.Context, g generated, set *argo.ApplicationSet, at lookAt) (map[key]*argo.Application, error) {
 	made := map[key]*argo.Application{}
 	if set == nil {
 		return made, nil
 	}
-	traced := side.Traced()
-	apps, err := appset.Generate(set, appset.World{Now: now, Tree: func(repoURL, revision string) (fs.FS, error) {
+	traced := at.side.Traced()
+	world := appset.World{Now: at.now, Tree: func(repoURL, revision string) (fs.FS, error) {
 		if plan.Follows(argo.ApplicationSource{RepoURL: repoURL, TargetRevision: revision}, w.in.Scope) {
 			return traced, nil
 		}
+		if w.p.deps.Trees != nil && !w.in.Scope.Same(repoURL) && namesRepository(g.before, repoURL, revision) {
+			return w.p.deps.Trees.At(ctx, source.Query{RepoURL: repoURL, Revision: revision})
+		}
 		return nil, &appset.NeedsWorld{Generator: "git", Reason: fmt.Sprintf("it reads %s at %q, and only %s of this repository is read here", repoURL, revision, w.in.Scope.BaseBranch)}
-	}})
+	}}
+	if w.p.deps.Registered != nil && w.in.Trusted {
+		world.Clusters = func() ([]appset.Cluster, error) { return w.p.deps.Registered(ctx) }
+	}
+	apps, err := appset.Generate(set, world)
 	w.read[set.Name] = append(w.read[set.Name], traced.Trace()...)
 	var needs *appset.NeedsWorld
 	if errors.As(err, &needs) {
@@ -284,6 +299,13 @@ func (w *walk) generate(set *argo.ApplicationSet, side *git.Tree, now time.Time)
 		made[keyOf(app)] = app
 	}
 	return made, err
+}
+
+// namesRepository says whether a git generator of a set names a repository and a revision outright.
+func namesRepository(set *argo.ApplicationSet, repoURL, revision string) bool {
+	return set != nil && slices.ContainsFunc(appset.Leaves(set), func(l appset.Leaf) bool {
+		return l.Git != nil && l.Git.RepoURL == repoURL && l.Git.Revision == revision
+	})
 }
 
 // declaredSets are the ApplicationSets among rendered objects. One that does not decode is left to the API server to refuse.

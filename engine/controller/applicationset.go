@@ -203,6 +203,9 @@ func (p *setPass) run(ctx context.Context) (time.Duration, error) {
 	}
 	todo := p.decide(seen, listed)
 	done := p.carryOut(ctx, todo)
+	if apierrors.IsConflict(done) {
+		return 0, done // what was read is old, and no error of the set's
+	}
 	if err := p.report(ctx, p.outcome(seen, todo, done)); err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -108,16 +109,26 @@ func (p *setPass) project() string {
 
 // clusterSecrets are the registered clusters, whether they can be reached or not: one whose Secret has a mistake is still there.
 func (p *setPass) clusterSecrets(ctx context.Context) ([]appset.Cluster, error) {
+	return RegisteredClusters(ctx, p.client, p.ControlNamespace)
+}
+
+// lastApplied is an annotation in which kubectl keeps a copy of the whole object, of a Secret the secrets.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// RegisteredClusters are the clusters that generators list: the cluster Secrets of the control namespace, by their names.
+func RegisteredClusters(ctx context.Context, r client.Reader, namespace string) ([]appset.Cluster, error) {
 	var list corev1.SecretList
-	err := p.client.List(ctx, &list, client.InNamespace(p.ControlNamespace), client.MatchingLabels{settings.SecretTypeLabel: "cluster"}, client.UnsafeDisableDeepCopy)
+	err := r.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabels{settings.SecretTypeLabel: "cluster"}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return nil, err
 	}
 	slices.SortFunc(list.Items, func(a, b corev1.Secret) int { return cmp.Compare(a.Name, b.Name) })
 	clusters := make([]appset.Cluster, len(list.Items))
 	for i, s := range list.Items {
+		annotations := maps.Clone(s.Annotations)
+		delete(annotations, lastApplied)
 		clusters[i] = appset.Cluster{Name: string(s.Data["name"]), Server: string(s.Data["server"]), Project: string(s.Data["project"]),
-			Labels: s.Labels, Annotations: s.Annotations}
+			Labels: s.Labels, Annotations: annotations}
 	}
 	return clusters, nil
 }
