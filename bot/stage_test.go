@@ -22,6 +22,8 @@ import (
 type play struct {
 	*stage.Stage
 	t testing.TB
+	// patient is how long to wait where that is longer than usual.
+	patient time.Duration
 }
 
 // patience is how long something may take on a slow machine before a test gives up. Nothing is measured by it.
@@ -73,7 +75,7 @@ func (p *play) by(t *testing.T) *play {
 func (p *play) eventually(what string, look func() (saw string, ok bool)) {
 	p.t.Helper()
 	var last string
-	err := wait.PollUntilContextTimeout(p.t.Context(), 50*time.Millisecond, patience, true, func(context.Context) (bool, error) {
+	err := wait.PollUntilContextTimeout(p.t.Context(), 50*time.Millisecond, max(patience, p.patient), true, func(context.Context) (bool, error) {
 		saw, ok := look()
 		last = saw
 		return ok, nil

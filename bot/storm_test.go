@@ -28,6 +28,7 @@ type stormy struct {
 func TestStorm(t *testing.T) {
 	p := perform(t, "--sweep=3s")
 	pulls, kills := max(5, soak.Times(t, 50)), max(2, soak.Times(t, 20))
+	p.patient = time.Duration(pulls) * 15 * time.Second // an App may make 80 checks and comments a minute, and each has seven
 	p.Forge.Hooks.Fail(hooks.Faults{Lose: 10, Twice: 10, Swap: 20, Seed: 7})
 	began := time.Now()
 	var all []*stormy

@@ -124,6 +124,6 @@ func (f *Forge) React(ctx context.Context, r forge.Repository, number int, id in
 	if err != nil {
 		return refused(doing, err)
 	}
-	_, _, err = c.Reactions.CreateIssueCommentReaction(wire.Repeatable(ctx), r.Owner, r.Name, id, string(reaction))
+	_, _, err = c.Reactions.CreateIssueCommentReaction(wire.Contentless(wire.Repeatable(ctx)), r.Owner, r.Name, id, string(reaction))
 	return refused(doing, err)
 }

@@ -46,7 +46,7 @@ func (f *Forge) FoldComment(ctx context.Context, r forge.Repository, number int,
 		return refused(doing, err)
 	}
 	var answer graphqlAnswer
-	if _, err := c.Do(wire.Repeatable(ctx), req, &answer); err != nil {
+	if _, err := c.Do(wire.Contentless(wire.Repeatable(ctx)), req, &answer); err != nil {
 		return refused(doing, err)
 	}
 	if err := answer.refusal(); err != nil {

@@ -54,7 +54,7 @@ func (p *Pace) enter(ctx context.Context, method string) (leave func(), err erro
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	if err := p.turn(ctx, method == http.MethodPost); err != nil {
+	if err := p.turn(ctx, method == http.MethodPost && !contentless(ctx)); err != nil {
 		<-p.writing
 		return nil, err
 	}

@@ -50,3 +50,20 @@ func TestPointsComeBackAfterAMinute(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatMakesNoContentIsNoCreation(t *testing.T) {
+	p := NewPace(Limits{PerMinute: 1})
+	for i, want := range []bool{true, true, true, false} {
+		ctx := t.Context()
+		if i < 2 {
+			ctx = Contentless(ctx)
+		}
+		leave, err := p.enter(ctx, http.MethodPost)
+		if (err == nil) != want {
+			t.Errorf("call %d: %v", i, err)
+		}
+		if err == nil {
+			leave()
+		}
+	}
+}

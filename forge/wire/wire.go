@@ -66,6 +66,16 @@ func Unrepeatable(ctx context.Context) context.Context {
 	return context.WithValue(ctx, repeatKey{}, false)
 }
 
+type contentlessKey struct{}
+
+// Contentless marks the calls made with the context as making no content, whatever their method: a reaction tells nobody anything, and
+// forges do not count it as a comment.
+func Contentless(ctx context.Context) context.Context {
+	return context.WithValue(ctx, contentlessKey{}, true)
+}
+
+func contentless(ctx context.Context) bool { return ctx.Value(contentlessKey{}) != nil }
+
 func repeatable(req *http.Request) bool {
 	if marked, ok := req.Context().Value(repeatKey{}).(bool); ok {
 		return marked
