@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 go-gitlab is the client that was chosen; its deprecation names where it continues, not a fault of it.
+
 package gitlab
 
 import (
