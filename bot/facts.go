@@ -30,6 +30,9 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 	if f.Grants, err = v.grants(ctx, o.user, right(o.cmd), in.of(environment)); err != nil {
 		return f, err
 	}
+	if f.Elsewhere, err = v.elsewhere(ctx, in, environment); err != nil {
+		return f, err
+	}
 	if o.cmd.Verb != command.Sync { // the rest is about what a head brings
 		return f, nil
 	}
@@ -51,9 +54,6 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 		if f.Owners, err = v.ownership(ctx, in.ground); err != nil {
 			return f, err
 		}
-	}
-	if f.Elsewhere, err = v.elsewhere(ctx, in, environment); err != nil {
-		return f, err
 	}
 	f.Earlier, err = v.earlier(ctx, o, in, rules.Requires.After)
 	return f, err

@@ -34,6 +34,7 @@ func perform(t *testing.T, flags ...string) *play {
 	if testing.Short() {
 		t.Skip("starts clusters")
 	}
+	t.Parallel() // each has its own clusters, and waits for them most of the time
 	s, err := stage.Start(t.Context(), stage.Options{Binary: program(t), Flags: flags, Log: t.Output()})
 	if err != nil {
 		t.Fatal(err)
