@@ -152,6 +152,15 @@ template:
     destination: {server: https://kubernetes.default.svc, namespace: TARGET}
 `
 
+// inPreviews are applications of pull requests, in a project that may hold them.
+func (w *world) inPreviews(template string) string {
+	w.Helper()
+	p := &argo.AppProject{ObjectMeta: metav1.ObjectMeta{Namespace: w.control, Name: "previews"}, Spec: argo.AppProjectSpec{SourceRepos: []string{"*"},
+		Destinations: []argo.ApplicationDestination{{Server: "*", Namespace: w.target}}}}
+	must(w.T, w.client.Create(w.ctx, p))
+	return strings.Replace(template, "project: default", "project: previews", 1)
+}
+
 const pullRequests = "generators: [{pullRequest: {github: {owner: acme, repo: shop}}}]\n"
 
 func TestSetsFollowTheirRepository(t *testing.T) {
@@ -222,7 +231,7 @@ func TestSetsDeleteNothingOnAnError(t *testing.T) {
 	w.sets = &controller.Sets{Forges: h, Options: controller.SetOptions{Confirm: 2 * time.Second, DeleteLimit: 3}}
 	h.lists(nil, 1, 2, 3, 4, 5, 6)
 	w.start(options(), -1, false)
-	w.set("set", pullRequests+fmt.Sprintf(left, "{{number}}", "web"))
+	w.set("set", pullRequests+fmt.Sprintf(w.inPreviews(left), "{{number}}", "web"))
 	const all = "1 2 3 4 5 6"
 	w.expectNames("listed", all)
 
@@ -387,7 +396,11 @@ template:
 		return conditionOf(w.readSet("set"), "ErrorOccurred").Message == "application references project missing which does not exist"
 	})
 	// A name that a pull request chooses takes nothing over.
-	w.set("pulls", pullRequests+fmt.Sprintf(left, "taken", "evil"))
+	w.set("open", pullRequests+fmt.Sprintf(left, "open", "evil"))
+	w.eventually("the refusal of a project that is open to all", func() bool {
+		return strings.Contains(conditionOf(w.readSet("open"), "ErrorOccurred").Message, "lets applications into every namespace")
+	})
+	w.set("pulls", pullRequests+fmt.Sprintf(w.inPreviews(left), "taken", "evil"))
 	w.eventually("the refusal", func() bool {
 		return strings.Contains(conditionOf(w.readSet("pulls"), "ErrorOccurred").Message, "exists already, and is not of this set")
 	})
