@@ -59,6 +59,10 @@ func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) erro
 	if e.Phase != slipway.PreviewReady {
 		v.again(soon)
 	}
+	behind := func(app *argo.Application) bool { return app.Annotations[slipway.AnnotationPullRequestHead] != e.SHA }
+	if e.Phase == slipway.PreviewDeploying && (len(apps) == 0 || slices.ContainsFunc(apps, behind)) {
+		return v.askSets(ctx) // a set that was just answering another question takes that for this one
+	}
 	return nil
 }
 
@@ -180,7 +184,7 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 	}
 	if len(apps) > 0 {
 		v.again(soon)
-		return nil
+		return v.askSets(ctx)
 	}
 	left := slices.Clone(e.Namespaces)
 	if v.Exists != nil {

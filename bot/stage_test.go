@@ -12,8 +12,10 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/fixtures/forge/store"
 	"github.com/slipway-cd/slipway/fixtures/stage"
 )
@@ -148,6 +150,16 @@ func (p *play) reported(number int, head string) (comment store.Comment, check s
 		}
 		comment, check = comments[0], checks[0]
 		return "", strings.Contains(comment.Body, head[:10]) && len(checks) == 1 && len(comments) == 1
+	})
+	p.eventually("the report to be written down", func() (string, bool) { // what is said before is said about none
+		list := &slipway.PullRequestList{}
+		p.must(p.Client.List(p.t.Context(), list, client.InNamespace(stage.Namespace)))
+		for _, r := range list.Items {
+			if r.Spec.Number == number && r.Spec.Forge == slipway.ForgeGitHub && r.Status.Report != nil && r.Status.Report.Head == head {
+				return "", true
+			}
+		}
+		return fmt.Sprintf("%d pull requests", len(list.Items)), false
 	})
 	return comment, check
 }
