@@ -86,7 +86,7 @@ func headBetweenReportAndCommand(p *play) {
 		c = p.say(stage.Bob, pull.Number, "/sync staging")
 	})
 	p.reported(pull.Number, newer)
-	p.answer(pull.Number, c, "| ❌ | report |") // it was about another head, or fell asleep before it was written down
+	p.answer(pull.Number, c, "the report was about")
 	p.reacted(c, "confused")
 	p.untouched("web-staging", c)
 }
