@@ -54,6 +54,17 @@ type Resource struct {
 // Compare holds a target against the cluster. Objects that the project, as given, does not permit are Unknown when wanted and hidden
 // when only live. The error is for faults of the world.
 func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *argo.AppProject, t Target) (Comparison, error) {
+	return p.survey(ctx, app, proj, t, wanted)
+}
+
+// Survey is Compare without its verdicts, and without a question to the API server: which objects are there, whose they are and what is
+// to be pruned. Sync, Status and Health of what is wanted mean nothing in it.
+func (p *Pipeline) Survey(ctx context.Context, app *argo.Application, proj *argo.AppProject, t Target) (Comparison, error) {
+	return p.survey(ctx, app, proj, t, func(_ context.Context, v view, o object.Object) Resource { return pair(v, o) })
+}
+
+// survey pairs a target with what is live, and has each of its objects judged.
+func (p *Pipeline) survey(ctx context.Context, app *argo.Application, proj *argo.AppProject, t Target, judge judge) (Comparison, error) {
 	dest, err := p.cluster(ctx, app.Spec.Destination)
 	if err != nil {
 		return Comparison{}, fmt.Errorf("destination of %s: %w", app.Name, err)
@@ -77,7 +88,7 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 		}
 		slices.Sort(c.Unreadable)
 	}
-	if c.Resources, err = p.compareAll(ctx, v, t.Objects); err != nil {
+	if c.Resources, err = p.judgeAll(ctx, v, t.Objects, judge); err != nil {
 		return Comparison{}, fmt.Errorf("comparing %s: %w", app.Name, err)
 	}
 	instance, denied := p.Instance(app), false
@@ -108,34 +119,41 @@ func (p *Pipeline) Compare(ctx context.Context, app *argo.Application, proj *arg
 	return c, nil
 }
 
-// compareAll compares each object of the target with what is live, side by side, because some comparisons ask the API server.
-func (p *Pipeline) compareAll(ctx context.Context, v view, target *object.Set) ([]Resource, error) {
+// judge says of an object of the target how it stands.
+type judge func(context.Context, view, object.Object) Resource
+
+// judgeAll judges each object of the target, side by side, because some comparisons ask the API server.
+func (p *Pipeline) judgeAll(ctx context.Context, v view, target *object.Set, judge judge) ([]Resource, error) {
 	resources := make([]Resource, target.Len())
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.deps.Parallel)
 	for i, o := range target.All() {
 		group.Go(func() error {
-			resources[i] = wanted(gctx, v, o)
+			resources[i] = judge(gctx, v, o)
 			return gctx.Err()
 		})
 	}
 	return resources, group.Wait()
 }
 
+// pair puts an object of the target beside what is live of it.
+func pair(v view, o object.Object) Resource {
+	id := o.ID()
+	return Resource{ID: id, Version: o.GroupVersionKind().Version, Desired: o.Unstructured, Live: v.live[id], Place: o.Place,
+		Hook: sync.IsHook(o.Unstructured), Wave: sync.Wave(o.Unstructured)}
+}
+
 // wanted compares one object of the target with what is live.
 func wanted(ctx context.Context, v view, o object.Object) Resource {
-	id := o.ID()
-	live := v.live[id]
-	r := Resource{ID: id, Version: o.GroupVersionKind().Version, Desired: o.Unstructured, Live: live, Place: o.Place,
-		Hook: sync.IsHook(o.Unstructured), Wave: sync.Wave(o.Unstructured)}
-	if live != nil {
-		r.Health = v.health.Of(ctx, live)
+	r := pair(v, o)
+	if r.Live != nil {
+		r.Health = v.health.Of(ctx, r.Live)
 	}
 	if r.Hook {
 		r.Status = argo.SyncStatusCodeSynced // hooks are run, not kept
 		return r
 	}
-	s := v.settle(ctx, o.Unstructured, live)
+	s := v.settle(ctx, o.Unstructured, r.Live)
 	r.Status, r.Reason = argo.SyncStatusCode(s.Status), s.Reason
 	return r
 }

@@ -37,6 +37,8 @@ type Pipeline interface {
 	Target(ctx context.Context, r change.TargetRequest) (change.Target, error)
 	// Compare holds a target against the cluster.
 	Compare(ctx context.Context, app *argo.Application, proj *argo.AppProject, t change.Target) (change.Comparison, error)
+	// Survey is Compare without its verdicts: what is there, and what is to be pruned.
+	Survey(ctx context.Context, app *argo.Application, proj *argo.AppProject, t change.Target) (change.Comparison, error)
 	// Standing stays the same while the sources are at what they are at, Sight while Compare would see the same in the cluster.
 	Standing(ctx context.Context, r change.TargetRequest) (string, error)
 	Sight(ctx context.Context, app *argo.Application, want []object.ID) (sum uint64, ok bool)

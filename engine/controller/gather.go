@@ -164,7 +164,10 @@ func (p *pass) pin(ctx context.Context, wants *desired) error {
 	})
 }
 
-// see compares what the operation wants with the cluster, and reads what the comparison does not.
+// onlyOutOfSync reports whether the operation leaves alone what is as wanted. Only then does it need to know what is.
+func (p *pass) onlyOutOfSync() bool { return p.options().Has("ApplyOutOfSyncOnly=true") }
+
+// see pairs what the operation wants with what is in the cluster, and reads what no watch shows.
 func (p *pass) see(ctx context.Context, g *gathered) *failure {
 	app := g.wants.app
 	var err error
@@ -174,7 +177,11 @@ func (p *pass) see(ctx context.Context, g *gathered) *failure {
 	if g.actor, err = p.actor(g.destination); err != nil {
 		return &failure{phase: argo.OperationError, message: err.Error()}
 	}
-	if g.comparison, err = p.Pipeline.Compare(ctx, app, p.proj, g.wants.target); err != nil {
+	survey := p.Pipeline.Survey
+	if p.onlyOutOfSync() {
+		survey = p.Pipeline.Compare
+	}
+	if g.comparison, err = survey(ctx, app, p.proj, g.wants.target); err != nil {
 		return p.obstacle("ComparisonError", err)
 	}
 	g.adopting = p.takeOver(&g.comparison)
@@ -275,7 +282,7 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 	state := p.app.Status.OperationState
 	app := g.wants.app
 	in := engine.Input{
-		Desired: g.wants.target.Objects, Live: g.live, OutOfSync: map[object.ID]bool{}, Namespace: app.Spec.Destination.Namespace,
+		Desired: g.wants.target.Objects, Live: g.live, Namespace: app.Spec.Destination.Namespace,
 		Ignore:  g.comparison.Ignored,
 		Schema:  g.comparison.Schema,
 		Options: p.options(), Operation: *state.Operation.Sync, Revision: first(g.wants.target.Revisions),
@@ -296,11 +303,14 @@ func (g *gathered) input(ctx context.Context, p *pass, progress *progress) engin
 	if policy := app.Spec.SyncPolicy; policy != nil {
 		in.Managed = policy.ManagedNamespaceMetadata
 	}
+	if p.onlyOutOfSync() {
+		in.OutOfSync = map[object.ID]bool{}
+	}
 	for _, r := range g.comparison.Resources {
 		if r.RequiresPruning {
 			in.Prunable = append(in.Prunable, r.ID)
 		}
-		if r.Status != argo.SyncStatusCodeSynced {
+		if in.OutOfSync != nil && r.Status != argo.SyncStatusCodeSynced {
 			in.OutOfSync[r.ID] = true
 		}
 	}
