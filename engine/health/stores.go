@@ -70,12 +70,12 @@ func ceph(s subject) *Health {
 	}
 	h := progressing("")
 	switch well {
-	case "":
 	case "HEALTH_OK":
 		h.Status = Healthy
-		texts = append(texts, "Ceph health is "+well)
-	default:
+	case "HEALTH_WARN", "HEALTH_ERR":
 		h.Status = Degraded
+	}
+	if well != "" {
 		texts = append(texts, "Ceph health is "+well)
 	}
 	if len(details) > 0 && len(texts) > 0 {
