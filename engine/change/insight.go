@@ -11,12 +11,13 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/cluster"
+	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/object"
 )
 
 // insight is what a cluster beside tells of an application's objects. *cluster.Cluster has it.
 type insight interface {
-	Tree(ctx context.Context, app string) ([]cluster.Node, error)
+	Tree(ctx context.Context, app string, rules *health.Rules) ([]cluster.Node, error)
 	Events(ctx context.Context, about map[string]map[types.UID]bool) ([]cluster.Event, error)
 	Logs(ctx context.Context, namespace, pod string, o cluster.LogOptions) ([]byte, error)
 }
@@ -44,7 +45,7 @@ func (p *Pipeline) tree(ctx context.Context, app *argo.Application) ([]cluster.N
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := from.Tree(ctx, p.Instance(app))
+	all, err := from.Tree(ctx, p.Instance(app), p.deps.Health())
 	var unreadable *cluster.UnreadableError
 	if err != nil && !errors.As(err, &unreadable) {
 		return nil, nil, fmt.Errorf("reading the objects of %s: %w", app.Name, err)

@@ -235,7 +235,7 @@ func TestTheTreeOfAnApplication(t *testing.T) {
 		"EndpointSlice web-* <- Service web", "ServiceAccount robot <- ", "Secret robot-token <- ServiceAccount robot"}
 	var missing []string
 	w.until("the tree", func() bool {
-		nodes, err := w.c.Tree(w.ctx, "tree")
+		nodes, err := w.c.Tree(w.ctx, "tree", nil)
 		var unreadable *cluster.UnreadableError
 		if err != nil && !errors.As(err, &unreadable) { // a group of another test may still be going
 			t.Fatal(err)

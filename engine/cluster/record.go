@@ -19,7 +19,7 @@ import (
 )
 
 // record is what the cache keeps of one live object: a few hundred bytes, and the object itself, packed, only if an application
-// tracks it or somebody asked for it. A record does not change; a store puts another in its place.
+// tracks it, a script judges it or somebody asked for it. A record does not change; a store puts another in its place.
 type record struct {
 	namespace, name string
 	uid             types.UID
@@ -29,8 +29,9 @@ type record struct {
 	owners          []types.UID
 	links           links
 	health          unique.Handle[health.Health]
-	judged          bool   // whether it has a health at all
-	sum             uint64 // of its content without what is no news; only of tracked objects
+	judged          bool     // whether it has a health at all
+	script          *verdict // what the installation's script says of it, once asked; nil for kinds without one
+	sum             uint64   // of its content without what is no news; only of tracked objects
 	packed          []byte
 }
 
@@ -75,16 +76,19 @@ func (r *recorder) record(u *unstructured.Unstructured, whole bool) (*record, er
 	if h := health.Of(u); h != nil {
 		out.judged, out.health = true, unique.Make(*h)
 	}
+	if r.scripted != nil && r.scripted(u.GroupVersionKind().GroupKind()) {
+		out.script = &verdict{}
+	}
 	app, tracked := r.tracking.TrackedBy(u)
 	if tracked {
 		out.app = app
 		counts := content(compare.Without(u, r.noNews))
-		if r.scripted != nil && r.scripted(u.GroupVersionKind().GroupKind()) {
+		if out.script != nil {
 			counts["status"] = u.Object["status"]
 		}
 		out.sum = compare.Digest(r.seed, counts)
 	}
-	if !whole && !tracked && !r.marked(u) {
+	if !whole && !tracked && out.script == nil && !r.marked(u) {
 		return out, nil
 	}
 	var err error

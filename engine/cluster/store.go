@@ -219,7 +219,7 @@ func (s *store) forgetAsked(since time.Time) {
 			continue
 		}
 		delete(s.asked, key)
-		if o, ok := s.all[key]; ok && o.app == "" {
+		if o, ok := s.all[key]; ok && o.app == "" && o.script == nil {
 			small := *o.record
 			small.packed = nil
 			s.all[key] = kept{record: &small}

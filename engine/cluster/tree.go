@@ -28,17 +28,19 @@ type Node struct {
 	Health *health.Health
 	// App is the application that tracks it; empty for what belongs to it only through another.
 	App string
+
+	of *record
 }
 
 // Tree gives the objects that an application tracks and all that belongs to them: parents before their children, and these in
-// the order of their identities. To know that, every kind that may be watched is, from the first question on. An *UnreadableError
-// comes beside what could be read.
-func (c *Cluster) Tree(ctx context.Context, app string) ([]Node, error) {
+// the order of their identities. To know that, every kind that may be watched is, from the first question on. Kinds with a script in
+// rules are judged by it, once for each form of an object; rules may be nil. An *UnreadableError comes beside what could be read.
+func (c *Cluster) Tree(ctx context.Context, app string, rules *health.Rules) ([]Node, error) {
 	all, err := c.everything(ctx)
 	if all == nil {
 		return nil, err
 	}
-	return all.below(app), err
+	return c.judged(ctx, all.below(app), rules), err
 }
 
 // Residents gives the objects of a namespace that no other object owns, tracked or not, as they are now: Unowned may be a moment late. What
@@ -82,7 +84,7 @@ func (m *member) id() object.ID {
 }
 
 func (m *member) node(parent object.ID) Node {
-	n := Node{ID: m.id(), Version: m.Version, UID: m.uid, Parent: parent, Created: m.createdAt().Time, App: m.app}
+	n := Node{ID: m.id(), Version: m.Version, UID: m.uid, Parent: parent, Created: m.createdAt().Time, App: m.app, of: m.record}
 	if m.judged {
 		h := m.health.Value()
 		n.Health = &h
