@@ -31,6 +31,7 @@ type Forge interface {
 	forge.PullRequests
 	forge.Comments
 	forge.Checks
+	forge.Statuses
 	forge.Deployments
 	forge.Contents
 	forge.Repositories

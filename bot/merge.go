@@ -267,12 +267,12 @@ func (v *visit) tell(ctx context.Context) error {
 // retell posts the report of a merged change with what became of it. The promises stay those that were reviewed.
 func (v *visit) retell(ctx context.Context, c change.Change) error {
 	page := report.Comment(report.Input{
-		Change: c, Limit: v.bodyLimit(), Command: prefix(v.res.Spec.Forge), After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
+		Change: c, Limit: v.bodyLimit(), Command: prefix(v.res.Spec.Forge), After: v.after(ctx), Version: v.Version, Page: v.address(v.res), Remarks: v.remarks(),
 	})
 	if !v.commented() && !report.Touched(c) {
 		page.Body = ""
 	}
-	r := slipway.Report{Base: c.Base, Head: v.pull.Head.SHA, Merged: c.Merged, Applications: reportedApplications(c)}
+	r := slipway.Report{Base: c.Base, Head: v.pull.Head.SHA, Merged: c.Merged, Applications: reportedApplications(c), Incomplete: incomplete(c)}
 	if old := v.res.Status.Report; old != nil && old.Head == r.Head && old.Base != "" {
 		r.Applications = old.Applications
 	}
@@ -328,7 +328,7 @@ func (v *visit) deliver(ctx context.Context, steps []step) error {
 	for _, s := range steps {
 		for i := range v.res.Status.Applications {
 			f := &v.res.Status.Applications[i]
-			if f.Name == s.Application && f.Namespace == s.namespace && (f.Phase == phaseManual || !ended(f.Phase)) && !s.dry {
+			if f.Name == s.Application && f.Namespace == s.namespace && !s.dry {
 				f.Phase, f.Message, changed = s.Phase, clip(s.Message, 500), true
 			}
 		}

@@ -227,6 +227,15 @@ func (v *visit) conclude(ctx context.Context, o order, steps []step) error {
 		}
 		v.deployed(ctx, id, state, description)
 	}
+	o.Unwell = nil
+	for _, s := range steps {
+		if !s.good {
+			if o.Unwell == nil {
+				o.Unwell = map[string]string{}
+			}
+			o.Unwell[s.namespace+"/"+s.Application] = clip(strings.TrimSuffix(s.Phase+": "+s.Message, ": "), 140)
+		}
+	}
 	phase, with, message := slipway.CommandDone, forge.Rocket, "done"
 	if !good {
 		phase, with, message = slipway.CommandFailed, forge.ThumbDown, "not every application is well"

@@ -167,6 +167,9 @@ func (v *visit) checkGroup(ctx context.Context, mirror *git.Mirror) error {
 	if err := v.setCheck(ctx, page.Check); err != nil {
 		return err
 	}
+	if err := v.declareGroup(ctx, g, c, page.Check.Conclusion); err != nil {
+		return err
+	}
 	v.log.Info("merge group checked", "conclusion", page.Check.Conclusion, "applications", len(c.Applications))
 	return nil
 }

@@ -101,6 +101,7 @@ func (v *visit) look(ctx context.Context) error {
 		v.expire,   // locks that end
 		v.obey,     // commands
 		v.showcase, // the pull request's own environment
+		v.declare,  // a commit status for each environment, where the policy wants them
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -119,11 +120,15 @@ func (v *visit) early() bool {
 
 // goOn continues what is under way without asking the forge anew: syncs that run, applications that are followed.
 func (v *visit) goOn(ctx context.Context) error {
+	steps := []func(context.Context) error{v.follow, v.expire, v.obey, v.showcase, v.declare}
 	if !underWay(v.res) {
-		return nil
+		if !telling(v.res) {
+			return nil
+		}
+		steps = []func(context.Context) error{v.declare} // killed before it was told, or brought by another pull request
 	}
 	v.recall()
-	for _, step := range []func(context.Context) error{v.follow, v.expire, v.obey, v.showcase} {
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
 		}

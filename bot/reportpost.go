@@ -31,7 +31,8 @@ func (v *visit) post(ctx context.Context, g *ground, c change.Change) error {
 	if c.Undecided() && page.Check.Conclusion == forge.Success {
 		page.Check = report.Pending(c.Head) // what is still asked may fail it
 	}
-	r := slipway.Report{Base: c.Base, Head: c.Head, Merged: c.Merged, Applications: reportedApplications(c), Unverified: c.Unverified()}
+	r := slipway.Report{Base: c.Base, Head: c.Head, Merged: c.Merged, Applications: reportedApplications(c), Unverified: c.Unverified(),
+		Incomplete: incomplete(c)}
 	if err := v.publish(ctx, page, r); err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (v *visit) page(ctx context.Context, g *ground, c change.Change) (report.Pa
 		return report.Page{}, err
 	}
 	page := report.Comment(report.Input{
-		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.bodyLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version, Page: v.address(v.res),
+		Change: c, Policy: g.fault, Proposed: g.proposed, Limit: v.bodyLimit(), Command: prefix(v.res.Spec.Forge), Next: next, After: v.after(ctx), Version: v.Version, Page: v.address(v.res), Remarks: v.remarks(),
 	})
 	if v.pull.State == forge.Open {
 		page.Check.Buttons = v.buttons(next)
@@ -78,7 +79,7 @@ func reportedApplications(c change.Change) []slipway.ReportedApplication {
 		if a.Kind == change.Unchanged && !a.Failed() {
 			continue
 		}
-		r := slipway.ReportedApplication{Namespace: a.Namespace, Name: a.Name, Environment: a.Environment}
+		r := slipway.ReportedApplication{Namespace: a.Namespace, Name: a.Name, Environment: a.Environment, Broken: a.After.Fault != nil, Removed: a.Kind == change.Removed}
 		if a.After.Fault == nil {
 			r.Digest, r.Blocked = a.After.Digest, a.Guarded()
 		}
@@ -88,6 +89,11 @@ func reportedApplications(c change.Change) []slipway.ReportedApplication {
 		all = append(all, r)
 	}
 	return all
+}
+
+// incomplete says whether there may be applications that a change does not know of.
+func incomplete(c change.Change) bool {
+	return slices.ContainsFunc(c.Sets, func(s change.Set) bool { return s.Fault != nil })
 }
 
 // publish brings comment and check up to date, and then notes that it is done. A page without a body is a check without a comment. Killed before the note, the next look does the same

@@ -104,7 +104,7 @@ func (b *Bot) whoFollows(ctx context.Context, app client.Object) []ctrl.Request 
 	}
 	var requests []ctrl.Request
 	for i := range pulls.Items {
-		if p := &pulls.Items[i]; waitsFor(p, app.GetNamespace(), app.GetName()) || isOf(app, p) {
+		if p := &pulls.Items[i]; waitsFor(p, app.GetNamespace(), app.GetName()) || pendingOn(p, app.GetNamespace(), app.GetName()) || isOf(app, p) {
 			requests = append(requests, ctrl.Request{NamespacedName: types.NamespacedName{Namespace: p.Namespace, Name: p.Name}})
 		}
 	}

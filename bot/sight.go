@@ -86,7 +86,8 @@ func (b *Bot) see(ctx context.Context, p *slipway.PullRequest) (Seen, error) {
 			return Seen{}, err
 		}
 	}
-	seen := Seen{Policy: g.policy, Report: report.Input{Change: c, Policy: g.fault, Proposed: v.proposal(ctx, g, r), Command: prefix(p.Spec.Forge), Version: b.Version}}
+	seen := Seen{Policy: g.policy, Report: report.Input{Change: c, Policy: g.fault, Proposed: v.proposal(ctx, g, r), Command: prefix(p.Spec.Forge), Version: b.Version,
+		Remarks: v.remarks()}}
 	if seen.Report.Next, err = v.next(ctx, g, c); err != nil {
 		return Seen{}, err
 	}

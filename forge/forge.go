@@ -332,6 +332,13 @@ type Checks interface {
 	OtherChecks(ctx context.Context, r Repository, sha string) ([]Check, error)
 }
 
+// Statuses writes commit statuses: a line on a commit beside the check, known by its name alone.
+type Statuses interface {
+	// SetStatus sets the status of c.Name on c.SHA: how far it is, Title as its line, DetailsURL as its link. One that stands there alike
+	// is left alone. ErrForbidden where the App was not given the permission for it, which it asks for by no other call.
+	SetStatus(ctx context.Context, r Repository, c Check) error
+}
+
 // Deployments records what was deployed.
 type Deployments interface {
 	// CreateDeployment creates d, or finds the one on that commit and environment with the same Key.
@@ -364,6 +371,7 @@ type Forge interface {
 	PullRequests
 	Comments
 	Checks
+	Statuses
 	Deployments
 	Contents
 	Repositories

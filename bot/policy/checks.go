@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// checks asks that others' checks of the head are green. Our own is not among them: it may be waiting for this very command.
+// checks asks that others' checks of the head are green. Our own are not among them: they may be waiting for this very command.
 func checks(in Input) (Gate, bool) {
 	need := in.Environment.Requires
 	if len(need.Checks) == 0 && !need.AllChecks {
@@ -20,7 +20,7 @@ func checks(in Input) (Gate, bool) {
 	var red []string
 	seen := map[string]bool{}
 	for _, c := range in.Checks {
-		if !need.AllChecks && !slices.Contains(need.Checks, c.Name) {
+		if ours(c.Name) || !need.AllChecks && !slices.Contains(need.Checks, c.Name) {
 			continue
 		}
 		seen[c.Name] = true

@@ -44,6 +44,7 @@ func Decode(content []byte) (Policy, *object.Fault) {
 				d.fault(n, f, "comment must be always or changes")
 			}
 		},
+		"statuses":     func(n *yaml.Node, f string) { p.Statuses = d.yes(n, f) },
 		"environments": func(n *yaml.Node, f string) { p.Environments = d.environments(n, f) },
 		"previews":     func(n *yaml.Node, f string) { p.Previews = d.previews(n, f) },
 		"freezes":      func(n *yaml.Node, f string) { p.Freezes = d.freezes(n, f) },

@@ -86,6 +86,8 @@ func TestDecodeNamesTheLineOfAFault(t *testing.T) {
 		"unknown first":       {"environments:\n- name: a\n  requires:\n    after: [b]\n", "environments[0].requires.after[0]", "no other environment", 4},
 		"after itself":        {"environments:\n- name: a\n  requires: {after: [a]}\n", "environments[0].requires.after[0]", "no other environment", 3},
 		"checks of a word":    {"environments:\n- name: a\n  requires: {checks: some}\n", "environments[0].requires.checks", "must be all", 3},
+		"checks of ours":      {"environments:\n- name: a\n  requires:\n    checks: [ci, slipway/b]\n", "environments[0].requires.checks[1]", "never counts", 4},
+		"our one check":       {"environments:\n- name: a\n  requires: {checks: [slipway]}\n", "environments[0].requires.checks[0]", "never counts", 3},
 		"no approvers":        {"environments:\n- name: a\n  requires: {approvers: {}}\n", "environments[0].requires.approvers", "nobody", 3},
 		"a bad schedule":      {"freezes:\n- {name: a, schedule: '0 25 * * *', duration: 1h}\n", "freezes[0]", "hour", 2},
 		"a bad zone":          {"freezes:\n- {name: a, schedule: '0 5 * * *', duration: 1h, timeZone: Mars}\n", "freezes[0]", "no time zone", 2},

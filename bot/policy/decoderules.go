@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -28,12 +29,21 @@ func (d *decoder) requires(n *yaml.Node, at string, of *string) Requires {
 				r.AllChecks = true
 				return
 			}
-			r.Checks = d.texts(n, f)
+			r.Checks = d.othersChecks(n, f)
 		},
 		"upToDate":   func(n *yaml.Node, f string) { r.UpToDate = d.yes(n, f) },
 		"codeOwners": func(n *yaml.Node, f string) { r.CodeOwners = d.yes(n, f) },
 	})
 	return r
+}
+
+// othersChecks refuses those that we set ourselves: they wait for the very command that would wait for them.
+func (d *decoder) othersChecks(n *yaml.Node, at string) []string {
+	names := d.texts(n, at)
+	if i := slices.IndexFunc(names, ours); i >= 0 {
+		d.fault(n.Content[i], fmt.Sprintf("%s[%d]", at, i), "%s is set by Slipway, and what it sets never counts here; after: [ENVIRONMENT] asks that another environment comes first", names[i])
+	}
+	return names
 }
 
 func (d *decoder) people(n *yaml.Node, at string) People {

@@ -49,6 +49,9 @@ func (p Policy) Explain(environment string) []Rule {
 	if e.BeforeMerge {
 		rules = append(rules, Rule{"locks", "a sync before the merge holds its applications for " + p.Holds().String()})
 	}
+	if status, ok := p.status(e); ok {
+		rules = append(rules, status)
+	}
 	return append(rules, p.privileges(e)...)
 }
 

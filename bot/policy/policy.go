@@ -35,6 +35,8 @@ type Policy struct {
 	Environments []Environment
 	// Comment says when a pull request gets a comment; CommentAlways when empty.
 	Comment Comment
+	// Statuses asks for a commit status for each environment, beside the one check: see StatusContext.
+	Statuses bool
 	// LockTimeout is how long a sync before the merge holds an application.
 	LockTimeout time.Duration
 	Freezes     []Freeze

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -106,7 +107,10 @@ func TestChecks(t *testing.T) {
 		"they cannot be read": {change: func(in *policy.Input) {
 			in.Environment.Requires, in.ChecksUnread = every, "the App is given statuses: read"
 		}, value: "cannot be read", satisfy: "statuses: read"},
-		"all, and there is none": {change: need(every), allowed: true, value: "0 checks green"},
+		"all, ours aside": {change: need(every, ended("test", forge.Success), forge.Check{Name: "slipway/prod", Status: forge.InProgress},
+			ended("slipway/staging", forge.Failure)), allowed: true, value: "1 check green"},
+		"all, one with a name like ours": {change: need(every, ended("slipway-lint", forge.Failure)), value: "slipway-lint is failure", satisfy: "end well"},
+		"all, and there is none":         {change: need(every), allowed: true, value: "0 checks green"},
 	})
 }
 
@@ -136,6 +140,24 @@ freezes:
 	}
 	if got := p.Teams("prod"); len(got) != 3 || got[0] != "org/dev" || got[1] != "org/leads" || got[2] != "org/ops" {
 		t.Errorf("teams: %v", got)
+	}
+}
+
+func TestExplainTellsOfStatuses(t *testing.T) {
+	p, fault := policy.Decode([]byte("statuses: true\nenvironments:\n- {name: dev, beforeMerge: true}\n- {name: prod}"))
+	if fault != nil {
+		t.Fatal(fault)
+	}
+	for environment, want := range map[string]string{"dev": "a merge needs a sync first", "prod": "must not require it", "": ""} {
+		got := ""
+		for _, r := range p.Explain(environment) {
+			if r.Name == "status" {
+				got = r.Text
+			}
+		}
+		if (want == "") != (got == "") || !strings.Contains(got, want) || want != "" && !strings.HasPrefix(got, "slipway/"+environment+" ") {
+			t.Errorf("%q: %q", environment, got)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func TestSchemaKnowsEveryField(t *testing.T) {
 		values map[string]string
 		have   map[string]json.RawMessage
 	}{
-		"the file": {"", map[string]string{"version": "1", "lockTimeout": "2h", "comment": "changes", "environments": "[]", "freezes": "[]", "overrides": "[]",
+		"the file": {"", map[string]string{"version": "1", "lockTimeout": "2h", "comment": "changes", "statuses": "true", "environments": "[]", "freezes": "[]", "overrides": "[]",
 			"guards": "{schema: block, images: off}", "rules": "[{name: a, expression: 'true'}]", "previews": "{}"}, schema.Properties},
 		"an environment": {"environments:\n- name: first\n- ", map[string]string{"name": "a", "match": "{labels: {a: b}, applications: ['*']}", "production": "true",
 			"beforeMerge": "true", "requires": "{approvals: 1, approvers: {users: [a], teams: [a/b]}, after: [first], checks: all, upToDate: true, codeOwners: true}",

@@ -38,6 +38,8 @@ type Input struct {
 	After *After
 	// Version is Slipway's, for the footer.
 	Version string
+	// Remarks are what is to be said of the installation itself, in plain words of ours.
+	Remarks []string
 	// Page is the address at which the report stands whole, for those who may read the repository; "" where there is none.
 	Page string
 }
@@ -96,6 +98,7 @@ func Comment(in Input) Page {
 	b.must(conflicts(in.Change))
 	b.must(after(in.After))
 	b.must(unreadable(in))
+	b.must(remarks(in.Remarks))
 	b.must(attention(in.Change))
 	b.must(table(in.Change.Applications, in.After != nil))
 	b.reserve(footer(in))
@@ -109,7 +112,7 @@ func Comment(in Input) Page {
 		Body: b.close(next(in) + footer(in)),
 		Check: forge.Check{
 			Name: CheckName, Status: forge.Completed, Conclusion: conclusion, Title: headline,
-			Summary:     conflicts(in.Change) + unreadable(in) + attention(in.Change) + table(in.Change.Applications, in.After != nil) + footer(in),
+			Summary:     conflicts(in.Change) + unreadable(in) + remarks(in.Remarks) + attention(in.Change) + table(in.Change.Applications, in.After != nil) + footer(in),
 			Annotations: append(proposed(in.Proposed), Annotations(in.Change)...),
 		},
 	}
@@ -255,6 +258,15 @@ func unreadable(in Input) string {
 		if f.fault != nil {
 			b.WriteString("> [!" + f.alert + "]\n" + quote(fmt.Sprintf(f.text, at(f.fault.Place))+"\n"+fence("text", clip(message(f.fault), 1200))) + "\n")
 		}
+	}
+	return b.String()
+}
+
+// remarks are worth a note each.
+func remarks(all []string) string {
+	var b strings.Builder
+	for _, r := range all {
+		b.WriteString("> [!NOTE]\n" + quote(r) + "\n")
 	}
 	return b.String()
 }

@@ -188,6 +188,9 @@ func notices(in Input) []Notice {
 	if f := in.Policy; f != nil {
 		add(Notice{Text: "The policy on the base branch cannot be read, so no command that acts is allowed until it is mended.", Detail: message(f), Place: placed(f.Place)})
 	}
+	for _, r := range in.Remarks {
+		add(Notice{Mild: true, Text: r})
+	}
 	for _, set := range brokenSets(in.Change) {
 		add(Notice{Blocks: true, Text: "ApplicationSet " + set.Name + " cannot be generated, so its applications are not shown", Detail: message(set.Fault), Place: placed(set.Fault.Place)})
 	}

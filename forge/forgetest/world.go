@@ -78,6 +78,8 @@ type Faults interface {
 type Ledger interface {
 	// Checks on a commit.
 	Checks(t testing.TB, sha string) []forge.Check
+	// Statuses on a commit, newest first, those that were replaced among them where the forge keeps them.
+	Statuses(t testing.TB, sha string) []forge.Check
 	// Deployments of the repository, and the statuses of one, oldest first.
 	Deployments(t testing.TB) []forge.Deployment
 	DeploymentStates(t testing.TB, deployment int64) []forge.DeploymentState

@@ -27,6 +27,8 @@ const (
 	look job = "look"
 	// others reads the checks and statuses that others set.
 	others job = "others"
+	// states sets commit statuses.
+	states job = "states"
 	// propose pushes a branch of our own.
 	propose job = "propose"
 	// teams reads who is in which team of the organisation.
@@ -42,6 +44,8 @@ func (j job) permissions() *github.InstallationPermissions {
 		return &github.InstallationPermissions{Metadata: read, PullRequests: write, Issues: write, Checks: write, Deployments: write}
 	case others:
 		return &github.InstallationPermissions{Metadata: read, Checks: read, Statuses: read}
+	case states:
+		return &github.InstallationPermissions{Metadata: read, Statuses: write}
 	case propose:
 		return &github.InstallationPermissions{Metadata: read, Contents: write}
 	case teams:

@@ -51,6 +51,9 @@ type Command struct {
 	Applications []string `json:"applications,omitempty"`
 	// DeploymentIDs are the forge's ids of deployments by environment.
 	DeploymentIDs map[string]int64 `json:"deploymentIDs,omitempty"`
+	// Unwell says of applications that it did not bring to health why, by
+	// namespace/name.
+	Unwell map[string]string `json:"unwell,omitempty"`
 	// Message for people.
 	Message string `json:"message,omitempty"`
 	// StartedAt is when it began to run.

@@ -124,6 +124,10 @@ const (
 	CheckNeutral = "neutral"
 )
 
+// StatusError is the state of a commit status that says nothing about a head
+// any more; the others are those of a check, CheckNeutral aside.
+const StatusError = "error"
+
 // PullRequestStatus is what was seen and done.
 type PullRequestStatus struct {
 	// ObservedAsked is the spec.asked.at that was handled last.
@@ -171,6 +175,10 @@ type PullRequestStatus struct {
 	CheckHead string `json:"checkHead,omitempty"`
 	// CheckState is pending, success, failure or neutral.
 	CheckState string `json:"checkState,omitempty"`
+
+	// Statuses are the commit statuses of environments as they were set last,
+	// where the policy asks for them.
+	Statuses []EnvironmentStatus `json:"statuses,omitempty"`
 
 	// CommentsBefore is a time before which every comment is dealt with.
 	// +kubebuilder:validation:Type=string
@@ -227,6 +235,9 @@ type Report struct {
 	// Unverified says that destinations and registries are still to be asked
 	// about what it shows.
 	Unverified bool `json:"unverified,omitempty"`
+	// Incomplete says that an ApplicationSet could not be generated, so that
+	// there may be applications which it does not show.
+	Incomplete bool `json:"incomplete,omitempty"`
 	// Applications that it shows.
 	Applications []ReportedApplication `json:"applications,omitempty"`
 }
@@ -248,6 +259,22 @@ type ReportedApplication struct {
 	// Blocked are the guards that stand in its way, unless they are
 	// overridden.
 	Blocked []string `json:"blocked,omitempty"`
+	// Broken says that it cannot be rendered.
+	Broken bool `json:"broken,omitempty"`
+	// Removed says that the merge removes it.
+	Removed bool `json:"removed,omitempty"`
+}
+
+// EnvironmentStatus is the commit status of one environment.
+type EnvironmentStatus struct {
+	// Environment that it is about.
+	Environment string `json:"environment"`
+	// SHA of the commit that it was set on.
+	SHA string `json:"sha"`
+	// State is pending, success, failure or error.
+	State string `json:"state"`
+	// Description for people, in a line.
+	Description string `json:"description,omitempty"`
 }
 
 // FollowedApplication is an application that is watched after the merge.

@@ -28,7 +28,7 @@ func pullRequest() *v1alpha1.PullRequest {
 	report := v1alpha1.Report{
 		Base: sha, Head: sha, Merged: sha, PostedAt: now, CommentID: "1", Digest: "sha256:1",
 		Applications: []v1alpha1.ReportedApplication{{
-			Name: "web", Namespace: "argocd", Environment: "prod", Revision: sha, Revisions: []string{sha}, Digest: "sha256:2"}},
+			Name: "web", Namespace: "argocd", Environment: "prod", Revision: sha, Revisions: []string{sha}, Digest: "sha256:2", Broken: true, Removed: true}}, Incomplete: true,
 	}
 	return &v1alpha1.PullRequest{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "slipway.dev/v1alpha1", Kind: "PullRequest"},
@@ -45,11 +45,12 @@ func pullRequest() *v1alpha1.PullRequest {
 			Trusted: true, TrustedBy: "grace", TrustedSHA: sha,
 			Report: &report, Reports: []v1alpha1.Report{report},
 			CheckRunID: "1", CheckHead: sha, CheckState: v1alpha1.CheckPending,
+			Statuses:       []v1alpha1.EnvironmentStatus{{Environment: "prod", SHA: sha, State: v1alpha1.StatusError, Description: "d"}},
 			CommentsBefore: now, CommentMark: 1,
 			Commands: []v1alpha1.Command{{
 				ID: 1, Text: "/sync prod", Author: "ada", CreatedAt: now, Phase: v1alpha1.CommandRunning, ReplyID: "2",
 				OperationID: "1", Applications: []string{"argocd/web"}, DeploymentIDs: map[string]int64{"prod": 3},
-				Message: "wave 0", StartedAt: &now, FinishedAt: &now}},
+				Unwell: map[string]string{"argocd/web": "Degraded"}, Message: "wave 0", StartedAt: &now, FinishedAt: &now}},
 			Applications: []v1alpha1.FollowedApplication{{Name: "web", Namespace: "argocd", Phase: "Healthy", Message: "m"}},
 			Conditions: []metav1.Condition{{Type: "Reported", Status: metav1.ConditionTrue, Reason: "Posted", Message: "m",
 				LastTransitionTime: metav1.NewTime(now.Time)}},
