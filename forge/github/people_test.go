@@ -115,3 +115,15 @@ func TestOthersChecksNeedAPermission(t *testing.T) {
 		t.Errorf("without statuses: read: %v", err)
 	}
 }
+
+func TestStatusesNeedAPermission(t *testing.T) {
+	w := newTrialWith(t, map[string]string{"metadata": "read", "contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "statuses": "read"})
+	_, head := w.pull(t)
+	c := forge.Check{Name: "slipway/staging", SHA: head, Status: forge.Queued, Title: "planned"}
+	if err := w.Forge.SetStatus(t.Context(), w.Repository, c); !errors.Is(err, forge.ErrForbidden) {
+		t.Errorf("without statuses: write: %v", err)
+	}
+	if found := w.Ledger.Statuses(t, head); len(found) != 0 {
+		t.Errorf("set all the same: %+v", found)
+	}
+}
