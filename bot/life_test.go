@@ -74,6 +74,7 @@ func TestLife(t *testing.T) {
 		{"a queue", queue},
 		{"actions", actions},
 		{"rolled back", rolledBack},
+		{"brought back to a revision", restored},
 		{"a button", button},
 		{"held by hand", heldByHand},
 		{"never healthy", neverHealthy},

@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// rollback carries out a /rollback: by default through a pull request that reverts this one, so that what is in Git and what runs stay the
-// same; with --now at once, by holding the applications at a revision of before.
+// rollback carries out a /rollback: by default through a pull request that reverts this one, or with --to brings files back to a revision, so
+// that what is in Git and what runs stay the same; with --now at once, by holding the applications at a revision of before.
 func (v *visit) rollback(ctx context.Context, o order) error {
 	switch {
 	case o.Phase == slipway.CommandRunning:
@@ -22,11 +22,33 @@ func (v *visit) rollback(ctx context.Context, o order) error {
 	case o.cmd.Now:
 		return v.rollBackNow(ctx, o)
 	}
-	return v.proposeRevert(ctx, o)
+	return v.proposeBack(ctx, o)
 }
 
-// proposeRevert opens the reverting pull request, or says how to make it where we may not.
-func (v *visit) proposeRevert(ctx context.Context, o order) error {
+// undo is a pull request that takes something back.
+type undo struct {
+	branch, title, body string
+	// does says what it does, in Markdown: "reverts this pull request".
+	does   string
+	result git.Merge
+	// steps make its commit by hand, once there is a branch for it.
+	steps []string
+	// caution says what it takes back beside what was named; empty for nothing.
+	caution string
+}
+
+// rollingBack is the heading of an answer about such a pull request.
+const rollingBack = "### Rolling back\n\n"
+
+// backward is what a command to go back is about: the applications that it names, among those that the pull request changes.
+type backward struct {
+	order
+	ground      *ground
+	all, picked []reach
+}
+
+// proposeBack opens the pull request that goes back, or says how to make it where we may not.
+func (v *visit) proposeBack(ctx context.Context, o order) error {
 	g, err := v.stand(ctx)
 	if err != nil {
 		return err
@@ -34,187 +56,88 @@ func (v *visit) proposeRevert(ctx context.Context, o order) error {
 	if d := v.decide(o, g); !d.Allowed {
 		return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates)
 	}
-	all, err := v.reachable(ctx, v.res.Status.Report, g.policy)
-	if err != nil {
+	b := backward{order: o, ground: g}
+	if b.all, err = v.reachable(ctx, v.res.Status.Report, g.policy); err != nil {
 		return err
 	}
-	if _, refusal := choose(all, o.cmd.Targets); refusal != "" {
+	var refusal string
+	if b.picked, refusal = choose(b.all, o.cmd.Targets); refusal != "" {
 		return v.refuse(ctx, o, escape(refusal), nil)
 	}
+	prepare := v.reverting
 	if o.cmd.To != "" {
-		return v.refuse(ctx, o, "A pull request reverts this one as a whole. "+quote("--to")+" goes with "+quote("--now")+".", nil)
+		prepare = v.restoring
 	}
-	r, err := v.undoing(ctx, g)
-	if err != nil {
+	u, refusal, err := prepare(ctx, b)
+	switch {
+	case err != nil:
 		return err
-	}
-	r.others, r.branch = beside(all, o), fmt.Sprintf("slipway/revert-%d-%d", v.pull.Number, o.ID)
-	if r.before == "" {
-		return v.refuse(ctx, o, "It cannot be told which commits of the base branch this pull request became. "+v.byHand(r, "revert them by hand:"), nil)
-	}
-	if r.result, err = g.mirror.Pulls().Revert(ctx, git.Reversion{Tip: g.base.Commit(), Before: r.before, After: r.after, Message: v.revertMessage(o), At: o.CreatedAt.Time}); err != nil {
-		return fmt.Errorf("reverting: %w", err)
-	}
-	switch {
-	case len(r.result.Conflicts) > 0:
-		return v.refuse(ctx, o, "What came since conflicts with going back, in "+quote(clip(strings.Join(r.result.Conflicts, ", "), 500))+". "+
-			v.byHand(r, "Resolve that in a pull request of your own:"), nil)
-	case r.result.Commit == g.base.Commit():
-		return v.refuse(ctx, o, "There is nothing to revert: the base branch has none of it any more.", nil)
+	case refusal != "":
+		return v.refuse(ctx, o, refusal, nil)
 	case o.cmd.DryRun:
-		return v.answered(ctx, o, "### Dry run\n\nA pull request would revert this one, from a branch "+quote(r.branch)+". Nothing was pushed.\n"+r.caution())
+		return v.answered(ctx, o, "### Dry run\n\nA pull request from a branch "+quote(u.branch)+" that "+u.does+" would be opened. Nothing was pushed.\n"+u.caution)
 	}
-	return v.openRevert(ctx, o, g, r)
-}
-
-// reversal is what a reverting pull request is made of.
-type reversal struct {
-	// before and after are the commits of the base branch around the merge; before is empty where that cannot be told.
-	before, after git.Hash
-	// merge is whether after is a merge of two parents; count is how many commits of the branch were put there one by one, else 1.
-	merge  bool
-	count  int
-	branch string
-	result git.Merge
-	// others are applications beside those that were named, which it takes back as well.
-	others []string
-}
-
-// undoing finds out what a merge put on the base branch: one commit, or, where the branch was rebased or the base moved forward to it, its
-// commits one by one.
-func (v *visit) undoing(ctx context.Context, g *ground) (reversal, error) {
-	r := reversal{after: git.Hash(v.pull.MergeCommit), count: 1}
-	repository := g.mirror.Pulls()
-	merged, err := repository.Commit(ctx, r.after)
-	if err != nil {
-		return r, fmt.Errorf("reading the merge commit: %w", err)
-	}
-	if len(merged.Parents) == 0 {
-		return r, nil
-	}
-	if r.merge = len(merged.Parents) > 1; r.merge {
-		r.before = merged.Parents[0]
-		return r, nil
-	}
-	own, whole, err := v.ownCommits(ctx, g, merged.Parents[0])
-	if err != nil {
-		return r, err
-	}
-	switch {
-	case len(own) > 0 && own[0].Message == merged.Message && len(own) > 1: // rebased, or moved forward: the newest is the branch's newest
-		if !whole {
-			return r, nil
-		}
-		r.count = len(own)
-	}
-	r.before = r.after
-	for range r.count {
-		c, err := repository.Commit(ctx, r.before)
-		if err != nil {
-			return r, fmt.Errorf("reading what was merged: %w", err)
-		}
-		if len(c.Parents) != 1 {
-			r.before = ""
-			return r, nil
-		}
-		r.before = c.Parents[0]
-	}
-	return r, nil
-}
-
-// ownCommits are the commits of the pull request's branch, newest first. whole is false where there are merges among them, or too many.
-func (v *visit) ownCommits(ctx context.Context, g *ground, base git.Hash) (own []git.Commit, whole bool, err error) {
-	const most = 250 // as many as forges show of a pull request
-	head, repository := git.Hash(v.pull.Head.SHA), g.mirror.Pulls()
-	if !repository.Has(ctx, head) {
-		if err := v.fetchHead(ctx, g.mirror, head); err != nil {
-			return nil, false, err
-		}
-	}
-	if r := v.res.Status.Report; r != nil && r.Base != "" && r.Head == v.pull.Head.SHA && repository.Has(ctx, git.Hash(r.Base)) {
-		base = git.Hash(r.Base)
-	}
-	fork, err := repository.MergeBase(ctx, base, head)
-	if errors.Is(err, git.ErrUnrelated) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("finding where the branch begins: %w", err)
-	}
-	for at := head; at != fork; {
-		c, err := repository.Commit(ctx, at)
-		if err != nil {
-			return nil, false, fmt.Errorf("reading the branch: %w", err)
-		}
-		own = append(own, c)
-		if len(c.Parents) != 1 || len(own) > most {
-			return own, false, nil
-		}
-		at = c.Parents[0]
-	}
-	return own, true, nil
-}
-
-// caution names what else would be taken back.
-func (r reversal) caution() string {
-	if len(r.others) == 0 {
-		return ""
-	}
-	return "\nIt takes this pull request back as a whole, in " + quote(clip(strings.Join(r.others, ", "), 500)) + " as well.\n"
+	return v.propose(ctx, b, u)
 }
 
 // beside are the applications that a pull request changes and a command does not name.
-func beside(all []reach, o order) []string {
-	picked, _ := choose(all, o.cmd.Targets)
+func (b backward) beside() []reach {
 	named := map[string]bool{}
-	for _, r := range picked {
+	for _, r := range b.picked {
 		named[r.name()] = true
 	}
-	var others []string
-	for _, r := range all {
+	var others []reach
+	for _, r := range b.all {
 		if !named[r.name()] {
-			others = append(others, r.app.Name)
+			others = append(others, r)
 		}
 	}
 	return others
 }
 
-// openRevert pushes the branch and opens the pull request. Both may be done again: the branch is the command's own, and so is what is on it.
-func (v *visit) openRevert(ctx context.Context, o order, g *ground, r reversal) error {
+// namesOf are the names of applications, in code, for a sentence.
+func namesOf(apps []reach) string {
+	var all []string
+	for _, r := range apps {
+		all = append(all, r.app.Name)
+	}
+	return quote(clip(strings.Join(all, ", "), 500))
+}
+
+// propose pushes the branch and opens the pull request. Both may be done again: the branch is the command's own, and so is what is on it.
+func (v *visit) propose(ctx context.Context, b backward, u undo) error {
+	o, that := b.order, "the pull request that "+u.does
 	proposals, ok := v.forge.(forge.Proposals)
 	if !ok {
-		return v.answered(ctx, o, v.byHand(r, "Slipway cannot open pull requests here. These commands make the one that reverts this one:"))
+		return v.answered(ctx, o, rollingBack+v.byHand(u, "Slipway cannot open pull requests here. These commands make "+that+":"))
 	}
 	auth := func(ctx context.Context) (git.Credential, error) {
 		c, err := proposals.PushCredentials(ctx, v.repo)
 		return git.Credential{Username: c.Username, Password: c.Password}, err
 	}
-	err := g.mirror.Push(ctx, auth, r.result.Commit, r.branch)
+	err := b.ground.mirror.Push(ctx, auth, u.result.Commit, u.branch)
 	if errors.Is(err, forge.ErrForbidden) {
-		return v.answered(ctx, o, v.byHand(r, "Slipway may not push to this repository (the App would need contents: write). These commands make the pull request that reverts this one:"))
+		return v.answered(ctx, o, rollingBack+v.byHand(u, "Slipway may not push to this repository (the App would need contents: write). These commands make "+that+":"))
 	}
 	var limited *forge.RateLimited
 	if errors.As(err, &limited) || ctx.Err() != nil {
-		return fmt.Errorf("pushing the revert: %w", err)
+		return fmt.Errorf("pushing %s: %w", u.branch, err)
 	}
 	if err != nil {
-		v.log.Warn("the revert could not be pushed", "branch", r.branch, "error", err)
-		return v.answered(ctx, o, v.byHand(r, "The branch could not be pushed; a rule of the repository may forbid it. These commands make the pull request that reverts this one:"))
+		v.log.Warn("the way back could not be pushed", "branch", u.branch, "error", err)
+		return v.answered(ctx, o, rollingBack+v.byHand(u, "The branch could not be pushed; a rule of the repository may forbid it. These commands make "+that+":"))
 	}
-	made, err := proposals.Propose(ctx, v.repo, forge.Proposal{
-		Title: clip("Revert: "+v.pull.Title, 200), Head: r.branch, Base: v.pull.Base.Name,
-		Body: v.revertBody(o),
-	})
+	made, err := proposals.Propose(ctx, v.repo, forge.Proposal{Title: clip(u.title, 200), Head: u.branch, Base: v.pull.Base.Name, Body: u.body})
 	if courtesy(err) {
-		v.log.Warn("the reverting pull request could not be opened", "branch", r.branch, "error", err)
-		return v.answered(ctx, o, "### Rolling back\n\nThe branch "+quote(r.branch)+" reverts this pull request, but the forge let no pull request be opened from it: open one by hand.\n"+r.caution())
+		v.log.Warn("the pull request that goes back could not be opened", "branch", u.branch, "error", err)
+		return v.answered(ctx, o, rollingBack+"The branch "+quote(u.branch)+" "+u.does+", but the forge let no pull request be opened from it: open one by hand.\n"+u.caution)
 	}
 	if err != nil {
-		return fmt.Errorf("opening the reverting pull request: %w", err)
+		return fmt.Errorf("opening the pull request that goes back: %w", err)
 	}
-	v.log.Info("a reverting pull request was opened", "command", o.Text, "by", o.user.Login, "url", made.URL, "branch", r.branch)
+	v.log.Info("a pull request that goes back was opened", "command", o.Text, "by", o.user.Login, "url", made.URL, "branch", u.branch)
 	v.Record(v.res, "RollbackProposed", fmt.Sprintf("%s by %s: %s", clip(o.Text, 200), o.user.Login, made.URL))
-	return v.answered(ctx, o, fmt.Sprintf("### Rolling back\n\n#%d reverts this pull request: review and merge it, and what syncs by itself goes back.\n%s", made.Number, r.caution()))
+	return v.answered(ctx, o, fmt.Sprintf(rollingBack+"#%d %s: review and merge it, and what syncs by itself goes back.\n%s", made.Number, u.does, u.caution))
 }
 
 // answered ends a command with an answer.
@@ -225,30 +148,8 @@ func (v *visit) answered(ctx context.Context, o order, body string) error {
 	return v.done(ctx, o, slipway.CommandDone, "", forge.Rocket)
 }
 
-func (v *visit) revertMessage(o order) string {
-	return fmt.Sprintf("Revert pull request %d\n\nThis takes back %s, as %s asked with %s.\n", v.pull.Number, v.pull.MergeCommit, o.user.Login, clip(o.Text, 200))
-}
-
-func (v *visit) revertBody(o order) string {
-	text := fmt.Sprintf("Reverts #%d, as %s asked with %s.\n", v.pull.Number, quote(o.user.Login), quote(clip(o.Text, 200)))
-	if o.cmd.Reason != "" {
-		text += "\nReason: " + quote(clip(o.cmd.Reason, 500)) + "\n"
-	}
-	return text
-}
-
-// byHand are the commands that make the reverting pull request.
-func (v *visit) byHand(r reversal, why string) string {
-	commit := fmt.Sprintf("git revert --no-edit %s", v.pull.MergeCommit)
-	switch {
-	case r.before == "":
-		commit = "git revert --no-edit FIRST^.." + v.pull.MergeCommit + "  # FIRST: the first commit of this pull request on " + v.pull.Base.Name
-	case r.merge:
-		commit = fmt.Sprintf("git revert --no-edit --mainline 1 %s", v.pull.MergeCommit)
-	case r.count > 1:
-		commit = fmt.Sprintf("git revert --no-edit %s..%s", r.before, r.after)
-	}
-	return why + "\n\n" + fenced("sh", strings.Join([]string{
-		"git fetch origin " + v.pull.Base.Name, "git switch --create " + r.branch + " FETCH_HEAD", commit, "git push --set-upstream origin " + r.branch,
-	}, "\n")) + "\n" + r.caution()
+// byHand are the commands that make the pull request, the commands that make its commit among them.
+func (v *visit) byHand(u undo, why string) string {
+	lines := append([]string{"git fetch origin " + shellWord(v.pull.Base.Name), "git switch --create " + u.branch + " FETCH_HEAD"}, u.steps...)
+	return why + "\n\n" + fenced("sh", strings.Join(append(lines, "git push --set-upstream origin "+u.branch), "\n")) + "\n" + u.caution
 }

@@ -2,6 +2,10 @@ package bot_test
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -41,17 +45,111 @@ func rolledBack(p *play) {
 	p.runs(p.Client, "shop-dev", "1.5.80")
 
 	p.t.Logf("proposed:\n%s", p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --reason incident"), "reverts this pull request").Body)
-	var revert store.Pull
-	p.eventually("the reverting pull request", func() (string, bool) {
-		for _, other := range p.Forge.Store.Pulls(p.Repo.ID) {
-			if strings.HasPrefix(other.HeadRef, fmt.Sprintf("slipway/revert-%d-", pull.Number)) {
-				revert = other
-			}
-		}
-		return "", revert.Number != 0
-	})
+	revert := p.proposed(fmt.Sprintf("slipway/revert-%d-", pull.Number))
 	p.reported(revert.Number, revert.HeadSHA)
 	_, err = p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, revert.Number, store.Merge{})
 	p.must(err)
 	p.runs(p.Client, "shop-dev", before)
+}
+
+// restored goes back to a revision by a pull request: to what an application was rendered from then, and leaves alone what it was not.
+func restored(p *play) {
+	p.eventually("the application is deployed", func() (string, bool) {
+		return p.image(p.Client, "shop-dev"), len(p.application("web-dev").Status.History) > 0
+	})
+	then := p.application("web-dev").Status.Sync.Revision
+	_, before, _ := strings.Cut(p.image(p.Client, "shop-dev"), "web:")
+	p.push("root", "main", p.tag("dev", "1.5.85"))
+	p.runs(p.Client, "shop-dev", "1.5.85")
+	pull := p.open(stage.Alice, "to-restore", p.everywhere("1.5.86"))
+	p.reported(pull.Number, pull.HeadSHA)
+	_, err := p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
+	p.must(err)
+	p.runs(p.Client, "shop-dev", "1.5.86")
+
+	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --to v9"), "no commit, tag or branch of that name")
+	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --to main"), "nothing to bring back")
+	tried := p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --to "+then+" --dry-run"), "Nothing was pushed")
+	p.t.Logf("the dry run:\n%s", tried.Body)
+	if strings.Contains(tried.Body, "overlays/staging") || !strings.Contains(tried.Body, "web/overlays/dev/kustomization.yaml") {
+		p.t.Errorf("it would bring back:\n%s", tried.Body)
+	}
+	reply := p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --to "+then[:10]+" --reason incident"), "brings `web-dev` back to")
+	p.t.Logf("proposed:\n%s", reply.Body)
+	made := p.proposed(fmt.Sprintf("slipway/restore-%d-", pull.Number))
+	if !strings.Contains(made.Body, "incident") || !strings.Contains(made.Title, "web-dev") {
+		p.t.Errorf("the pull request says %q: %s", made.Title, made.Body)
+	}
+	p.reported(made.Number, made.HeadSHA)
+	_, err = p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, made.Number, store.Merge{})
+	p.must(err)
+	p.runs(p.Client, "shop-dev", before)
+	if got, want := p.file("main", "web/overlays/staging/kustomization.yaml"), p.tag("staging", "1.5.86")["web/overlays/staging/kustomization.yaml"]; got != want {
+		p.t.Errorf("staging was brought back too:\n%s", got)
+	}
+	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --to "+then), "nothing to bring back")
+}
+
+// proposed waits for a pull request from a branch whose name begins so.
+func (p *play) proposed(branch string) (pull store.Pull) {
+	p.t.Helper()
+	p.eventually("a pull request from "+branch, func() (string, bool) {
+		for _, other := range p.Forge.Store.Pulls(p.Repo.ID) {
+			if strings.HasPrefix(other.HeadRef, branch) {
+				pull = other
+			}
+		}
+		return "", pull.Number != 0
+	})
+	return pull
+}
+
+// unprivileged takes the right to push from the App, which has not pushed yet: the answer is the commands, and they do what the App would have
+// done.
+func unprivileged(p *play) {
+	in := p.Forge.Store.Installations()[0]
+	fewer := maps.Clone(in.Permissions)
+	fewer["contents"] = "read"
+	owner := store.Actor{Account: in.AccountID}
+	p.must(p.Forge.Store.AcceptPermissions(owner, in.ID, fewer))
+	defer func() { p.must(p.Forge.Store.AcceptPermissions(owner, in.ID, in.Permissions)) }()
+
+	before := p.file("main", "web/overlays/dev/kustomization.yaml")
+	base, err := p.Forge.Store.Resolve(p.t.Context(), p.Repo, "main")
+	p.must(err)
+	pull := p.open(stage.Alice, "unprivileged", p.tag("dev", "1.6.9"))
+	p.reported(pull.Number, pull.HeadSHA)
+	_, err = p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
+	p.must(err)
+	for _, line := range []string{"/rollback dev", "/rollback dev --to " + base} {
+		reply := p.answer(pull.Number, p.say(stage.Bob, pull.Number, line), "the App would need contents: write")
+		p.t.Logf("the answer:\n%s", reply.Body)
+		_, commands, _ := strings.Cut(reply.Body, "```sh\n")
+		commands, _, _ = strings.Cut(commands, "\n```")
+		branch := p.byHand(commands)
+		if got := p.file(branch, "web/overlays/dev/kustomization.yaml"); got != before {
+			p.t.Errorf("by hand, %s makes %s hold\n%s\nwant\n%s", line, branch, got, before)
+		}
+	}
+}
+
+// byHand has bob carry out what an answer says, in a clone of his own, and gives the branch that this pushed.
+func (p *play) byHand(commands string) (branch string) {
+	p.t.Helper()
+	token, err := p.Forge.Token(stage.Bob)
+	p.must(err)
+	dir := p.t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	p.must(os.WriteFile(ca, p.Forge.CA(), 0o600))
+	script := "set -e\ngit clone -q " + p.Forge.CloneURL(stage.Shop, token) + " shop\ncd shop\n" + commands + "\ngit branch --show-current"
+	cmd := exec.CommandContext(p.t.Context(), "bash", "-c", script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_SSL_CAINFO="+ca, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0", "GIT_AUTHOR_NAME=bob", "GIT_AUTHOR_EMAIL=bob@shop.example",
+		"GIT_COMMITTER_NAME=bob", "GIT_COMMITTER_EMAIL=bob@shop.example")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("%v:\n%s\n%s", err, commands, out)
+	}
+	lines := strings.Fields(string(out))
+	return lines[len(lines)-1]
 }

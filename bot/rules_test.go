@@ -75,4 +75,6 @@ func TestRules(t *testing.T) {
 	p.untouched("web-prod", c)
 	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/sync prod --override always"), "**Healthy**")
 	p.runs(p.ProdClient, "shop-prod", "1.6.0")
+
+	t.Run("rolled back where the App may not push", func(t *testing.T) { unprivileged(p.by(t)) })
 }

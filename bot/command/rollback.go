@@ -2,8 +2,9 @@ package command
 
 func rollbackSpec() spec {
 	return spec{verb: Rollback, targets: true, needed: true, flags: []string{optTo, optNow, optRelease, optPrune, optDryRun, optOverride, optReason}, words: rollbackWords,
-		usage:   "/rollback ENV|app:NAME|cluster:NAME [--to REVISION] [--now [--prune]] [--release] [--dry-run] [--override FREEZE] [--reason \"...\"]",
-		summary: "opens the pull request that reverts this one; with --now syncs the revision before at once and holds it, until --release"}
+		usage: "/rollback ENV|app:NAME|cluster:NAME [--to REVISION] [--now [--prune]] [--release] [--dry-run] [--override FREEZE] [--reason \"...\"]",
+		summary: "opens the pull request that reverts this one, or with --to brings what the applications are rendered from back to a revision; " +
+			"with --now syncs the revision before, or that of --to, at once and holds it, until --release"}
 }
 
 func rollbackWords(c Command, s spec, words []string) Command {
