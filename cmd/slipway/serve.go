@@ -264,7 +264,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 			return source.NamedCharts(known.read(ctx), name, project)
 		},
 		Ignore:  func() []argo.ResourceIgnoreDifferences { return known.read(ctx).IgnoreDifferences },
-		Compare: func() compare.Options { return comparing(known.read(ctx).Comparing) },
+		Compare: func() compare.Options { return known.comparing(ctx) },
 		Health:  func() *health.Rules { return known.health(ctx) },
 		Clusters: func(ctx context.Context, dest argo.ApplicationDestination) (change.Cluster, error) {
 			return clusters.For(ctx, dest)
@@ -272,15 +272,6 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
 		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts, counts: known.counts(o.appNamespaces),
 		sources: sources, settings: known.read}, nil
-}
-
-// comparing is how the installation's settings have differences found.
-func comparing(s settings.Comparing) compare.Options {
-	o := compare.Options{Status: s.Status, IgnoreAggregatedRoles: s.IgnoreAggregatedRoles, Hide: s.Hide}
-	if s.ServerSide {
-		o.Strategy = compare.ServerSideDiff
-	}
-	return o
 }
 
 // reconcile has the manager run the controller.

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/compare"
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/health"
 	"github.com/slipway-cd/slipway/engine/project"
@@ -41,6 +42,7 @@ type settled struct {
 	rights    *rbac.Enforcer
 	rightsErr error
 	signing   *source.Signers
+	known     compare.KnownFields
 }
 
 // read gives the settings as they are now. While they cannot be read it gives the last ones.
@@ -71,6 +73,14 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 		s.log.Warn("a setting is passed over", "error", fault)
 	}
 	s.key, s.last, s.rules = key, decoded, rules
+	fields := make([]compare.KnownField, len(decoded.Comparing.Known))
+	for i, f := range decoded.Comparing.Known {
+		fields[i] = compare.KnownField(f)
+	}
+	s.known, faults = compare.ReadKnownFields(fields)
+	for _, fault := range faults {
+		s.log.Warn("a setting is passed over", "error", fault)
+	}
 	s.signing, faults = source.NewSigners(decoded.SigningKeys)
 	for _, fault := range faults {
 		s.log.Warn("a signing key is passed over", "config_map", settings.SigningKeysName, "error", fault)
@@ -79,6 +89,18 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 		s.log.Warn("rights cannot be read, and are asked of nobody with success", "config_map", settings.RBACName, "error", s.rightsErr)
 	}
 	return decoded
+}
+
+// comparing is how the installation has differences found.
+func (s *settled) comparing(ctx context.Context) compare.Options {
+	now := s.read(ctx).Comparing
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := compare.Options{Status: now.Status, IgnoreAggregatedRoles: now.IgnoreAggregatedRoles, Hide: now.Hide, Known: s.known}
+	if now.ServerSide {
+		o.Strategy = compare.ServerSideDiff
+	}
+	return o
 }
 
 // health are the installation's rules of health and its actions, as they are now.

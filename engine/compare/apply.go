@@ -21,6 +21,8 @@ type Options struct {
 	Schema Schema
 	// Ignore are the differences that do not count.
 	Ignore []argo.ResourceIgnoreDifferences
+	// Known are the fields of custom resources whose types are known.
+	Known KnownFields
 	// TakeOver are further managers whose client-side applies ours continues.
 	TakeOver []string
 	// ClientSide predicts a client-side apply, for objects with ServerSideApply=false.

@@ -67,6 +67,7 @@ func Drift(id object.ID, desired, live *unstructured.Unstructured, o Options) (S
 func Predicted(id object.ID, predicted, live *unstructured.Unstructured, o Options) Sync {
 	if !sameContent(predicted, live) || o.status(id) {
 		after, before := canonicalPair(predicted, live)
+		o.Known.alike(after, before)
 		if o.IgnoreAggregatedRoles {
 			dropAggregated(after)
 			dropAggregated(before)

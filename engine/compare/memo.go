@@ -137,6 +137,7 @@ func (m *Memo) key(desired, live *unstructured.Unstructured, o Options, version 
 			writeString(&h, s)
 		}
 		writeStrings(&h, o.TakeOver)
+		writeStrings(&h, o.Known.names(desired.GroupVersionKind().GroupKind()))
 		for _, flag := range []bool{o.ClientSide, o.IncludeMutationWebhook, o.IgnoreAggregatedRoles} {
 			writeBool(&h, flag)
 		}

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,6 @@ func TestCustomizations(t *testing.T) {
 		"resource.customizations.health.Pod":                              "core",
 		"resource.customizations.useOpenLibs.Pod":                         "perhaps",
 		"resource.customizations.ignoreDifferences.all":                   "jsonPointers: [/y]",
-		"resource.customizations.knownTypeFields.a.b_C":                   "- x",
 	}}}, nil)
 	want := map[string]Customization{
 		"*.crossplane.io/*":           {Health: "return {}", OpenLibs: true},
@@ -36,5 +36,20 @@ func TestCustomizations(t *testing.T) {
 	}
 	if none, errs := Decode(nil, nil); len(none.Customizations) != 0 || len(errs) != 0 {
 		t.Errorf("without any: %v %v", none.Customizations, errs)
+	}
+}
+
+func TestKnownFields(t *testing.T) {
+	s, errs := Decode([]corev1.ConfigMap{{ObjectMeta: metav1.ObjectMeta{Name: ConfigMapName}, Data: map[string]string{
+		"resource.customizations":                               "d.e/F:\n  knownTypeFields:\n  - {field: spec.pod, type: core/v1/PodSpec}\n",
+		"resource.customizations.knownTypeFields.a.b_C":         "- field: spec.size\n  type: core/Quantity\n- field: spec.every\n  type: meta/v1/Duration\n",
+		"resource.customizations.knownTypeFields.bad.example_X": "field: none",
+	}}}, nil)
+	want := []KnownField{{"a.b", "C", "spec.every", "meta/v1/Duration"}, {"a.b", "C", "spec.size", "core/Quantity"}, {"d.e", "F", "spec.pod", "core/v1/PodSpec"}}
+	if diff := cmp.Diff(want, s.Comparing.Known); diff != "" {
+		t.Error(diff)
+	}
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "knownTypeFields.bad.example_X") {
+		t.Errorf("errors: %v", errs)
 	}
 }

@@ -119,6 +119,8 @@ type Comparing struct {
 	ServerSide bool
 	// UpdatesAlways has changes of ignored fields be news too (ignoreDifferencesOnResourceUpdates: false).
 	UpdatesAlways bool
+	// Known are the fields of custom resources whose types are known: resource.customizations.knownTypeFields.
+	Known []KnownField
 	// Hide are annotations of Secrets whose values are masked: resource.sensitive.mask.annotations.
 	Hide []string
 }

@@ -217,6 +217,8 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	rules, bad = ignoreRules(m, ignoreUpdates)
 	s.IgnoreUpdates = rules
 	errs = append(errs, bad...)
+	s.Comparing.Known, bad = knownFields(m)
+	errs = append(errs, bad...)
 	s.Customizations, bad = customizations(m)
 	return append(errs, bad...)
 }
