@@ -2,7 +2,11 @@ package wire
 
 import (
 	"container/list"
+	"encoding/json"
+	"maps"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -47,18 +51,31 @@ func (c *Cache) before(scope string, req *http.Request) *remembered {
 	return r
 }
 
-// after gives the remembered answer in place of "304 Not Modified", and remembers a new one.
+// after gives the remembered answer in place of "304 Not Modified", with what the headers of that say anew, and remembers a new one.
 func (c *Cache) after(scope string, req *http.Request, r *remembered, a *Answer) *Answer {
 	if c == nil || req.Method != http.MethodGet {
 		return a
 	}
 	if a.Status == http.StatusNotModified && r != nil {
-		return &Answer{Status: r.answer.Status, Header: r.answer.Header.Clone(), Body: r.answer.Body, At: a.At}
+		header := r.answer.Header.Clone()
+		maps.Copy(header, a.Header)
+		return &Answer{Status: r.answer.Status, Header: header, Body: r.answer.Body, At: a.At}
 	}
-	if etag := a.Header.Get("ETag"); etag != "" && a.Status == http.StatusOK && len(a.Body) <= c.limit/largest {
+	if etag := a.Header.Get("ETag"); etag != "" && a.Status == http.StatusOK && len(a.Body) <= c.limit/largest && !fullLastPage(req, a) {
 		c.keep(&remembered{key: key(scope, req), etag: etag, answer: a})
 	}
 	return a
+}
+
+// fullLastPage says whether an answer is the last page of a list and has room for no more. When another page comes after it its body, and so
+// its ETag, stays what it is, and "304 Not Modified" need not say that there is a next one: it is read anew each time.
+func fullLastPage(req *http.Request, a *Answer) bool {
+	size, err := strconv.Atoi(req.URL.Query().Get("per_page"))
+	if err != nil || strings.Contains(a.Header.Get("Link"), `rel="next"`) || a.Header.Get("X-Next-Page") != "" {
+		return false
+	}
+	var items []json.RawMessage
+	return json.Unmarshal(a.Body, &items) == nil && len(items) >= size
 }
 
 func (c *Cache) keep(r *remembered) {

@@ -184,6 +184,58 @@ func TestAnETagSavesTheBody(t *testing.T) {
 	}
 }
 
+// A list's page may stay the same while another comes after it: a remembered page must not hide that.
+func TestARememberedPageHidesNoNextOne(t *testing.T) {
+	for name, tt := range map[string]struct {
+		query, body string
+		says        bool // whether "304 Not Modified" names the next page
+		conditional bool
+	}{
+		"304 names the next page":             {query: "?per_page=3", body: `[1,2]`, says: true, conditional: true},
+		"304 says nothing, the page was full": {query: "?per_page=2", body: `[1,2]`},
+		"the page has room":                   {query: "?per_page=3", body: `[1,2]`, conditional: true},
+		"no list":                             {query: "?per_page=1", body: `{}`, conditional: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			grown, asked := false, ""
+			c, address, _ := serve(t, func(_ int32, w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("ETag", `"same"`)
+				asked = r.Header.Get("If-None-Match")
+				if grown && (asked == "" || tt.says) {
+					w.Header().Set("Link", `<https://forge/?page=2>; rel="next"`)
+				}
+				if asked != "" {
+					w.WriteHeader(http.StatusNotModified)
+					return
+				}
+				_, _ = io.WriteString(w, tt.body)
+			}, func(l *Transport) { l.Cache = NewCache(1 << 20) })
+			read := func() (link string) {
+				resp, err := c.Get(address + tt.query)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				if body, err := io.ReadAll(resp.Body); err != nil || string(body) != tt.body || resp.StatusCode != http.StatusOK {
+					t.Errorf("read %d %s, %v", resp.StatusCode, body, err)
+				}
+				return resp.Header.Get("Link")
+			}
+			if link := read(); link != "" {
+				t.Fatalf("at first there is a next page: %s", link)
+			}
+			grown = true
+			link := read()
+			if (asked != "") != tt.conditional {
+				t.Errorf("the second call is conditional: %q", asked)
+			}
+			if next := tt.says || !tt.conditional; (link != "") != next {
+				t.Errorf("the next page is %q", link)
+			}
+		})
+	}
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
