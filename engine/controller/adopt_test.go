@@ -114,7 +114,9 @@ func TestAdoptionFromAnotherProjectIsRefused(t *testing.T) {
 
 	t.Log("and no longer when that is taken back: then the deletion takes along what is left to it")
 	w.change("shop", func(app *argo.Application) { delete(app.Annotations, slipway.AdoptedByAnnotation) })
-	w.until("the first to take its objects back", "shop", settled)
+	w.eventually("the first to take its objects back", func() bool {
+		return strings.HasPrefix(w.live("v1", "ConfigMap", "settings").GetAnnotations()["argocd.argoproj.io/tracking-id"], w.name("shop")+":")
+	})
 	must(t, w.client.Delete(w.ctx, w.read("shop")))
 	w.eventually("the application to go", func() bool { return w.isGone("shop") })
 	if w.live("v1", "ConfigMap", "settings") != nil {

@@ -140,6 +140,9 @@ type setPass struct {
 	settings settings.ApplicationSets
 	memo     *setMemo
 	log      *slog.Logger
+	// asked is whether the set asked for its generators to be asked anew when the pass began. What is asked while it runs, and comes with
+	// the answer to a write, is for the next one.
+	asked bool
 }
 
 // Reconcile brings the applications of one set to what its generators yield.
@@ -159,6 +162,7 @@ func (r *sets) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 			return reconcile.Result{}, client.IgnoreNotFound(err)
 		}
 	}
+	_, p.asked = p.set.Annotations[setRefreshAnnotation]
 	again, err := p.run(ctx)
 	switch {
 	case apierrors.IsConflict(err):

@@ -133,9 +133,9 @@ func (p *setPass) annotate(ctx context.Context, key string) error {
 // wrote goes on with the set as the API server has it now.
 func (p *setPass) wrote(set *argo.ApplicationSet) { p.set, p.memo.written = set, set.ResourceVersion }
 
-// refreshed answers a request to ask the generators anew.
+// refreshed answers a request to ask the generators anew: the one that was there before they were asked.
 func (p *setPass) refreshed(ctx context.Context) error {
-	if _, asked := p.set.Annotations[setRefreshAnnotation]; !asked {
+	if !p.asked {
 		return nil
 	}
 	return p.annotate(ctx, setRefreshAnnotation)

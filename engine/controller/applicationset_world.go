@@ -27,7 +27,7 @@ import (
 // generation is what the set makes: of a new listing where there is reason for one, else of the last.
 func (p *setPass) generation(ctx context.Context) (appset.Generation, listing) {
 	digest := p.digestOf()
-	if !p.memo.stale(digest, p.now()) {
+	if !p.memo.stale(digest, p.now()) && !p.asked {
 		return p.memo.made, p.memo.listing
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Sets.Options.Timeout)
@@ -64,8 +64,7 @@ func label(made appset.Generation) {
 
 // world is what the set's generators may ask.
 func (p *setPass) world(ctx context.Context, now time.Time) appset.World {
-	_, asked := p.set.Annotations[setRefreshAnnotation]
-	fresh := asked || appset.RequeueAfter(p.set, p.settings.RequeueAfter) < p.settings.RequeueAfter
+	fresh := p.asked || appset.RequeueAfter(p.set, p.settings.RequeueAfter) < p.settings.RequeueAfter
 	w := appset.World{
 		Now: now, Doublestar: p.settings.Doublestar,
 		Clusters:  func() ([]appset.Cluster, error) { return p.clusterSecrets(ctx) },
