@@ -23,6 +23,9 @@ import (
 type ApplyOptions struct {
 	// DryRun has the server answer without changing anything.
 	DryRun bool
+	// Recalled takes the server's answer to the same dry run, by the same account on the same live object, in the place of another one
+	// where it was given within the last minute. It comes without the warnings.
+	Recalled bool
 	// Manager is the field manager; empty is compare.Manager.
 	Manager string
 	// ClientSide applies as kubectl does without --server-side.
@@ -82,9 +85,11 @@ func (c *Cluster) Apply(ctx context.Context, u *unstructured.Unstructured, o App
 	if !r.Namespaced {
 		a.wanted.SetNamespace("")
 	}
-	verb, err := a.apply(ctx)
-	if err != nil {
-		return Applied{}, discreet(id, err)
+	verb := "serverside-applied"
+	if a.result = a.recall(u); a.result == nil {
+		if verb, err = a.apply(ctx); err != nil {
+			return Applied{}, discreet(id, err)
+		}
 	}
 	if !o.DryRun {
 		c.cache.recent.note(object.IDOf(a.result), a.result)
@@ -167,7 +172,7 @@ const takeOverAttempts = 5
 // takeOver makes ours what client-side applies own, so that what was removed from the repository goes. Where the cache shows that there is
 // nothing to take over, the server is not asked.
 func (a *application) takeOver(ctx context.Context) error {
-	if u, ok := a.glimpse(a.resource, a.id()); ok && u == nil {
+	if u, ok := a.glimpse(a.resource, a.id()); ok && (u == nil || !compare.YetToBeTakenOver(u, a.TakeOver...)) {
 		return nil
 	} else if ok {
 		changed, err := compare.TakeOver(u.DeepCopy(), a.Schema(), a.TakeOver...)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,11 +21,22 @@ import (
 type answers struct {
 	*recorder
 	mu  sync.Mutex
-	all map[[sha256.Size]byte]*record
+	all map[[sha256.Size]byte]answer
+}
+
+// answer is one of them.
+type answer struct {
+	*record
+	at      time.Time
+	applied bool // it was to an apply, so that the server has taken that; others only tell what it would come to
 }
 
 // answersKept bounds the memory.
 const answersKept = 20_000 // of a kilobyte or two
+
+// acceptedFor is how long the server's word that it would take an object counts: what it goes by besides the object, its policies and
+// webhooks, may change.
+const acceptedFor = time.Minute
 
 // Predict asks the server, by a dry run, what applying desired would make of live, for compare.Predicted to hold against live: it
 // knows the server's defaults and webhooks. The answer is remembered while neither changes. It is nil where a dry run cannot
@@ -33,9 +45,12 @@ const answersKept = 20_000 // of a kilobyte or two
 // While fields are yet to be taken over from client-side managers, which own the server's defaults as well, a dry run of the apply would
 // find none of them to go. Then what the merge leaves after the take-over is tried as a patch, to which the server adds its defaults again.
 func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstructured, account string) (*unstructured.Unstructured, error) {
-	pending, err := compare.TakeOver(live.DeepCopy(), c.Schema())
-	if err != nil {
-		return nil, nil
+	pending := false
+	if compare.YetToBeTakenOver(live) {
+		var err error
+		if pending, err = compare.TakeOver(live.DeepCopy(), c.Schema()); err != nil {
+			return nil, nil
+		}
 	}
 	actor, err := c.As(account)
 	if err != nil {
@@ -45,23 +60,43 @@ func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstr
 	if err != nil {
 		return nil, fmt.Errorf("predicting %s: %w", object.IDOf(desired), err)
 	}
-	if u, ok := c.answers.find(key); ok {
+	if u, _ := c.answers.find(key); u != nil {
 		return u, nil
 	}
-	var answer *unstructured.Unstructured
 	if pending {
-		answer = actor.tryTakenOver(ctx, desired, live)
-	} else {
-		applied, err := actor.Apply(ctx, desired, ApplyOptions{DryRun: true})
-		if err != nil {
-			return nil, err
+		u := actor.tryTakenOver(ctx, desired, live)
+		if u != nil {
+			c.answers.keep(key, u, answer{at: time.Now()})
 		}
-		answer = applied.Object
+		return u, nil
 	}
-	if answer != nil {
-		c.answers.keep(key, answer)
+	began := time.Now()
+	applied, err := actor.Apply(ctx, desired, ApplyOptions{DryRun: true})
+	if err != nil {
+		return nil, err
 	}
-	return answer, nil
+	c.answers.keep(key, applied.Object, answer{at: began, applied: len(applied.Warnings) == 0})
+	return applied.Object, nil
+}
+
+// recall is the server's answer of late to this very dry run of a server-side apply; nil for none.
+func (a *application) recall(desired *unstructured.Unstructured) *unstructured.Unstructured {
+	if !a.DryRun || !a.Recalled || a.Replace || a.ClientSide || a.Force || a.SkipValidation || a.Manager != "" || a.wanted.GetName() == "" {
+		return nil
+	}
+	live, ok := a.glimpse(a.resource, a.id())
+	if !ok || live == nil || live.GetAPIVersion() != desired.GetAPIVersion() {
+		return nil
+	}
+	key, err := answerKey(desired, live, a.account)
+	if err != nil {
+		return nil
+	}
+	u, how := a.answers.find(key)
+	if !how.applied || time.Since(how.at) > acceptedFor {
+		return nil
+	}
+	return u
 }
 
 // tryTakenOver asks the server what the object would be that applying desired makes of live once all fields are ours. It is nil where that
@@ -102,18 +137,22 @@ func answerKey(desired, live *unstructured.Unstructured, account string) ([sha25
 	return sha256.Sum256(b), err
 }
 
-func (a *answers) find(key [sha256.Size]byte) (*unstructured.Unstructured, bool) {
+// find is an answer and how it was given; nil for none.
+func (a *answers) find(key [sha256.Size]byte) (*unstructured.Unstructured, answer) {
 	a.mu.Lock()
 	o, ok := a.all[key]
 	a.mu.Unlock()
 	if !ok {
-		return nil, false
+		return nil, answer{}
 	}
-	u, err := a.unpack(o)
-	return u, err == nil
+	u, err := a.unpack(o.record)
+	if err != nil {
+		return nil, answer{}
+	}
+	return u, o
 }
 
-func (a *answers) keep(key [sha256.Size]byte, u *unstructured.Unstructured) {
+func (a *answers) keep(key [sha256.Size]byte, u *unstructured.Unstructured, how answer) {
 	packed, err := a.pack(u)
 	if err != nil {
 		return // it will be asked for again
@@ -121,7 +160,7 @@ func (a *answers) keep(key [sha256.Size]byte, u *unstructured.Unstructured) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.all == nil {
-		a.all = map[[sha256.Size]byte]*record{}
+		a.all = map[[sha256.Size]byte]answer{}
 	}
 	for old := range a.all {
 		if len(a.all) < answersKept {
@@ -129,5 +168,6 @@ func (a *answers) keep(key [sha256.Size]byte, u *unstructured.Unstructured) {
 		}
 		delete(a.all, old)
 	}
-	a.all[key] = &record{packed: packed}
+	how.record = &record{packed: packed}
+	a.all[key] = how
 }

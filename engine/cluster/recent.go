@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -12,8 +13,9 @@ import (
 
 // recent remembers what we just wrote, since watches tell of it a little later: who applies and then looks must see it.
 type recent struct {
-	mu  sync.Mutex
-	all map[object.ID]written
+	mu    sync.Mutex
+	all   map[object.ID]written
+	swept time.Time
 }
 
 type written struct {
@@ -31,10 +33,9 @@ func (r *recent) note(id object.ID, u *unstructured.Unstructured) {
 		r.all = map[object.ID]written{}
 	}
 	now := time.Now()
-	for old, w := range r.all {
-		if now.Sub(w.at) > recentFor {
-			delete(r.all, old)
-		}
+	if now.Sub(r.swept) > recentFor {
+		r.swept = now
+		maps.DeleteFunc(r.all, func(_ object.ID, w written) bool { return now.Sub(w.at) > recentFor })
 	}
 	r.all[id] = written{u, now}
 }

@@ -107,3 +107,52 @@ func TestComparingBesideAMutatingWebhook(t *testing.T) {
 		}
 	}
 }
+
+func TestASyncRecallsWhatAComparisonHasHadTried(t *testing.T) {
+	w := begin(t)
+	mutating(w)
+	var live *unstructured.Unstructured
+	w.until("the webhook to be asked", func() bool {
+		live = w.apply(config, cluster.ApplyOptions{}).Object
+		return live.GetLabels()["seen"] != ""
+	})
+	id := object.IDOf(live)
+	if _, err := w.c.Live(w.ctx, "shop", []object.ID{id}, nil); err != nil {
+		t.Fatal(err)
+	}
+	changed := w.parse(config)
+	changed.Object["data"] = map[string]any{"a": "changed"}
+	tried, err := w.c.Predict(w.ctx, changed, live, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func(u *unstructured.Unstructured, o cluster.ApplyOptions) string {
+		t.Helper()
+		o.DryRun = true
+		a, err := w.c.Apply(w.ctx, u, o)
+		if err != nil || a.Message != "configmap/settings serverside-applied (server dry run)" {
+			t.Fatalf("%q %v", a.Message, err)
+		}
+		return a.Object.GetLabels()["seen"]
+	}
+	before := tried.GetLabels()["seen"]
+	if again := seen(changed, cluster.ApplyOptions{Recalled: true}); again != before {
+		t.Errorf("asked again: %s, %s", before, again)
+	}
+	other := changed.DeepCopy()
+	other.Object["data"] = map[string]any{"a": "changed again"}
+	for name, got := range map[string]string{
+		"not to recall":   seen(changed, cluster.ApplyOptions{}),
+		"another object":  seen(other, cluster.ApplyOptions{Recalled: true}),
+		"another check":   seen(changed, cluster.ApplyOptions{Recalled: true, SkipValidation: true}),
+		"another manager": seen(changed, cluster.ApplyOptions{Recalled: true, Manager: "somebody"}),
+		"another live one": func() string {
+			w.apply(config, cluster.ApplyOptions{})
+			return seen(changed, cluster.ApplyOptions{Recalled: true})
+		}(),
+	} {
+		if got == before {
+			t.Errorf("%s: not asked", name)
+		}
+	}
+}

@@ -19,7 +19,7 @@ var _ Cluster = Connected{}
 // Apply applies u as o says.
 func (c Connected) Apply(ctx context.Context, u *unstructured.Unstructured, o ApplyOptions) (*unstructured.Unstructured, string, error) {
 	applied, err := c.Cluster.Apply(ctx, u, cluster.ApplyOptions{
-		DryRun: o.DryRun, ClientSide: !o.ServerSide && !o.Replace, Replace: o.Replace, Force: o.Force,
+		DryRun: o.DryRun, Recalled: o.Recalled, ClientSide: !o.ServerSide && !o.Replace, Replace: o.Replace, Force: o.Force,
 		SkipValidation: o.SkipValidation, KeepManagers: o.KeepManagers,
 	})
 	return applied.Object, applied.Message, err

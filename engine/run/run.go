@@ -41,6 +41,8 @@ type Cluster interface {
 type ApplyOptions struct {
 	sync.ApplyOptions
 	DryRun bool
+	// Recalled lets an answer of late to the same dry run stand for another one.
+	Recalled bool
 }
 
 // Options of a Runner.
@@ -149,7 +151,7 @@ func once(ctx context.Context, c Cluster, s *sync.Step, a sync.Action) (sync.Out
 	var err error
 	switch a.Verb {
 	case sync.Apply:
-		o.Live, o.Message, err = c.Apply(ctx, a.Object, ApplyOptions{ApplyOptions: a.Apply, DryRun: s.DryRun})
+		o.Live, o.Message, err = c.Apply(ctx, a.Object, ApplyOptions{ApplyOptions: a.Apply, DryRun: s.DryRun, Recalled: !s.Record})
 		if s.DryRun {
 			o.Live = nil
 		}

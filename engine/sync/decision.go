@@ -15,18 +15,21 @@ import (
 // decision is the state that the rules look at: tasks with what is recorded and what is seen.
 type decision struct {
 	Input
-	tasks []*task   // of the phases before a failure, in order
-	fails []*task   // of phase SyncFail
-	final key       // the last step before a failure
-	defs  definedBy // kinds that this sync's CustomResourceDefinitions bring
+	tasks []*task         // of the phases before a failure, in order
+	fails []*task         // of phase SyncFail
+	final key             // the last step before a failure
+	last  bool            // whether there are hooks in it
+	born  map[string]bool // namespaces that this sync is yet to make
+	defs  definedBy       // kinds that this sync's CustomResourceDefinitions bring
 }
 
 type definedBy map[schema.GroupKind]bool // whether namespaced
 
 func decide(in Input) *decision {
-	d := &decision{Input: in, defs: definedBy{}}
+	d := &decision{Input: in, defs: definedBy{}, born: map[string]bool{}}
+	done := in.recorded()
 	for _, t := range in.tasks() {
-		in.recall(t)
+		t.recall(done[t.id])
 		if gk, namespaced, ok := definition(t.object()); ok && !t.isPrune() {
 			d.defs[gk] = namespaced
 		}
@@ -39,6 +42,12 @@ func decide(in Input) *decision {
 	d.leaveInSync()
 	if n := len(d.tasks); n > 0 {
 		d.final = d.tasks[n-1].key()
+	}
+	for _, t := range d.tasks {
+		d.last = d.last || t.key() == d.final && t.isHook()
+		if t.target != nil && t.id.Kind == "Namespace" && t.id.Group == "" && t.live == nil && !t.recorded {
+			d.born[t.id.Name] = true
+		}
 	}
 	for _, t := range slices.Concat(d.tasks, d.fails) {
 		d.observe(t)
@@ -93,7 +102,7 @@ func Awaited(done []argo.ResourceResult) []object.ID {
 
 // awaits says whether a task's health matters to the operation: that of the last step does not unless a hook is among it.
 func (d *decision) awaits(t *task) bool {
-	return t.key() != d.final || slices.ContainsFunc(d.tasks, func(o *task) bool { return o.key() == d.final && o.isHook() })
+	return t.key() != d.final || d.last
 }
 
 // observePrune settles prunes that are not to be done.
@@ -202,29 +211,20 @@ func (d *decision) runningHooks() []*task {
 
 // results is what was recorded, brought up to date, in the order in which things were first recorded.
 func (d *decision) results() []argo.ResourceResult {
-	out := slices.Clone(d.Done)
-	for i, r := range out {
+	l := listed(d.Done)
+	for i, r := range l.lines {
 		// What was to be pruned and is gone was pruned, by a process that did not live to record it or by other hands.
 		if r.Status == "" && strings.HasPrefix(r.Message, plannedPrefix) && d.Live[resultID(r)] == nil {
-			out[i].Status, out[i].HookPhase, out[i].Message = argo.ResultCodePruned, argo.OperationSucceeded, messagePruned
+			l.lines[i].Status, l.lines[i].HookPhase, l.lines[i].Message = argo.ResultCodePruned, argo.OperationSucceeded, messagePruned
 		}
 	}
 	for _, t := range slices.Concat(d.tasks, d.fails) {
 		if t.pending() && !t.isPrune() {
 			continue
 		}
-		r := t.result()
-		if i := slices.IndexFunc(out, func(o argo.ResourceResult) bool { return sameResult(o, r) }); i >= 0 {
-			out[i] = r
-		} else {
-			out = append(out, r)
-		}
+		l.set(t.result())
 	}
-	return out
-}
-
-func sameResult(a, b argo.ResourceResult) bool {
-	return resultID(a) == resultID(b) && a.HookType == b.HookType && (a.HookType == "" || a.SyncPhase == b.SyncPhase)
+	return l.lines
 }
 
 // scope is whether objects of a kind live in namespaces, from the cluster or from a definition in this sync.

@@ -154,9 +154,7 @@ func (d *decision) canTry(t *task) bool {
 			return false
 		}
 	}
-	return !slices.ContainsFunc(d.tasks, func(o *task) bool {
-		return o.target != nil && o.id.Kind == "Namespace" && o.id.Group == "" && o.id.Name == t.id.Namespace && o.live == nil && !o.recorded
-	})
+	return !d.born[t.id.Namespace]
 }
 
 func (d *decision) action(t *task, verb Verb) Action {
@@ -213,19 +211,13 @@ func (d *decision) untilTimeout() time.Duration {
 
 // Record adds what came of a step to what is recorded. A dry run leaves no trace where it succeeds, unless the operation is one.
 func Record(done []argo.ResourceResult, s *Step, outcomes []Outcome) []argo.ResourceResult {
-	out := slices.Clone(done)
+	l := listed(done)
 	for _, o := range outcomes {
-		r, keep := outcomeResult(s, o)
-		if !keep {
-			continue
-		}
-		if i := slices.IndexFunc(out, func(old argo.ResourceResult) bool { return sameResult(old, r) }); i >= 0 {
-			out[i] = r
-		} else {
-			out = append(out, r)
+		if r, keep := outcomeResult(s, o); keep {
+			l.set(r)
 		}
 	}
-	return out
+	return l.lines
 }
 
 func outcomeResult(s *Step, o Outcome) (argo.ResourceResult, bool) {

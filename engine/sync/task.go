@@ -222,10 +222,21 @@ func (in *Input) plannedWave(id object.ID) (int64, bool) {
 	return 0, false
 }
 
-// recall gives a task what was recorded of it. An object that is no hook keeps its record if it has moved to another phase.
-func (in *Input) recall(t *task) {
+// recorded is what was recorded, by object.
+func (in *Input) recorded() map[object.ID][]argo.ResourceResult {
+	out := make(map[object.ID][]argo.ResourceResult, len(in.Done))
 	for _, r := range in.Done {
-		if resultID(r) != t.id || r.HookType != t.hook || t.isHook() && r.SyncPhase != t.phase {
+		id := resultID(r)
+		out[id] = append(out[id], r)
+	}
+	return out
+}
+
+// recall gives a task what was recorded of it, out of what was of its object. An object that is no hook keeps its record if it has moved to
+// another phase.
+func (t *task) recall(done []argo.ResourceResult) {
+	for _, r := range done {
+		if r.HookType != t.hook || t.isHook() && r.SyncPhase != t.phase {
 			continue
 		}
 		t.status, t.op, t.message = r.Status, r.HookPhase, r.Message
