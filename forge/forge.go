@@ -131,7 +131,7 @@ type Comment struct {
 type Review struct {
 	User        User
 	State       ReviewState
-	SHA         string // the head it was given for; "" where the forge does not bind approvals to commits
+	SHA         string // the head it was given for; "" where that cannot be told for certain
 	SubmittedAt time.Time
 }
 
@@ -304,7 +304,7 @@ type PullRequests interface {
 	// Reviews lists the newest verdict of each reviewer.
 	Reviews(ctx context.Context, r Repository, number int) ([]Review, error)
 	// Writers are the accounts that are known to have had a hand in the head of p: authors and committers of its commits, and, where the
-	// forge tells, who pushed its branch. A forge that knows commits by e-mail only has none.
+	// forge tells, who pushed its branch. A forge that knows commits by e-mail only goes by pushes alone.
 	Writers(ctx context.Context, r Repository, p PullRequest) ([]User, error)
 	// Permission is what user may do in r now.
 	Permission(ctx context.Context, r Repository, user User) (Permission, error)

@@ -30,6 +30,9 @@ func approval(in Input) (Gate, bool) {
 	if by := in.Environment.Requires.Approvers; !by.None() {
 		others = fmt.Sprintf("%s, but not %s nor whoever else wrote or pushed it", by, in.PullRequest.Author.Login)
 	}
+	if in.PullRequest.Repository.Forge == forge.GitLab && len(approvers) < need { // where nobody can approve twice
+		others += "; who approved before the newest push takes that back first, and approves again"
+	}
 	return Gate{
 		Name: "approval", Passed: len(approvers) >= need, Value: value,
 		Satisfy: fmt.Sprintf("%s of commit %s by %s", count(need, "approval"), short(in.PullRequest.Head.SHA), others),
@@ -76,7 +79,7 @@ func (in Input) counts(r forge.Review) (why string, counts bool) {
 	case slices.ContainsFunc(in.Writers, func(w forge.User) bool { return same(r.User, w) }):
 		return r.User.Login + " has a hand in the head", false
 	case r.SHA == "":
-		return r.User.Login + "'s names no commit: this forge binds approvals to none, and so it cannot be told what was approved", false
+		return r.User.Login + "'s cannot be told to be of this commit", false
 	case r.SHA != in.PullRequest.Head.SHA:
 		return r.User.Login + " approved another commit", false
 	case r.User.Bot:

@@ -17,7 +17,7 @@ func TestApproval(t *testing.T) {
 		"by the author":       {change: reviews(forge.Review{User: alice, State: forge.Approved, SHA: head}), value: "author's own", satisfy: "others than alice"},
 		"by who pushed to it": {change: func(in *policy.Input) { in.Writers = []forge.User{alice, bob} }, value: "0 of 1; bob has a hand in the head", satisfy: "whoever else wrote or pushed it"},
 		"of an older head":    {change: reviews(forge.Review{User: bob, State: forge.Approved, SHA: older}), value: "another commit", satisfy: "1111111111"},
-		"of no known head":    {change: reviews(forge.Review{User: bob, State: forge.Approved}), value: "names no commit", satisfy: "1111111111"},
+		"of no known head":    {change: reviews(forge.Review{User: bob, State: forge.Approved}), value: "cannot be told to be of this commit", satisfy: "1111111111"},
 		"dismissed":           {change: reviews(forge.Review{User: bob, State: forge.Dismissed, SHA: head}), value: "0 of 1", satisfy: "approval"},
 		"only commented":      {change: reviews(forge.Review{User: bob, State: forge.Commented, SHA: head}), value: "0 of 1", satisfy: "approval"},
 		"by a stranger":       {change: reviews(forge.Review{User: mallo, State: forge.Approved, SHA: head}), value: "mallory has no write", satisfy: "approval"},

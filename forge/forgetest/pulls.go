@@ -120,6 +120,12 @@ func reviews(t *testing.T, w World) {
 			t.Errorf("the verdict is on %s, want %s", r.SHA, head)
 		}
 	}
+	pushed := w.People.Push(t, number)
+	for _, r := range one(w.Forge.Reviews(t.Context(), w.Repository, number))(t) {
+		if r.State == forge.Approved && r.SHA == pushed {
+			t.Errorf("%s's approval of %s is taken for one of what was pushed after it", r.User.Login, head)
+		}
+	}
 	if w.People.Review(t, number, "bob", forge.Dismissed) {
 		for _, r := range one(w.Forge.Reviews(t.Context(), w.Repository, number))(t) {
 			if r.User.Login == "bob" && r.State == forge.Approved {

@@ -152,28 +152,6 @@ func user(u *gitlab.BasicUser) forge.User {
 	return forge.User{ID: int64(u.ID), Login: u.Username, Bot: botName.MatchString(u.Username)}
 }
 
-// Reviews implements forge.PullRequests: the approvals there are now. GitLab binds them to no commit and tells no time, and has no verdict
-// against a merge.
-func (f *Forge) Reviews(ctx context.Context, r forge.Repository, number int) ([]forge.Review, error) {
-	found, _, err := f.api.MergeRequestApprovals.GetConfiguration(int(r.ID), number, gitlab.WithContext(ctx))
-	if err != nil {
-		return nil, refused("listing the approvals of "+place(r, number), err)
-	}
-	var all []forge.Review
-	for _, by := range found.ApprovedBy {
-		if by.User != nil && by.User.ID != 0 {
-			all = append(all, forge.Review{User: user(by.User), State: forge.Approved})
-		}
-	}
-	return all, nil
-}
-
-// Writers implements forge.PullRequests. GitLab knows commits by e-mail only, and has a rule of its own that whoever added commits
-// does not approve.
-func (f *Forge) Writers(context.Context, forge.Repository, forge.PullRequest) ([]forge.User, error) {
-	return nil, nil
-}
-
 // Permission implements forge.PullRequests. It counts inherited membership. Who is no member may do nothing, even where everyone can read.
 func (f *Forge) Permission(ctx context.Context, r forge.Repository, u forge.User) (forge.Permission, error) {
 	doing := fmt.Sprintf("reading what %s may do in %s", u.Login, r.FullName())
