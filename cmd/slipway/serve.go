@@ -183,6 +183,7 @@ type engine struct {
 	health   func() *health.Rules
 	access   func(context.Context, string) (*rbac.Enforcer, error)
 	accounts func() project.Impersonation
+	globals  func() []project.Global
 	counts   func(context.Context, *argo.Application) bool
 	sources  *source.Sources
 	settings func(context.Context) settings.Settings
@@ -251,6 +252,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		return engine{}, err
 	}
 	accounts := func() project.Impersonation { return known.impersonation(ctx) }
+	inherited := func() []project.Global { return known.globals(ctx) }
 	askImage := sources.Image
 	if !o.checkImages {
 		askImage = nil
@@ -259,7 +261,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		Registered: func(ctx context.Context) ([]appset.Cluster, error) {
 			return controller.RegisteredClusters(ctx, d.mgr.GetClient(), o.namespace)
 		},
-		Project: known.project, Switches: func() render.Switches { return known.switches(ctx) },
+		Project: known.effective, Globals: inherited, Switches: func() render.Switches { return known.switches(ctx) },
 		Repository: func(ctx context.Context, name, project string) (string, bool) {
 			return source.NamedCharts(known.read(ctx), name, project)
 		},
@@ -270,7 +272,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 			return clusters.For(ctx, dest)
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
-		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts, counts: known.counts(o.appNamespaces),
+		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts, globals: inherited, counts: known.counts(o.appNamespaces),
 		sources: sources, settings: known.read}, nil
 }
 
@@ -282,7 +284,7 @@ func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engi
 		return err
 	}
 	return controller.Setup(ctx, mgr, controller.Deps{
-		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Health: e.health, Impersonation: e.accounts, Sets: sets,
+		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Globals: e.globals, Health: e.health, Impersonation: e.accounts, Sets: sets,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Namespaces: o.appNamespaces},
 		Tune:    func(c controller.Options) controller.Options { return o.tune(c, e.settings(ctx).Timing) },
 	})

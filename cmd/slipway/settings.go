@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -43,6 +44,7 @@ type settled struct {
 	rightsErr error
 	signing   *source.Signers
 	known     compare.KnownFields
+	inherited []project.Global
 }
 
 // read gives the settings as they are now. While they cannot be read it gives the last ones.
@@ -72,7 +74,7 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 	for _, fault := range faults {
 		s.log.Warn("a setting is passed over", "error", fault)
 	}
-	s.key, s.last, s.rules = key, decoded, rules
+	s.key, s.last, s.rules, s.inherited = key, decoded, rules, globals(decoded.GlobalProjects)
 	fields := make([]compare.KnownField, len(decoded.Comparing.Known))
 	for i, f := range decoded.Comparing.Known {
 		fields[i] = compare.KnownField(f)
@@ -134,6 +136,34 @@ func (s *settled) project(ctx context.Context, name string) (*argo.AppProject, e
 		return nil, nil
 	}
 	return proj, err
+}
+
+// effective is a project with what it inherits from global ones.
+func (s *settled) effective(ctx context.Context, name string) (*argo.AppProject, error) {
+	proj, err := s.project(ctx, name)
+	if proj == nil || err != nil {
+		return nil, err
+	}
+	return project.Inherit(proj, s.globals(ctx), func(name string) (*argo.AppProject, error) { return s.project(ctx, name) })
+}
+
+// globals are the projects from which others inherit, as they are now.
+func (s *settled) globals(ctx context.Context) []project.Global {
+	s.read(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inherited
+}
+
+// globals reads the selectors, which the settings have held to be readable.
+func globals(from []settings.GlobalProject) []project.Global {
+	var out []project.Global
+	for _, g := range from {
+		if selector, err := metav1.LabelSelectorAsSelector(&g.LabelSelector); err == nil {
+			out = append(out, project.Global{Project: g.ProjectName, Selector: selector})
+		}
+	}
+	return out
 }
 
 // impersonation is whether syncs act as service accounts.

@@ -75,9 +75,11 @@ type Deps struct {
 	Health func() *health.Rules
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
+	// Globals are the projects from which others inherit, as the installation's settings have them now; nil is none.
+	Globals func() []project.Global
 	// Impersonation says whether dry runs are those of the service accounts that projects name; nil is never.
 	Impersonation func() project.Impersonation
-	// Project finds an AppProject as it stands in the cluster, by which remotes of renders are judged; a nil project does not exist. Nil, on
+	// Project finds an AppProject as it stands in the cluster, with what it inherits, by which remotes of renders are judged; a nil project does not exist. Nil, on
 	// a laptop, judges nothing.
 	Project func(ctx context.Context, name string) (*argo.AppProject, error)
 	// Repository is the URL of the Helm repository that is registered by a name for a project; nil knows none.
@@ -120,6 +122,9 @@ func New(d Deps) *Pipeline {
 	}
 	if d.Scope == nil {
 		d.Scope = func(string) project.Scope { return project.Scope{} }
+	}
+	if d.Globals == nil {
+		d.Globals = func() []project.Global { return nil }
 	}
 	if d.Impersonation == nil {
 		d.Impersonation = func() project.Impersonation { return project.Impersonation{} }

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/plan"
+	"github.com/slipway-cd/slipway/engine/project"
 )
 
 // Input is a change to a repository and what surrounds it.
@@ -32,7 +33,7 @@ type Input struct {
 	// ApplicationSets are those of the cluster; what the two trees make of them is compared. On a laptop they are those that the trees
 	// declare, whose applications are among the others already.
 	ApplicationSets []*argo.ApplicationSet
-	// Project finds an AppProject as it stands in the cluster. Nil (a laptop) means that nothing is judged.
+	// Project finds an AppProject as it stands in the cluster; what it inherits from global ones is added here. Nil (a laptop) means that nothing is judged.
 	Project func(name string) (*argo.AppProject, bool)
 	// Environment names the environment of an application as the cluster has it, or "".
 	Environment func(*argo.Application) string
@@ -59,6 +60,7 @@ const maxDepth = 10
 func (p *Pipeline) PullRequest(ctx context.Context, in Input) (Change, error) {
 	start := time.Now()
 	c := Change{Base: string(in.BaseTree.Commit()), Head: in.Head, Merged: string(in.MergedTree.Commit()), Files: in.Files}
+	in.Project = p.inheriting(in.Project)
 	w := newWalk(p, in)
 	for units := w.first(ctx); len(units) > 0; units = w.next(ctx) {
 		if err := w.render(ctx, units); err != nil {
@@ -131,4 +133,23 @@ func miss(namespace, name string, fault *object.Fault) plan.Miss {
 		reason = "cannot be rendered, before and after alike: " + fault.Error()
 	}
 	return plan.Miss{Namespace: namespace, Name: name, Reason: reason}
+}
+
+// inheriting finds projects with what they inherit from global ones.
+func (p *Pipeline) inheriting(find func(string) (*argo.AppProject, bool)) func(string) (*argo.AppProject, bool) {
+	globals := p.deps.Globals()
+	if find == nil || len(globals) == 0 {
+		return find
+	}
+	return func(name string) (*argo.AppProject, bool) {
+		proj, ok := find(name)
+		if !ok || proj == nil {
+			return proj, ok
+		}
+		whole, err := project.Inherit(proj, globals, func(name string) (*argo.AppProject, error) {
+			global, _ := find(name)
+			return global, nil
+		})
+		return whole, err == nil
+	}
 }

@@ -155,7 +155,7 @@ func soonest(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// project reads a project; nil if there is none. One that the cache does not have is looked for past it, because applications and
+// project reads a project, with what it inherits from global ones; nil if there is none. One that the cache does not have is looked for past it, because applications and
 // their project are often created together. The default project is made when it is missing.
 func (r *applications) project(ctx context.Context, name string) (*argo.AppProject, error) {
 	proj := &argo.AppProject{}
@@ -172,7 +172,7 @@ func (r *applications) project(ctx context.Context, name string) (*argo.AppProje
 	case err != nil:
 		return nil, fmt.Errorf("reading project %s: %w", name, err)
 	}
-	return proj, nil
+	return r.inherit(ctx, r.client, proj)
 }
 
 // permits is what the project permits, with what is registered for it.
@@ -192,8 +192,9 @@ func (r *applications) ofProject(ctx context.Context, o client.Object) []reconci
 		return nil
 	}
 	var requests []reconcile.Request
+	heir := r.heirs(ctx, r.client, o.GetName())
 	for i := range apps.Items {
-		if app := &apps.Items[i]; app.Spec.ProjectName() == o.GetName() {
+		if app := &apps.Items[i]; heir(app.Spec.ProjectName()) {
 			key := client.ObjectKeyFromObject(app)
 			r.memos.of(key).ask(levelCached)
 			requests = append(requests, reconcile.Request{NamespacedName: key})

@@ -101,7 +101,7 @@ func (p *setPass) projectNamed(ctx context.Context, name string) (*argo.AppProje
 	err := p.client.Get(ctx, client.ObjectKey{Namespace: p.ControlNamespace, Name: name}, proj)
 	switch {
 	case err == nil:
-		return proj, nil
+		return p.inherit(ctx, p.client, proj)
 	case client.IgnoreNotFound(err) != nil:
 		return nil, fmt.Errorf("reading project %s: %w", name, err)
 	case name == argo.DefaultProject:

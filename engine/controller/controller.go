@@ -80,6 +80,8 @@ type Deps struct {
 	Health func() *health.Rules
 	// Scope is what is registered for one project alone; nil means nothing is.
 	Scope func(project string) project.Scope
+	// Globals are the projects from which others inherit, as the installation's settings have them now; nil is none.
+	Globals func() []project.Global
 	// Impersonation says whether steps are carried out as the service accounts that projects name; nil is never.
 	Impersonation func() project.Impersonation
 	// ControlNamespace holds the AppProjects, the Locks, and the Applications that need no leave to be there.

@@ -6,8 +6,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/project"
 )
 
 func (w *world) configMap(name string, annotations map[string]string) {
@@ -94,4 +97,33 @@ func TestWhatIsUnknownIsExplained(t *testing.T) {
 	if strings.Contains(told(app), "Failed to compare ConfigMap") {
 		t.Error("the ConfigMap is told of")
 	}
+}
+
+// A project inherits from global ones, and when one of those changes its applications are looked at again.
+func TestGlobalProjects(t *testing.T) {
+	w := newWorld(t)
+	w.globals = func() []project.Global {
+		return []project.Global{{Project: "base", Selector: labels.SelectorFromSet(labels.Set{"tier": "prod"})}}
+	}
+	w.project("base", func(p *argo.AppProject) { p.Spec.NamespaceResourceBlacklist = []metav1.GroupKind{{Kind: "Secret"}} })
+	w.project("heir", func(p *argo.AppProject) { p.Labels = map[string]string{"tier": "prod"} })
+	w.project("stranger")
+	w.commit(map[string]string{
+		"heir/s.yaml":     "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n",
+		"stranger/s.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: t}\n",
+	})
+	for _, name := range []string{"heir", "stranger"} {
+		w.application(name, name, func(app *argo.Application) { app.Spec.Project = name })
+	}
+	w.start(options(), -1, false)
+	w.until("the inherited denial", "heir", hasCondition(argo.ApplicationConditionComparisonError, "Failed to compare Secret s: not permitted in project heir"))
+	permitted := func(app *argo.Application) bool {
+		return len(app.Status.Resources) == 1 && app.Status.Resources[0].Status == argo.SyncStatusCodeOutOfSync
+	}
+	w.until("the comparison", "stranger", permitted)
+	base := &argo.AppProject{}
+	must(t, w.client.Get(w.ctx, client.ObjectKey{Namespace: w.control, Name: "base"}, base))
+	base.Spec.NamespaceResourceBlacklist = nil
+	must(t, w.client.Update(w.ctx, base))
+	w.until("the denial to go", "heir", permitted)
 }

@@ -114,3 +114,40 @@ func (r *projects) finalize(ctx context.Context, proj *argo.AppProject) (reconci
 	}
 	return reconcile.Result{}, nil
 }
+
+// inherit is a project with what it inherits from global ones.
+func (d Deps) inherit(ctx context.Context, c client.Reader, proj *argo.AppProject) (*argo.AppProject, error) {
+	if d.Globals == nil {
+		return proj, nil
+	}
+	return project.Inherit(proj, d.Globals(), func(name string) (*argo.AppProject, error) {
+		global := &argo.AppProject{}
+		err := c.Get(ctx, types.NamespacedName{Namespace: d.ControlNamespace, Name: name}, global)
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return global, err
+	})
+}
+
+// heirs says of which projects a change of one is a change: itself, and those that inherit from it.
+func (d Deps) heirs(ctx context.Context, c client.Reader, name string) func(project string) bool {
+	var globals []project.Global
+	if d.Globals != nil {
+		globals = d.Globals()
+	}
+	if !slices.ContainsFunc(globals, func(g project.Global) bool { return g.Project == name }) {
+		return func(other string) bool { return other == name }
+	}
+	known := map[string]bool{name: true}
+	return func(other string) bool {
+		is, seen := known[other]
+		if !seen {
+			proj := &argo.AppProject{}
+			err := c.Get(ctx, types.NamespacedName{Namespace: d.ControlNamespace, Name: other}, proj)
+			is = err == nil && slices.Contains(project.Inherits(proj, globals), name)
+			known[other] = is
+		}
+		return is
+	}
+}

@@ -135,6 +135,7 @@ type world struct {
 	tune func(controller.Options) controller.Options
 	// rules are the installation's own of health; pipeline is that of the last controller that was started.
 	rules    func() *health.Rules
+	globals  func() []project.Global
 	pipeline *change.Pipeline
 }
 
@@ -258,7 +259,7 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	destinations, changes := controller.From(clusters)
 	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
-		Sets: w.setsWith(sources, clusters), Tune: w.tune, Health: w.rules,
+		Sets: w.setsWith(sources, clusters), Tune: w.tune, Health: w.rules, Globals: w.globals,
 	}))
 	go func() {
 		defer close(p.ended)

@@ -78,6 +78,9 @@ type Settings struct {
 	// Impersonated has syncs act as the service accounts that projects name; AccountOptional lets those act as ourselves for which none is named.
 	Impersonated, AccountOptional bool
 
+	// GlobalProjects are those from which others inherit.
+	GlobalProjects []GlobalProject
+
 	// RBAC is who may do what; Accounts are the names of local accounts beside "admin".
 	RBAC     RBAC
 	Accounts []string
@@ -216,6 +219,8 @@ func (s *Settings) readConfigMap(m map[string]string) []error {
 	errs = append(errs, bad...)
 	rules, bad = ignoreRules(m, ignoreUpdates)
 	s.IgnoreUpdates = rules
+	errs = append(errs, bad...)
+	s.GlobalProjects, bad = globalProjects(m["globalProjects"])
 	errs = append(errs, bad...)
 	s.Comparing.Known, bad = knownFields(m)
 	errs = append(errs, bad...)
