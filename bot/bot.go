@@ -63,6 +63,13 @@ type Mirrors interface {
 	Mirror(url string) *git.Mirror
 }
 
+// Namespace is how a namespace of a cluster is.
+type Namespace struct {
+	// There says that it exists; Leaving that it is being deleted, with Why it is not gone yet where the cluster says so.
+	There, Leaving bool
+	Why            string
+}
+
 // Deps is what the bot works with. All but Record, Diagnose, Access and Actor are needed.
 type Deps struct {
 	// Client reads through the manager's cache and writes; Reader asks the API server itself, for what an act depends on.
@@ -81,8 +88,8 @@ type Deps struct {
 	Actor Actor
 	// Addresses asks what a preview has outside; nil asks nothing, and believes in images and addresses.
 	Addresses Addresses
-	// Exists says whether a destination's cluster has its namespace; nil believes that what was deleted is gone.
-	Exists func(ctx context.Context, d argo.ApplicationDestination) (bool, error)
+	// Exists says how the namespace of a destination is; nil believes that what was deleted is gone.
+	Exists func(ctx context.Context, d argo.ApplicationDestination) (Namespace, error)
 	// NormalizeURL makes addresses of one repository equal.
 	NormalizeURL func(string) string
 	// Record notes who did what as an event on an object.

@@ -88,6 +88,15 @@ func (v *visit) preview(ctx context.Context, o order) error {
 		return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates)
 	}
 	want, refusal := v.wanted(o)
+	if want != nil && want.Wanted {
+		makers, err := v.makers(ctx)
+		if err != nil {
+			return err
+		}
+		if len(makers) == 0 {
+			refusal = "There are no previews here: " + noMakers + "."
+		}
+	}
 	if refusal != "" {
 		return v.refuse(ctx, o, refusal, nil)
 	}
@@ -115,12 +124,13 @@ func (v *visit) preview(ctx context.Context, o order) error {
 func (v *visit) wanted(o order) (want *slipway.PreviewRequest, refusal string) {
 	want = &slipway.PreviewRequest{Wanted: o.cmd.Name != command.PreviewStop, By: o.user.Login, At: o.CreatedAt, Head: v.pull.Head.SHA}
 	if o.cmd.Name == command.PreviewExtend {
-		have := v.res.Status.Preview
-		if have == nil || !have.Wanted {
+		have, e := v.res.Status.Preview, v.res.Status.Environment
+		commanded := have != nil && have.Wanted && !have.Extends
+		if !commanded && (e == nil || have != nil && !have.Wanted) {
 			return nil, "There is no preview of this pull request that could last longer."
 		}
 		until := metav1.NewTime(v.Now().Add(o.cmd.For).Truncate(1e9))
-		want.Until = &until
+		want.Until, want.Extends = &until, !commanded
 	}
 	return want, ""
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/slipway-cd/slipway/bot/report"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -41,7 +44,7 @@ func (v *visit) showcase(ctx context.Context) error {
 	}
 	e := v.res.Status.Environment
 	switch {
-	case e == nil, e.Phase == slipway.PreviewGone && e.Told == string(slipway.PreviewGone):
+	case e == nil, e.Phase == slipway.PreviewGone && !e.Untold():
 		return nil
 	case e.Phase == slipway.PreviewRefused:
 		return v.announcePreview(ctx, e)
@@ -70,7 +73,9 @@ func (v *visit) expirePreview(e *slipway.PreviewEnvironment) {
 		v.again(left)
 		return
 	}
+	was := e.Expires
 	v.endPreview("its time was up; " + prefix(v.res.Spec.Forge) + "preview extend 24h brings it up again")
+	e.Expires = was
 }
 
 // promote lets the environment run the commit that it is to run, once it is its turn and what is waited for is there. Written before the
@@ -83,26 +88,25 @@ func (v *visit) promote(ctx context.Context, e *slipway.PreviewEnvironment) erro
 		e.Phase, e.Reason = slipway.PreviewQueued, "as many as the policy allows are there already"
 		return v.takeTurn(ctx, e)
 	case e.SHA == e.Target:
+		e.Waits = ""
 		return nil
 	}
-	if e.Image != "" && v.Addresses != nil {
-		there, err := v.Addresses.HasImage(ctx, e.Image)
-		if err != nil || !there {
-			reason := "waits for the image " + e.Image
-			if err != nil {
-				reason += ", which cannot be looked for: " + err.Error()
-			}
-			if e.Reason = clip(reason, 500); e.SHA == "" {
-				e.Phase = slipway.PreviewWaiting
-			}
-			v.again(queueSpacing)
-			return nil
+	waits, err := v.obstacle(ctx, e)
+	if err != nil {
+		return err
+	}
+	if e.Waits = ""; waits != "" {
+		if e.SHA == "" {
+			e.Phase, e.Reason = slipway.PreviewWaiting, waits
+		} else {
+			e.Waits = waits
 		}
+		return nil
 	}
 	if err := v.keepHead(ctx, e); err != nil {
 		return err
 	}
-	e.SHA, e.Phase, e.Reason = e.Target, slipway.PreviewDeploying, "the ApplicationSet was asked"
+	e.SHA, e.Phase, e.Reason, e.Began = e.Target, slipway.PreviewDeploying, "the ApplicationSet was asked", new(metav1.NewTime(v.Now()))
 	v.log.Info("an environment is to run a commit", "head", e.SHA)
 	if err := v.save(ctx); err != nil {
 		return err
@@ -110,9 +114,40 @@ func (v *visit) promote(ctx context.Context, e *slipway.PreviewEnvironment) erro
 	return v.askSets(ctx)
 }
 
+// obstacle says what a commit waits for, or "": that of the environment before nothing is left, and the image. It sees to it that somebody
+// looks again.
+func (v *visit) obstacle(ctx context.Context, e *slipway.PreviewEnvironment) (string, error) {
+	if e.SHA == "" && len(e.Namespaces) > 0 {
+		apps, err := v.applicationsOf(ctx)
+		if err != nil {
+			return "", err
+		}
+		if leaves, err := v.leaving(ctx, e, apps); err != nil || leaves != "" {
+			v.again(soon / 5)
+			return leaves, err
+		}
+	}
+	if e.Image == "" || v.Addresses == nil {
+		return "", nil
+	}
+	there, err := v.Addresses.HasImage(ctx, e.Image)
+	if there && err == nil {
+		return "", nil
+	}
+	v.again(queueSpacing)
+	if err != nil {
+		return clip("the image "+e.Image+" is waited for, and cannot be looked for: "+err.Error(), 400), nil
+	}
+	return clip("the image "+e.Image+" is waited for: its registry does not have it yet", 400), nil
+}
+
 // takeTurn looks whether it is the pull request's turn.
 func (v *visit) takeTurn(ctx context.Context, e *slipway.PreviewEnvironment) error {
-	v.again(queueSpacing)
+	wait := queueSpacing
+	if e.Place == 1 {
+		wait = soon
+	}
+	v.again(wait)
 	if v.read { // the place was found in this look
 		return nil
 	}
@@ -155,28 +190,47 @@ func (v *visit) withdraw(ctx context.Context, e *slipway.PreviewEnvironment) err
 	return v.askSets(ctx)
 }
 
-// announcePreview tells the comment and the forge's list of deployments how the environment is, where that is news.
+// announcePreview tells the comment and the forge's list of deployments how the environment is, where that is news. What the forge does not
+// take now is told again: what is in the cluster is looked after meanwhile.
 func (v *visit) announcePreview(ctx context.Context, e *slipway.PreviewEnvironment) error {
 	if err := v.save(ctx); err != nil {
 		return err
 	}
-	if err := v.deployPreview(ctx, e); err != nil {
+	said, err := v.sayPreview(ctx, e)
+	err = errors.Join(err, v.deployPreview(ctx, e))
+	var limited *forge.RateLimited
+	switch {
+	case errors.As(err, &limited):
 		return err
+	case err != nil:
+		v.log.Warn("the environment cannot be told of yet", "phase", e.Phase, "error", err)
+		v.again(queueSpacing)
+	case said && e.Phase == slipway.PreviewGone:
+		e.Told = string(slipway.PreviewGone)
 	}
-	section := v.previewSection()
-	said := digestOf(section)
-	if e.Said == said {
-		return nil
-	}
-	if wait := v.memory.mayEdit("preview "+v.res.Name, v.Now(), v.EditSpacing); wait > 0 {
-		v.again(wait)
-		return nil
-	}
-	if err := v.spliced(ctx, section); err != nil {
-		return fmt.Errorf("telling of the environment: %w", err)
-	}
-	e.Said = said
 	return v.save(ctx)
+}
+
+// sayPreview brings the comment up to date. Said is whether it is so now; progress is told with pauses.
+func (v *visit) sayPreview(ctx context.Context, e *slipway.PreviewEnvironment) (said bool, err error) {
+	section := v.previewSection()
+	sum := digestOf(section)
+	if e.Said == sum {
+		return true, nil
+	}
+	wait := v.memory.mayEdit("preview "+v.res.Name, v.Now(), v.EditSpacing)
+	progress := !slices.Contains([]slipway.PreviewPhase{slipway.PreviewReady, slipway.PreviewGone, slipway.PreviewRefused}, e.Phase)
+	if wait > 0 && progress {
+		v.again(wait)
+		return false, nil
+	}
+	if err := v.spliced(ctx, section); err != nil && !courtesy(err) {
+		return false, fmt.Errorf("telling of the environment: %w", err)
+	} else if err != nil {
+		v.log.Warn("the comment takes nothing about the environment", "error", err)
+	}
+	e.Said = sum
+	return true, v.save(ctx)
 }
 
 func digestOf(section string) string {
@@ -190,7 +244,7 @@ func (v *visit) previewSection() string {
 	if e == nil || !v.Previews {
 		return ""
 	}
-	p := report.Preview{Phase: string(e.Phase), Reason: e.Reason, SHA: e.SHA, Head: v.res.Status.HeadSHA, URLs: e.URLs, Place: e.Place,
+	p := report.Preview{Phase: string(e.Phase), Reason: e.Reason, Waits: e.Waits, SHA: e.SHA, Head: v.res.Status.HeadSHA, URLs: e.URLs, Place: e.Place,
 		Command: prefix(v.res.Spec.Forge)}
 	if e.Expires != nil {
 		p.Expires = e.Expires.Time
@@ -231,11 +285,15 @@ func (v *visit) spliced(ctx context.Context, section string) error {
 	return nil
 }
 
-// deployPreview keeps the forge's deployment of the environment: one a commit, in an environment of the pull request's name.
+// deployPreview keeps the forge's deployment of the environment: one a commit, in an environment of the pull request's name. The one before
+// is over: GitHub leaves that to whoever made it, as the environment is a passing one.
 func (v *visit) deployPreview(ctx context.Context, e *slipway.PreviewEnvironment) error {
 	if e.SHA != "" && e.Deployed != e.SHA {
+		if err := v.tellDeployment(ctx, e.DeploymentID, forge.DeploymentStatus{State: forge.DeploymentInactive, Description: "a newer commit is deployed"}); err != nil {
+			return err
+		}
 		id, err := v.forge.CreateDeployment(ctx, v.repo, forge.Deployment{Environment: fmt.Sprintf("preview-%d", v.res.Spec.Number), SHA: e.SHA,
-			Key: v.keptAs() + "-" + e.SHA, Transient: true, Description: "Preview of this pull request"})
+			Key: v.keptAs() + "-" + e.SHA, Ref: v.branch(), Transient: true, Description: "Preview of this pull request"})
 		if err != nil {
 			if !courtesy(err) {
 				return fmt.Errorf("creating a deployment: %w", err)
@@ -247,7 +305,29 @@ func (v *visit) deployPreview(ctx context.Context, e *slipway.PreviewEnvironment
 			return err
 		}
 	}
-	status := forge.DeploymentStatus{Description: clip(e.Reason, 140)}
+	status := statusOf(e)
+	told := string(status.State) + " " + status.EnvironmentURL
+	if e.Told == told {
+		return nil
+	}
+	if err := v.tellDeployment(ctx, e.DeploymentID, status); err != nil {
+		return err
+	}
+	e.Told = told
+	return nil
+}
+
+// branch is the head's where it is one of this repository.
+func (v *visit) branch() string {
+	if v.res.Status.Fork {
+		return ""
+	}
+	return v.res.Status.HeadRef
+}
+
+// statusOf is what the forge's deployment says of an environment.
+func statusOf(e *slipway.PreviewEnvironment) forge.DeploymentStatus {
+	status := forge.DeploymentStatus{Description: e.Reason}
 	switch e.Phase {
 	case slipway.PreviewReady:
 		status.State, status.Description = forge.DeploymentSuccess, "ready"
@@ -258,19 +338,24 @@ func (v *visit) deployPreview(ctx context.Context, e *slipway.PreviewEnvironment
 		status.State = forge.DeploymentFailure
 	case slipway.PreviewDeploying, slipway.PreviewWaiting, slipway.PreviewQueued:
 		status.State = forge.DeploymentInProgress
-	case slipway.PreviewEnding, slipway.PreviewGone, slipway.PreviewRefused:
-		status.State = forge.DeploymentInactive
+	default:
+		status.State, status.EnvironmentGone = forge.DeploymentInactive, true
 	}
-	told := string(status.State) + " " + status.EnvironmentURL
-	if e.Phase == slipway.PreviewGone {
-		told = string(slipway.PreviewGone)
+	return status
+}
+
+// tellDeployment sets the state of a deployment. That the forge takes none, or knows none of this id, is no trouble of ours.
+func (v *visit) tellDeployment(ctx context.Context, id int64, status forge.DeploymentStatus) error {
+	if id == 0 {
+		return nil
 	}
-	if e.DeploymentID != 0 && e.Told != told {
-		if err := v.forge.SetDeploymentStatus(ctx, v.repo, e.DeploymentID, status); err != nil {
-			v.log.Warn("the state of a deployment could not be set", "deployment", e.DeploymentID, "state", status.State, "error", err)
-		}
+	err := v.forge.SetDeploymentStatus(ctx, v.repo, id, status)
+	if err != nil && !courtesy(err) {
+		return fmt.Errorf("telling of deployment %d: %w", id, err)
 	}
-	e.Told = told
+	if err != nil {
+		v.log.Warn("the state of a deployment cannot be set", "deployment", id, "state", status.State, "error", err)
+	}
 	return nil
 }
 

@@ -12,6 +12,8 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/forge"
 )
 
 // pullKey is what AnnotationPullRequest says of an application that was made of this pull request.
@@ -22,20 +24,33 @@ func pullKey(p *slipway.PullRequest) string {
 // isOf says whether an application was made of a pull request.
 func isOf(app client.Object, p *slipway.PullRequest) bool {
 	made := app.GetAnnotations()[slipway.AnnotationPullRequest]
-	return made != "" && strings.EqualFold(made, pullKey(p))
+	if made == "" {
+		return false
+	}
+	numbered := fmt.Sprintf("%s/%d#%d", p.Spec.Host, p.Spec.Repository.ID, p.Spec.Number) // GitLab's projects are named so as well
+	return strings.EqualFold(made, pullKey(p)) || strings.EqualFold(made, numbered)
 }
 
-// observe reads how far the environment is from its applications.
-func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) error {
+// applicationsOf are those of the environment. They are the cache's.
+func (v *visit) applicationsOf(ctx context.Context) ([]*argo.Application, error) {
 	list := &argo.ApplicationList{}
 	if err := v.Client.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("listing the environment's applications: %w", err)
+		return nil, fmt.Errorf("listing the environment's applications: %w", err)
 	}
 	var apps []*argo.Application
 	for i := range list.Items {
 		if isOf(&list.Items[i], v.res) {
 			apps = append(apps, &list.Items[i])
 		}
+	}
+	return apps, nil
+}
+
+// observe reads how far the environment is from its applications.
+func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) error {
+	apps, err := v.applicationsOf(ctx)
+	if err != nil {
+		return err
 	}
 	switch {
 	case !e.Wanted():
@@ -56,20 +71,49 @@ func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) erro
 		}
 	}
 	e.Phase, e.Reason = v.progressOf(ctx, e, apps)
+	if e.Phase == slipway.PreviewDeploying && v.lasting(e) > v.Follow {
+		e.Phase, e.Reason = slipway.PreviewFailed, fmt.Sprintf("not ready after %s; %s", v.Follow, e.Reason)
+	}
 	if e.Phase != slipway.PreviewReady {
-		v.again(soon)
+		v.again(v.pace(e))
 	}
 	behind := func(app *argo.Application) bool { return app.Annotations[slipway.AnnotationPullRequestHead] != e.SHA }
-	if e.Phase == slipway.PreviewDeploying && (len(apps) == 0 || slices.ContainsFunc(apps, behind)) {
+	if e.Phase != slipway.PreviewReady && (len(apps) == 0 || slices.ContainsFunc(apps, behind)) {
 		return v.askSets(ctx) // a set that was just answering another question takes that for this one
 	}
 	return nil
 }
 
+// lasting is how long ago it began to come up, or to go.
+func (v *visit) lasting(e *slipway.PreviewEnvironment) time.Duration {
+	if e.Began == nil {
+		return 0
+	}
+	return v.Now().Sub(e.Began.Time)
+}
+
+// pace is the time to the next look at what no event tells of: what has just begun is looked at often, what takes long seldom.
+func (v *visit) pace(e *slipway.PreviewEnvironment) time.Duration {
+	switch lasting := v.lasting(e); {
+	case lasting < time.Minute:
+		return soon / 5
+	case lasting < v.Follow:
+		return soon
+	}
+	return queueSpacing
+}
+
 // progressOf is the phase of an environment that is to be there.
 func (v *visit) progressOf(ctx context.Context, e *slipway.PreviewEnvironment, apps []*argo.Application) (slipway.PreviewPhase, string) {
 	if len(apps) == 0 {
-		return slipway.PreviewDeploying, v.refusalOf(ctx)
+		refusal := v.refusalOf(ctx)
+		switch {
+		case refusal == "":
+			return slipway.PreviewDeploying, "the ApplicationSet was asked"
+		case v.lasting(e) < patience: // it may be of before it was asked
+			return slipway.PreviewDeploying, refusal
+		}
+		return slipway.PreviewFailed, refusal
 	}
 	phase, reason := slipway.PreviewReady, ""
 	for _, app := range apps {
@@ -105,17 +149,42 @@ func (v *visit) progressOfOne(ctx context.Context, e *slipway.PreviewEnvironment
 		if !app.Spec.SyncPolicy.IsAutomated() {
 			return slipway.PreviewDeploying, at("is not synced, and is not automated: the set's template has no syncPolicy.automated")
 		}
-		return slipway.PreviewDeploying, at("is being synced")
+		return slipway.PreviewDeploying, at(v.syncingOf(ctx, e, app))
 	}
-	switch h := app.Status.Health; h.Status {
-	case argo.HealthStatusHealthy, argo.HealthStatusSuspended:
+	h := app.Status.Health
+	if h.Status == argo.HealthStatusHealthy || h.Status == argo.HealthStatusSuspended {
 		return slipway.PreviewReady, ""
-	case argo.HealthStatusDegraded:
-		lines := v.diagnose(ctx, app)
-		return slipway.PreviewFailed, at(strings.Join(append([]string{"Degraded"}, lines[:min(len(lines), 3)]...), "; "))
-	default:
-		return slipway.PreviewDeploying, at(strings.TrimSpace(string(h.Status) + " " + clip(h.Message, 200)))
 	}
+	how := []string{strings.TrimSpace(string(h.Status) + " " + clip(h.Message, 200))}
+	if v.lasting(e) >= patience { // before, nothing can be said to be wrong
+		lines := v.diagnose(ctx, app)
+		how = append(how, lines[:min(len(lines), 3)]...)
+	}
+	fresh := app.Status.OperationState != nil && app.Status.OperationState.FinishedAt != nil && v.Now().Sub(app.Status.OperationState.FinishedAt.Time) < patience
+	if h.Status == argo.HealthStatusDegraded && !fresh {
+		return slipway.PreviewFailed, at(strings.Join(how, "; "))
+	}
+	return slipway.PreviewDeploying, at(strings.Join(how, "; "))
+}
+
+// syncingOf says how far the sync of an application is: what it waits for, and, when that takes its time, what is wrong with it.
+func (v *visit) syncingOf(ctx context.Context, e *slipway.PreviewEnvironment, app *argo.Application) string {
+	s := app.Status.OperationState
+	if s == nil || s.Phase.Completed() || s.Message == "" {
+		return "is being synced"
+	}
+	how := []string{"is being synced: " + clip(s.Message, 300)}
+	if v.lasting(e) >= patience && s.SyncResult != nil {
+		var hooks []object.ID
+		for _, r := range s.SyncResult.Resources {
+			if r.HookPhase == argo.OperationRunning {
+				hooks = append(hooks, object.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
+			}
+		}
+		lines := append(v.diagnoseOf(ctx, app, hooks), v.diagnose(ctx, app)...)
+		how = append(how, lines[:min(len(lines), 3)]...)
+	}
+	return strings.Join(how, "; ")
 }
 
 // comparedAsItIs says whether the state of an application is that of its specification as it stands.
@@ -170,7 +239,7 @@ func (v *visit) refusalOf(ctx context.Context) string {
 			}
 		}
 	}
-	return "the ApplicationSet was asked"
+	return ""
 }
 
 // ending waits until nothing of the environment is left, and sees for itself that its namespaces are gone.
@@ -183,35 +252,77 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 		e.Applications = append(e.Applications, app.Namespace+"/"+app.Name)
 	}
 	if len(apps) > 0 {
-		v.again(soon)
-		return v.askSets(ctx)
-	}
-	left := slices.Clone(e.Namespaces)
-	if v.Exists != nil {
-		for _, where := range e.Namespaces {
-			there, err := v.Exists(ctx, destination(where))
-			if err != nil {
-				v.log.Warn("whether a namespace is gone cannot be told", "namespace", where, "error", err)
-				v.again(queueSpacing)
-				return nil
-			}
-			if !there {
-				left = slices.DeleteFunc(left, func(l string) bool { return l == where })
-			}
+		v.again(v.pace(e))
+		if slices.ContainsFunc(apps, func(app *argo.Application) bool { return app.DeletionTimestamp == nil }) {
+			return v.askSets(ctx)
 		}
-		e.Namespaces = left
 	}
-	if v.Exists != nil && len(left) > 0 {
-		e.Reason = "the namespace " + strings.Join(left, ", ") + " is still there"
-		v.again(soon)
+	leaves, err := v.leaving(ctx, e, apps)
+	if err != nil {
+		v.log.Warn("whether an environment is gone cannot be told", "error", err)
+		v.again(queueSpacing)
 		return nil
 	}
-	e.Phase, e.Reason, e.Namespaces = slipway.PreviewGone, "", nil
+	if len(apps) > 0 || leaves != "" {
+		if e.Waits = ""; v.lasting(e) > patience { // so long as all goes well, the reason for the end says enough
+			e.Waits = leaves
+		}
+		v.again(v.pace(e))
+		return nil
+	}
+	e.Phase, e.Waits, e.Namespaces = slipway.PreviewGone, stays(e.Namespaces), nil
+	if v.pull.State != forge.Open {
+		e.Reason = "" // everybody sees that
+	}
 	if err := v.Mirrors.Mirror(v.repo.CloneURL).Release(ctx, v.keptAs()); err != nil {
 		v.log.Warn("a commit that was kept cannot be let go", "error", err)
 	}
 	v.log.Info("an environment is gone")
 	return nil
+}
+
+// stays says of namespaces that are there and do not go that they do not.
+func stays(namespaces []string) string {
+	if len(namespaces) == 0 {
+		return ""
+	}
+	return "the namespace " + strings.Join(namespaces, ", ") + " stays: it was not made for the preview, or something in it is not the preview's"
+}
+
+// leaving says what of an environment is on its way out, with what holds it up, or "" when nothing is. The environment's namespaces are then
+// those that are there to stay.
+func (v *visit) leaving(ctx context.Context, e *slipway.PreviewEnvironment, apps []*argo.Application) (string, error) {
+	for _, app := range apps {
+		if app.DeletionTimestamp == nil {
+			continue
+		}
+		for _, c := range app.Status.Conditions {
+			if c.Type == argo.ApplicationConditionDeletionError {
+				return clip(app.Name+" cannot be deleted: "+c.Message, 400), nil
+			}
+		}
+		return app.Name + " is being deleted", nil
+	}
+	if v.Exists == nil {
+		e.Namespaces = nil
+		return "", nil
+	}
+	var there []string
+	for _, where := range e.Namespaces {
+		ns, err := v.Exists(ctx, destination(where))
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("looking for the namespace %s: %w", where, err)
+		case ns.Leaving && ns.Why != "":
+			return clip("the namespace "+where+" is still there: "+ns.Why, 400), nil
+		case ns.Leaving:
+			return "the namespace " + where + " is being deleted", nil
+		case ns.There:
+			there = append(there, where)
+		}
+	}
+	e.Namespaces = there
+	return "", nil
 }
 
 // destination reads what ApplicationDestination.String writes of one with a namespace.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,6 +30,15 @@ func TestPreviews(t *testing.T) {
 		{"a stranger's commits", previewOfAStranger},
 		{"by command, and in line", previewsInLine},
 		{"not for drafts", previewOfADraft},
+		{"unwell", previewUnwell},
+		{"unseeded", previewUnseeded},
+		{"unanswered", previewUnanswered},
+		{"in haste", previewsOfTheHasty},
+		{"what is left behind", previewLeftovers},
+		{"time", previewsTime},
+		{"of a conflict", previewOfAConflict},
+		{"on GitLab", previewOnGitLab},
+		{"of nobody", previewOfNobody}, // takes the set away
 	} {
 		t.Run(act.name, func(t *testing.T) { act.play(p.by(t)) })
 	}
@@ -50,10 +60,14 @@ func (p *play) preview(number int, says string) string {
 }
 
 // policyFile is the shop's policy.
-func (p *play) policyFile() string {
+func (p *play) policyFile() string { return p.files()[".slipway.yaml"] }
+
+// files are those of the shop.
+func (p *play) files() map[string]string {
+	p.t.Helper()
 	files, err := p.Files("fixtures/repos/shop")
 	p.must(err)
-	return files[".slipway.yaml"]
+	return files
 }
 
 // answers asks the door for the shop of a preview.
@@ -83,7 +97,7 @@ func (p *play) nothingLeft(number int) {
 }
 
 func previewLife(p *play) {
-	pull := p.open(stage.Alice, "pretty", map[string]string{"web/base/extra.txt": "more\n"})
+	pull := p.open(stage.Alice, "pretty", p.seeded(seed))
 	p.reported(pull.Number, pull.HeadSHA)
 	if body := p.ours(pull.Number, "<!-- slipway:report ")[0].Body; strings.Contains(body, "**Preview**") {
 		p.t.Errorf("a preview that nobody asked for:\n%s", body)
@@ -112,6 +126,10 @@ func previewLife(p *play) {
 	}
 	p.deployed(namespace, "success")
 
+	if job := (&batchv1.Job{}); p.Client.Get(p.t.Context(), client.ObjectKey{Namespace: namespace, Name: "seed"}, job) != nil || job.Status.Succeeded != 1 {
+		p.t.Errorf("the data was not seeded: %+v", job.Status)
+	}
+
 	next := p.push(stage.Alice, "pretty", map[string]string{"web/base/kustomization.yaml": "" +
 		"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nlabels: [{pairs: {app.kubernetes.io/name: web}, includeSelectors: true}]\n" +
 		"resources: [deployment.yaml, service.yaml, ingress.yaml, secret.yaml]\nconfigMapGenerator: [{name: web-settings, literals: [BANNER=Prettier]}]\n"})
@@ -119,24 +137,53 @@ func previewLife(p *play) {
 		line := p.preview(pull.Number, "**ready**")
 		return line, strings.Contains(line, next[:10]) && !strings.Contains(line, "not the newest")
 	})
-	_, err = p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, pull.Number)
-	p.must(err)
+	p.deployed(namespace, "success")
+	for _, d := range p.Forge.Store.Deployments(p.Repo.ID) {
+		last := p.Forge.Store.DeploymentStatuses(d.ID)[0]
+		switch {
+		case d.Environment != namespace:
+		case !d.Transient || d.Production:
+			p.t.Errorf("the environment is not a passing one: %+v", d)
+		case (last.State == "success") != (d.SHA == next):
+			p.t.Errorf("the deployment of %s is %s", d.SHA, last.State)
+		case d.SHA == next && !strings.HasPrefix(last.EnvironmentURL, p.Door+"/"+namespace):
+			p.t.Errorf("its address is %s", last.EnvironmentURL)
+		}
+	}
+	p.close(pull.Number)
 	p.nothingLeft(pull.Number)
 	p.preview(pull.Number, "gone")
 	p.deployed(namespace, "inactive")
 }
 
-// previewOfAStranger has no preview until somebody vouches for a commit, and stays at that commit.
+// seed fills the data of a preview before anything else is there.
+const seed = `apiVersion: batch/v1
+kind: Job
+metadata:
+  name: seed
+  annotations: {argocd.argoproj.io/hook: PreSync}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: seed, image: "registry.example.com/shop/seed:1", resources: {limits: {memory: 64Mi}}}]
+`
+
+// previewOfAStranger has no preview until somebody vouches for a commit, and stays at that commit. Its branch has the name of one of the
+// base's that has a preview too.
 func previewOfAStranger(p *play) {
+	defer p.ruled("{paths: [/web/]}")()
+	const branch = "Feature/A_Rather-LONG.name/of-which-no-namespace-could-ever-be-named-as-it-is-longer-than-63"
+	namesake := p.wanting(branch, "preview", map[string]string{"web/base/namesake.txt": "1\n"})
 	fork, err := p.Forge.As(stage.Mallory).Fork(p.t.Context(), stage.Shop)
 	p.must(err)
 	give := func(content string) {
-		_, err := p.Forge.As(stage.Mallory).Commit(p.t.Context(), fork.FullName(), store.FileCommit{Branch: "gift", Message: "A gift",
+		_, err := p.Forge.As(stage.Mallory).Commit(p.t.Context(), fork.FullName(), store.FileCommit{Branch: branch, Message: "A gift",
 			Files: map[string]string{"web/base/gift.txt": content}})
 		p.must(err)
 	}
 	give("1\n")
-	pull, err := p.Forge.As(stage.Mallory).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "A gift", Head: stage.Mallory + ":gift", Base: "main"})
+	pull, err := p.Forge.As(stage.Mallory).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "A gift", Head: stage.Mallory + ":" + branch, Base: "main"})
 	p.must(err)
 	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
 	p.must(err)
@@ -155,9 +202,13 @@ func previewOfAStranger(p *play) {
 	if app.Spec.Source.TargetRevision != pull.HeadSHA {
 		p.t.Errorf("it runs %s", app.Spec.Source.TargetRevision)
 	}
-	_, err = p.Forge.As(stage.Alice).Unlabel(stage.Shop, pull.Number, "preview")
-	p.must(err)
-	p.nothingLeft(pull.Number)
+	if line := p.preview(namesake.Number, "**ready**"); !strings.Contains(line, namesake.HeadSHA[:10]) {
+		p.t.Errorf("the namesake's comment says %s", line)
+	}
+	p.close(namesake.Number)
+	p.unlabel(pull.Number, "preview")
+	p.nothingLeft(namesake.Number)
+	p.nothingLeft(pull.Number) // a label that was taken away may come back for half a minute
 }
 
 // previewsInLine have one place: the second waits until the first is stopped.
@@ -197,8 +248,19 @@ func previewOfADraft(p *play) {
 	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
 	p.must(err)
 	p.preview(pull.Number, "drafts have none")
+	draft := func(is bool) {
+		_, err := p.Forge.As(stage.Alice).Edit(p.t.Context(), stage.Shop, pull.Number, store.PullEdit{Draft: &is})
+		p.must(err)
+	}
+	draft(false)
+	p.preview(pull.Number, "**ready**")
+	draft(true)
+	p.preview(pull.Number, "being taken down")
+	p.close(pull.Number)
+	p.nothingLeft(pull.Number)
 	other := p.open(stage.Alice, "elsewhere", map[string]string{"README.md": "words\n"})
 	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, other.Number, "preview")
 	p.must(err)
 	p.preview(other.Number, "it changes none of /web/")
+	p.close(other.Number)
 }

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/bot/policy"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/forge"
 )
 
@@ -35,23 +37,23 @@ func (v *visit) wish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(makers) == 0 {
-		v.endPreview("no ApplicationSet makes environments of this repository's pull requests")
-		return nil
-	}
-	w := policy.Wish{Draft: v.pull.Draft, Now: v.Now(), Active: v.Now(),
+	w := policy.Wish{Draft: v.pull.Draft, Now: v.Now(), Active: v.Now(), Begin: prefix(v.res.Spec.Forge),
 		Selected: slices.ContainsFunc(makers, func(m maker) bool { return m.selects(v.pull.Labels) })}
 	if p := s.Preview; p != nil {
-		w.Commanded, w.Stopped = p.Wanted, !p.Wanted
+		w.Commanded, w.Stopped = p.Wanted && !p.Extends, !p.Wanted
 		if p.Until != nil {
 			w.Until = p.Until.Time
 		}
 	}
-	if !w.Selected && !w.Commanded {
-		v.endPreview("its label was taken away")
-		if e := s.Environment; e != nil && e.Phase == slipway.PreviewRefused {
-			s.Environment = nil
-		}
+	switch {
+	case len(makers) == 0 && w.Commanded:
+		v.refusePreview(noMakers)
+		return nil
+	case len(makers) == 0:
+		v.endPreview(noMakers)
+		return nil
+	case !w.Selected && !w.Commanded:
+		v.unselected(w)
 		return nil
 	}
 	g, err := v.footing(ctx)
@@ -59,15 +61,12 @@ func (v *visit) wish(ctx context.Context) error {
 		return err
 	}
 	rules := g.policy.Previews
-	if len(rules.Paths) > 0 && s.Trusted {
-		if g, err = v.stand(ctx); err != nil {
-			return err
-		}
-		if w.Files, err = v.files(ctx, g); err != nil {
+	if w.Unread = !s.Trusted; len(rules.Paths) > 0 && s.Trusted {
+		if w.Files, err = v.touched(ctx, g); err != nil {
 			return err
 		}
 	}
-	if have := s.Environment; have != nil {
+	if have := s.Environment; have != nil && (have.Wanted() || have.Expires != nil) {
 		w.Active = have.Active.Time
 		if v.renewed(have) {
 			w.Active = v.Now()
@@ -76,9 +75,67 @@ func (v *visit) wish(ctx context.Context) error {
 	wanted, end, reason := rules.Wanted(w)
 	if !wanted {
 		v.refusePreview(reason)
+		if !end.IsZero() {
+			s.Environment.Expires = new(metav1.NewTime(end))
+		}
 		return nil
 	}
 	return v.want(ctx, g, w, metav1.NewTime(end))
+}
+
+// noMakers says why a repository has no environments.
+const noMakers = "no ApplicationSet with a pullRequest generator makes environments of this repository's pull requests"
+
+// unselected ends what neither label nor command asks for any more. Once that is over, what commands said of it and its time are forgotten:
+// a label that comes back brings up a new one.
+func (v *visit) unselected(w policy.Wish) {
+	s := &v.res.Status
+	reason := "its label was taken away"
+	if w.Stopped {
+		_, _, reason = policy.Previews{}.Wanted(w)
+	}
+	v.endPreview(reason)
+	e := s.Environment
+	over := e == nil || e.Phase.Over()
+	if p := s.Preview; p != nil && (p.Extends || over && !p.Wanted) {
+		s.Preview = nil
+	}
+	if !over {
+		return
+	}
+	switch {
+	case e == nil:
+	case e.Phase == slipway.PreviewRefused:
+		s.Environment = nil
+	default:
+		e.Expires = nil
+	}
+}
+
+// touched are the files that the pull request itself changes, whether it can be merged or not.
+func (v *visit) touched(ctx context.Context, g *ground) ([]string, error) {
+	head, pulls := git.Hash(v.pull.Head.SHA), g.mirror.Pulls()
+	if !pulls.Has(ctx, head) {
+		if err := v.fetchHead(ctx, g.mirror, head); err != nil {
+			return nil, err
+		}
+	}
+	fork, err := pulls.MergeBase(ctx, g.base.Commit(), head)
+	if errors.Is(err, git.ErrUnrelated) {
+		fork, err = g.base.Commit(), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("finding where the head began: %w", err)
+	}
+	before, err := pulls.Tree(ctx, fork)
+	if err != nil {
+		return nil, fmt.Errorf("opening where the head began: %w", err)
+	}
+	after, err := pulls.Tree(ctx, head)
+	if err != nil {
+		return nil, fmt.Errorf("opening the head: %w", err)
+	}
+	return g.changed(ctx, before, after)
 }
 
 // renewed says whether an environment's time is counted anew: it was asked for since, or pushed to by somebody who is trusted.
@@ -92,7 +149,11 @@ func (v *visit) want(ctx context.Context, g *ground, w policy.Wish, end metav1.T
 	s := &v.res.Status
 	if !s.Environment.Wanted() {
 		now := metav1.NewMicroTime(v.Now())
-		s.Environment = &slipway.PreviewEnvironment{Phase: slipway.PreviewQueued, Since: now, Active: now}
+		next := &slipway.PreviewEnvironment{Phase: slipway.PreviewQueued, Since: now, Active: now}
+		if old := s.Environment; old != nil { // what it left behind is looked after still
+			next.Namespaces, next.DeploymentID, next.Deployed, next.Told, next.Said = old.Namespaces, old.DeploymentID, old.Deployed, old.Told, old.Said
+		}
+		s.Environment = next
 	}
 	e := s.Environment
 	e.Commanded, e.Expires = w.Commanded, nil
@@ -108,7 +169,7 @@ func (v *visit) want(ctx context.Context, g *ground, w policy.Wish, end metav1.T
 	}
 	if e.Target == "" {
 		e.Phase = slipway.PreviewRefused
-		v.refusePreview("its commits wait for " + prefix(v.res.Spec.Forge) + "ok-to-test")
+		v.refusePreview("its commits wait for " + prefix(v.res.Spec.Forge) + "ok-to-test by somebody who may write")
 		return nil
 	}
 	place, err := v.place(ctx, g.policy.Previews)
@@ -150,19 +211,21 @@ func (v *visit) refusePreview(reason string) {
 		return
 	}
 	now := metav1.NewMicroTime(v.Now())
-	if s.Environment != nil {
-		now = s.Environment.Since
+	next := &slipway.PreviewEnvironment{Phase: slipway.PreviewRefused, Reason: reason, Since: now, Active: now}
+	if old := s.Environment; old != nil {
+		next.Since, next.Active, next.Expires, next.Target, next.Said = old.Since, old.Active, old.Expires, old.Target, old.Said
 	}
-	s.Environment = &slipway.PreviewEnvironment{Phase: slipway.PreviewRefused, Reason: reason, Since: now, Active: now}
+	s.Environment = next
 }
 
-// endPreview has the environment taken down, if there is one.
+// endPreview has the environment taken down, if there is one. Its target stays: that a commit is newer is told by it.
 func (v *visit) endPreview(reason string) {
 	e := v.res.Status.Environment
 	if !e.Wanted() {
 		return
 	}
-	e.Phase, e.Reason, e.SHA, e.Target, e.Image, e.Place, e.Expires = slipway.PreviewEnding, reason, "", "", "", 0, nil
+	e.Phase, e.Reason, e.SHA, e.Image, e.Waits, e.Place, e.Expires = slipway.PreviewEnding, reason, "", "", "", 0, nil
+	e.Began = new(metav1.NewTime(v.Now()))
 }
 
 // maker is a generator that makes applications of this repository's pull requests.

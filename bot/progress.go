@@ -263,6 +263,11 @@ func (v *visit) diagnose(ctx context.Context, app *argo.Application) []string {
 			unwell = append(unwell, object.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
 		}
 	}
+	return v.diagnoseOf(ctx, app, unwell)
+}
+
+// diagnoseOf explains what is not well with some objects of an application.
+func (v *visit) diagnoseOf(ctx context.Context, app *argo.Application, unwell []object.ID) []string {
 	if len(unwell) > 20 {
 		unwell = unwell[:20]
 	}

@@ -150,7 +150,7 @@ func underWay(p *slipway.PullRequest) bool {
 			return true
 		}
 	}
-	return following(p) || p.Status.Environment != nil && !p.Status.Environment.Phase.Over()
+	return following(p) || p.Status.Environment != nil && (!p.Status.Environment.Phase.Over() || p.Status.Environment.Untold())
 }
 
 // save writes the status, if it changed. The intake writes the spec of the same object meanwhile; that is no obstacle, but another

@@ -226,6 +226,8 @@ type Deployment struct {
 	ID          int64
 	Environment string
 	SHA         string
+	// Ref is the branch that SHA is the head of, as far as the forge asks for one; empty is the default branch.
+	Ref         string
 	Description string
 	Production  bool
 	Transient   bool
@@ -250,6 +252,8 @@ type DeploymentStatus struct {
 	Description    string // at most 140 characters; longer is cut
 	LogURL         string
 	EnvironmentURL string
+	// EnvironmentGone says, of one that is inactive, that the environment itself is no more.
+	EnvironmentGone bool
 }
 
 // Reaction is an emoji that acknowledges a comment.

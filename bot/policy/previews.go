@@ -35,8 +35,12 @@ type Wish struct {
 	// /preview stop asked for none.
 	Selected, Commanded, Stopped bool
 	Draft                        bool
-	// Files that it changes; not asked for where no paths are.
-	Files []string
+	// Files that it changes; not asked for where no paths are. Unread says that they cannot be told: the head is a stranger's, and is
+	// not even fetched.
+	Files  []string
+	Unread bool
+	// Begin is how a command begins: "/".
+	Begin string
 	// Until is the end that a command gave it; zero for none. Active is when it was last asked for or pushed to.
 	Until, Active time.Time
 	Now           time.Time
@@ -47,13 +51,13 @@ type Wish struct {
 func (p Previews) Wanted(w Wish) (wanted bool, end time.Time, reason string) {
 	switch {
 	case w.Stopped:
-		return false, end, "it was stopped by a command"
+		return false, end, "it was stopped by a command; " + w.Begin + "preview brings it up again"
 	case !w.Selected && !w.Commanded:
 		return false, end, ""
 	case p.Set && !p.Drafts && w.Draft && !w.Commanded:
-		return false, end, "drafts have none; /preview brings one up"
-	case len(p.Paths) > 0 && !w.Commanded && !slices.ContainsFunc(w.Files, p.concerns):
-		return false, end, "it changes none of " + strings.Join(p.Paths, ", ")
+		return false, end, "drafts have none; " + w.Begin + "preview brings one up"
+	case len(p.Paths) > 0 && !w.Commanded && !w.Unread && !slices.ContainsFunc(w.Files, p.concerns):
+		return false, end, "it changes none of " + strings.Join(p.Paths, ", ") + "; " + w.Begin + "preview brings one up"
 	}
 	if p.TTL > 0 {
 		end = w.Active.Add(p.TTL)
@@ -62,7 +66,7 @@ func (p Previews) Wanted(w Wish) (wanted bool, end time.Time, reason string) {
 		end = w.Until
 	}
 	if !end.IsZero() && !w.Now.Before(end) {
-		return false, end, "its time was up; /preview extend 24h brings it up again"
+		return false, end, "its time was up; " + w.Begin + "preview extend 24h brings it up again"
 	}
 	return true, end, ""
 }

@@ -28,6 +28,8 @@ func TestPreviewsWanted(t *testing.T) {
 		"of a name":                            {rules, policy.Wish{Selected: true, Files: []string{"docs/readme.md"}, Active: now}, true, ""},
 		"of no path":                           {rules, policy.Wish{Selected: true, Files: []string{"docs/web/a.txt"}, Active: now}, false, "/web/"},
 		"of no path, by command":               {rules, policy.Wish{Commanded: true, Files: []string{"docs/a.txt"}, Active: now}, true, ""},
+		"of files that nobody may read":        {rules, policy.Wish{Selected: true, Unread: true, Active: now}, true, ""},
+		"stopped, on GitLab":                   {policy.Previews{}, policy.Wish{Selected: true, Stopped: true, Begin: "/slipway "}, false, "/slipway preview brings"},
 		"a minute before its end":              {rules, policy.Wish{Commanded: true, Active: now.Add(-24*time.Hour + time.Minute)}, true, ""},
 		"its time is up":                       {rules, policy.Wish{Commanded: true, Active: now.Add(-24 * time.Hour)}, false, "time"},
 		"its time is up, and it is given more": {rules, policy.Wish{Commanded: true, Active: now.Add(-48 * time.Hour), Until: now.Add(time.Hour)}, true, ""},

@@ -12,6 +12,8 @@ import (
 type Preview struct {
 	// Phase is "Queued", "Waiting", "Deploying", "Ready", "Failed", "Ending", "Gone" or "Refused".
 	Phase, Reason string
+	// Waits says what Head waits for while SHA runs, what holds the end up, or what stayed behind.
+	Waits string
 	// SHA is the commit that it runs; Head the pull request's newest.
 	SHA, Head string
 	URLs      []string
@@ -39,8 +41,10 @@ func (p Preview) String() string {
 	if !p.Expires.IsZero() && p.Phase != "Ending" && p.Phase != "Gone" && p.Phase != "Refused" {
 		fmt.Fprintf(&b, " · until %s (%s for longer)", p.Expires.UTC().Format("2006-01-02 15:04 MST"), Code(p.Command+"preview extend 24h"))
 	}
-	if p.Reason != "" {
-		b.WriteString("<br>" + Code(clip(p.Reason, 500)))
+	for _, why := range []string{p.Reason, p.Waits} {
+		if why != "" {
+			b.WriteString("<br>" + Code(clip(why, 500)))
+		}
 	}
 	return b.String() + "\n"
 }
@@ -61,6 +65,9 @@ func (p Preview) state() string {
 		return "none"
 	case "Ending":
 		return "being taken down"
+	}
+	if p.Waits != "" {
+		return "gone"
 	}
 	return "gone: nothing of it is left"
 }
@@ -105,4 +112,4 @@ func WithPreview(body, section string) string {
 }
 
 // PreviewRoom is the number of characters that a section takes at most, marks included.
-const PreviewRoom = 2500
+const PreviewRoom = 3100

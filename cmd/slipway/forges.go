@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -182,6 +183,18 @@ func (f *forges) find(ctx context.Context, repoURL string) (served, bool, error)
 		return served{}, false, failed
 	}
 	return r, ok, nil
+}
+
+// numbered is the repository that a forge knows by a number, among those that were listed last.
+func (f *forges) numbered(host, number string) (served, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.repos {
+		if r.repository.Host == host && strconv.FormatInt(r.repository.ID, 10) == number {
+			return r, true
+		}
+	}
+	return served{}, false
 }
 
 // credentials finds how to read a repository: by a secret of the control namespace, as Argo CD does, else as the App that serves it.

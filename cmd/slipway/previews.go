@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/bot"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -68,17 +70,33 @@ func (a addresses) HasImage(ctx context.Context, image string) (bool, error) {
 	return a.image(ctx, image)
 }
 
-// hasNamespace says whether a destination's cluster has its namespace.
-func hasNamespace(clusters *cluster.Clusters) func(ctx context.Context, d argo.ApplicationDestination) (bool, error) {
-	return func(ctx context.Context, d argo.ApplicationDestination) (bool, error) {
+// namespaces says how a destination's namespace is, by its cluster.
+func namespaces(clusters *cluster.Clusters) func(ctx context.Context, d argo.ApplicationDestination) (bot.Namespace, error) {
+	return func(ctx context.Context, d argo.ApplicationDestination) (bot.Namespace, error) {
 		c, err := clusters.For(ctx, d)
 		if err != nil {
-			return false, err
+			return bot.Namespace{}, err
 		}
-		_, err = c.Get(ctx, object.ID{Kind: "Namespace", Name: d.Namespace})
-		if apierrors.IsNotFound(err) {
-			return false, nil
+		ns, err := c.Get(ctx, object.ID{Kind: "Namespace", Name: d.Namespace})
+		switch {
+		case apierrors.IsNotFound(err):
+			return bot.Namespace{}, nil
+		case err != nil:
+			return bot.Namespace{}, err
 		}
-		return err == nil, err
+		return bot.Namespace{There: true, Leaving: ns.GetDeletionTimestamp() != nil, Why: holdUp(ns)}, nil
 	}
+}
+
+// holdUp is what a namespace's conditions say about why it is not gone.
+func holdUp(ns *unstructured.Unstructured) string {
+	conditions, _, _ := unstructured.NestedSlice(ns.Object, "status", "conditions")
+	var why []string
+	for _, item := range conditions {
+		c, ok := item.(map[string]any)
+		if message, said := c["message"].(string); ok && said && c["status"] == "True" {
+			why = append(why, message)
+		}
+	}
+	return strings.Join(why, "; ")
 }

@@ -311,7 +311,7 @@ func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, 
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)
 			return lines(found), err
 		},
-		Addresses: outside, Exists: hasNamespace(e.clusters),
+		Addresses: outside, Exists: namespaces(e.clusters),
 		Options: bot.Options{Namespace: o.namespace, Mentions: []string{o.githubName}, Seed: f.seed(), Version: version,
 			Previews: o.previews, Page: o.page(), Follow: o.follow, Sweep: o.sweep, Workers: o.botWorkers},
 	})

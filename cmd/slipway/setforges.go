@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -258,14 +259,15 @@ func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, 
 	}, nil
 }
 
-// Closed implements controller.Forges: the bot reads a pull request from the forge before it writes down that it is closed.
+// Closed implements controller.Forges: the bot reads a pull request from the forge before it writes down that it is closed, or that its
+// environment is to end by a command or because its time is up.
 func (s *setForges) Closed(ctx context.Context, p appset.Pull) (bool, error) {
-	path := ""
+	path, kind := "", slipway.ForgeGitHub
 	switch {
 	case p.Generator.Github != nil:
 		path = p.Generator.Github.Owner + "/" + p.Generator.Github.Repo
 	case p.Generator.GitLab != nil:
-		path = p.Generator.GitLab.Project
+		path, kind = p.Generator.GitLab.Project, slipway.ForgeGitLab
 	}
 	var all slipway.PullRequestList
 	if err := s.resources.List(ctx, &all, client.InNamespace(s.options.namespace), client.UnsafeDisableDeepCopy); err != nil {
@@ -273,8 +275,9 @@ func (s *setForges) Closed(ctx context.Context, p appset.Pull) (bool, error) {
 	}
 	for i := range all.Items {
 		r := &all.Items[i]
-		if strings.EqualFold(r.Spec.Repository.FullName(), path) && fmt.Sprint(r.Spec.Number) == p.Number {
-			return r.Status.State == slipway.StateClosed || r.Status.State == slipway.StateMerged, nil
+		named := strings.EqualFold(r.Spec.Repository.FullName(), path) || strconv.FormatInt(r.Spec.Repository.ID, 10) == path
+		if named && r.Spec.Forge == kind && fmt.Sprint(r.Spec.Number) == p.Number {
+			return r.Status.State == slipway.StateClosed || r.Status.State == slipway.StateMerged || s.options.previews && r.Status.PreviewStopped(), nil
 		}
 	}
 	return false, nil
@@ -306,6 +309,9 @@ func (s *setForges) served(ctx context.Context, a controller.Asking, q asked) (s
 			continue
 		}
 		r, ok, err := s.forges.find(ctx, "https://"+site.Host+"/"+strings.TrimSuffix(q.path, "/")+".git")
+		if !ok && err == nil && q.kind == forge.GitLab {
+			r, ok = s.forges.numbered(site.Host, q.path)
+		}
 		if ok || err != nil {
 			return r, ok, err
 		}

@@ -37,7 +37,8 @@ type Forges interface {
 	PullRequests(ctx context.Context, a Asking, g *argo.PullRequestGenerator) ([]appset.PullRequest, error)
 	// Host lists the repositories of an organisation or group.
 	Host(ctx context.Context, a Asking, g *argo.SCMProviderGenerator) (appset.Host, error)
-	// Closed says whether a pull request is known to be closed or merged: verified with the forge, and not merely missing in a list.
+	// Closed says whether a pull request is known to be closed or merged, or its environment to be ended by somebody's word: verified with
+	// the forge, and not merely missing in a list.
 	Closed(ctx context.Context, p appset.Pull) (bool, error)
 }
 

@@ -317,6 +317,34 @@ func TestADeploymentThatHasNotEndedIsTheSame(t *testing.T) {
 	}
 }
 
+func TestAnEnvironmentSaysWhereItIsAndEnds(t *testing.T) {
+	const path, place = " /api/v4/projects/7/deployments/3", " /api/v4/projects/7/environments/9"
+	f, a, r := gitLab(t, map[string][]string{
+		"GET" + path: {`200 {"id":3,"status":"running","environment":{"id":9,"name":"preview-7","state":"available","external_url":null}}`,
+			`200 {"id":3,"status":"success","environment":{"id":9,"name":"preview-7","state":"available","external_url":"https://pr-7.example.com/"}}`},
+		"PUT" + path:             {`200 {"id":3,"status":"success"}`, `400 {"message":{"status":["Cannot transition status via :cancel from :success"]}}`},
+		"PUT" + place:            {`200 {"id":9,"external_url":"https://pr-7.example.com/"}`},
+		"POST" + place + "/stop": {`200 {"id":9,"state":"stopped"}`},
+	})
+	for _, s := range []forge.DeploymentStatus{
+		{State: forge.DeploymentSuccess, EnvironmentURL: "https://pr-7.example.com/"},
+		{State: forge.DeploymentInactive, EnvironmentGone: true},
+	} {
+		if err := f.SetDeploymentStatus(t.Context(), r, 3, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var ends int
+	for _, w := range a.writes() {
+		if strings.HasPrefix(w, "POST"+place+"/stop") {
+			ends++
+		}
+	}
+	if w := a.writes(); ends != 1 || !strings.HasPrefix(w[0], "PUT"+place) {
+		t.Errorf("writes were %v", w)
+	}
+}
+
 func TestAGitLabRateLimitIsNoFailure(t *testing.T) {
 	const path = "GET /api/v4/projects/7/merge_requests/3"
 	f, a, r := gitLab(t, map[string][]string{path: {"429 Retry-After:42|{}"}})

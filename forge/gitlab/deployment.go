@@ -19,7 +19,7 @@ func (f *Forge) CreateDeployment(ctx context.Context, r forge.Repository, d forg
 		Look: func(ctx context.Context) (*gitlab.Deployment, bool, error) { return f.begun(ctx, r, d) },
 		Create: func(ctx context.Context) (*gitlab.Deployment, bool, error) {
 			made, _, err := f.api.Deployments.CreateProjectDeployment(int(r.ID), &gitlab.CreateProjectDeploymentOptions{
-				Environment: &d.Environment, SHA: &d.SHA, Ref: gitlab.Ptr(cmp.Or(r.DefaultBranch, d.SHA)), Tag: gitlab.Ptr(false),
+				Environment: &d.Environment, SHA: &d.SHA, Ref: gitlab.Ptr(cmp.Or(d.Ref, r.DefaultBranch, d.SHA)), Tag: gitlab.Ptr(false),
 				Status: gitlab.Ptr(gitlab.DeploymentStatusCreated),
 			}, gitlab.WithContext(ctx))
 			return made, lost(err), err
@@ -52,8 +52,8 @@ func (f *Forge) begun(ctx context.Context, r forge.Repository, d forge.Deploymen
 	return found, found != nil, err
 }
 
-// SetDeploymentStatus implements forge.Deployments. The description and the links have no place in GitLab's deployments. A state that is
-// there already, or that has ended, stays.
+// SetDeploymentStatus implements forge.Deployments. The description and the link to a log have no place in GitLab's deployments; the address
+// is the environment's, which is stopped when it is gone. A state that is there already, or that has ended, stays.
 func (f *Forge) SetDeploymentStatus(ctx context.Context, r forge.Repository, deployment int64, s forge.DeploymentStatus) error {
 	doing := fmt.Sprintf("setting deployment %d of %s to %s", deployment, r.FullName(), s.State)
 	states := map[forge.DeploymentState]gitlab.DeploymentStatusValue{
@@ -69,6 +69,9 @@ func (f *Forge) SetDeploymentStatus(ctx context.Context, r forge.Repository, dep
 	if err != nil {
 		return refused(doing, err)
 	}
+	if err := f.setEnvironment(ctx, r, now.Environment, s); err != nil {
+		return refused(doing, err)
+	}
 	if now.Status == string(want) {
 		return nil
 	}
@@ -77,4 +80,19 @@ func (f *Forge) SetDeploymentStatus(ctx context.Context, r forge.Repository, dep
 		return nil
 	}
 	return refused(doing, err)
+}
+
+// setEnvironment has an environment say where it is, or that it is no more.
+func (f *Forge) setEnvironment(ctx context.Context, r forge.Repository, e *gitlab.Environment, s forge.DeploymentStatus) error {
+	switch {
+	case e == nil:
+		return nil
+	case s.EnvironmentGone && e.State != "stopped":
+		_, _, err := f.api.Environments.StopEnvironment(int(r.ID), e.ID, &gitlab.StopEnvironmentOptions{}, gitlab.WithContext(ctx))
+		return err
+	case s.EnvironmentURL != "" && e.ExternalURL != s.EnvironmentURL:
+		_, _, err := f.api.Environments.EditEnvironment(int(r.ID), e.ID, &gitlab.EditEnvironmentOptions{ExternalURL: &s.EnvironmentURL}, gitlab.WithContext(ctx))
+		return err
+	}
+	return nil
 }

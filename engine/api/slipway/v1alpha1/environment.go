@@ -54,6 +54,12 @@ type PreviewEnvironment struct {
 	// Image what is waited for.
 	Target string `json:"target,omitempty"`
 	Image  string `json:"image,omitempty"`
+	// Waits says what Target waits for, while the environment runs another commit;
+	// what holds its end up; or what stayed behind.
+	Waits string `json:"waits,omitempty"`
+	// Began is when SHA was given to the ApplicationSets, or when the end was
+	// decided.
+	Began *metav1.Time `json:"began,omitempty"`
 	// Commanded says that a command, not a label, asked for it.
 	Commanded bool `json:"commanded,omitempty"`
 	// Since is when it was first wanted. It orders the queue.
@@ -67,7 +73,7 @@ type PreviewEnvironment struct {
 	Active metav1.MicroTime `json:"active"`
 	// Place in the queue, from 1; 0 for one that need not wait.
 	Place int `json:"place,omitempty"`
-	// Expires is when it ends by itself.
+	// Expires is when it ends by itself; of one whose time was up, when that was.
 	Expires *metav1.Time `json:"expires,omitempty"`
 	// Applications of it, as namespace/name.
 	Applications []string `json:"applications,omitempty"`
@@ -92,6 +98,19 @@ func (p PreviewPhase) Up() bool {
 
 // Over says whether nothing more is to be done about it.
 func (p PreviewPhase) Over() bool { return p == PreviewGone || p == PreviewRefused }
+
+// Untold says whether the end of an environment is still to be told to the forge.
+func (e *PreviewEnvironment) Untold() bool {
+	return e != nil && e.Phase == PreviewGone && e.Told != string(PreviewGone)
+}
+
+// PreviewStopped says whether the environment is ended by somebody's command, or
+// because its time was up: not by what a list of the forge lacks.
+func (s *PullRequestStatus) PreviewStopped() bool {
+	e := s.Environment
+	stopped := s.Preview != nil && !s.Preview.Wanted
+	return e != nil && !e.Wanted() && (stopped || e.Expires != nil)
+}
 
 // Wanted says whether the environment is to be there, now or when it is its turn.
 func (e *PreviewEnvironment) Wanted() bool {

@@ -68,6 +68,9 @@ type PreviewRequest struct {
 	Wanted bool `json:"wanted"`
 	// Until is when it ends by itself; absent leaves that to the settings.
 	Until *metav1.Time `json:"until,omitempty"`
+	// Extends says that only its end is meant: whether there is one is still the
+	// label's to say.
+	Extends bool `json:"extends,omitempty"`
 	// By is the login of who asked last.
 	By string `json:"by"`
 	// Head is the commit whose report that account had seen.
