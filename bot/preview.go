@@ -134,7 +134,7 @@ func (v *visit) obstacle(ctx context.Context, e *slipway.PreviewEnvironment) (st
 	if there && err == nil {
 		return "", nil
 	}
-	v.again(queueSpacing)
+	v.again(2 * soon)
 	if err != nil {
 		return clip("the image "+e.Image+" is waited for, and cannot be looked for: "+err.Error(), 400), nil
 	}

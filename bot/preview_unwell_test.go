@@ -280,7 +280,7 @@ func previewsTime(p *play) {
 	p.nothingLeft(pull.Number)
 	line := p.preview(pull.Number, "its time was up")
 	p.push(stage.Bob, "elsewhere-2", map[string]string{"README.md": "words\n"})
-	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/status"), "web")
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/status"), "")
 	if again := p.preview(pull.Number, "its time was up"); strings.Contains(again, "ready") {
 		p.t.Errorf("%s; then %s", line, again)
 	}

@@ -19,7 +19,7 @@ import (
 // names anything else, and a registry that cannot be asked is left alone for a while.
 const (
 	imageThere   = 5 * time.Minute
-	imageMissing = 10 * time.Second
+	imageMissing = 5 * time.Second
 	imageUntold  = 2 * time.Minute
 	imagesKept   = 10_000
 	// imageAsked bounds one question.
