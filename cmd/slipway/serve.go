@@ -27,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/slipway-cd/slipway/bot"
@@ -195,6 +196,14 @@ func (e engine) close() {
 	e.store.Close()
 }
 
+// server is the address of a destination's API server for metrics, which go on where it cannot be told.
+func (e engine) server(d argo.ApplicationDestination) string {
+	if c, err := e.clusters.Registered(d); err == nil {
+		return c.Server
+	}
+	return d.Server
+}
+
 type engineDeps struct {
 	mgr    manager.Manager
 	forges *forges
@@ -287,6 +296,8 @@ func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engi
 		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Globals: e.globals, Health: e.health, Impersonation: e.accounts, Sets: sets,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Namespaces: o.appNamespaces},
 		Tune:    func(c controller.Options) controller.Options { return o.tune(c, e.settings(ctx).Timing) },
+		Metrics: controller.Metrics{Registry: metrics.Registry, Clusters: e.clusters.States, Server: e.server,
+			Labels: o.metricLabels, SetLabels: o.metricSetLabels, Conditions: o.metricConditions},
 	})
 }
 

@@ -62,6 +62,8 @@ type serveOptions struct {
 	controllerWorkers, botWorkers         int
 	setWorkers, setDeleteLimit            int
 	previews                              bool
+	// What of resources becomes series of its own.
+	metricLabels, metricSetLabels, metricConditions []string
 }
 
 func (o *serveOptions) flags(f *pflag.FlagSet) {
@@ -93,6 +95,9 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.listen, "listen", ":8080", "where deliveries are taken in, POST /webhook/github and /webhook/gitlab, and pages are served")
 	f.StringVar(&o.probes, "probes", ":8081", "where /healthz and /readyz answer")
 	f.StringVar(&o.metrics, "metrics", ":8082", "where /metrics answers; 0 for nowhere")
+	f.StringSliceVar(&o.metricLabels, "metrics-application-labels", nil, "a label of Applications that becomes a label of argocd_app_labels (repeatable; default none)")
+	f.StringSliceVar(&o.metricConditions, "metrics-application-conditions", nil, "a type of Applications' conditions that argocd_app_condition counts, such as SyncError (repeatable; default none)")
+	f.StringSliceVar(&o.metricSetLabels, "metrics-applicationset-labels", nil, "a label of ApplicationSets that becomes a label of argocd_appset_labels (repeatable; default none)")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "the way to the management cluster (default the pod's own, else the usual kubeconfig)")
 	f.StringVar(&o.engine, "engine", engineOwn, "who carries syncs out: slipway, or argocd, beside whose controller Slipway is the bot alone (syncs before the merge and locks then bind only applications without automated sync)")
 	f.StringVar(&o.namespace, "control-namespace", "", "where Applications, projects and Slipway's own resources are (default the pod's namespace, else argocd)")

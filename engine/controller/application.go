@@ -34,15 +34,16 @@ type applications struct {
 	now    func() time.Time
 	memos  *memos
 	beside *beside
+	meters *meters
 }
 
-func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps) error {
+func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps, ms *meters) error {
 	runOptions := d.Options.Run
 	runOptions.Log = d.Log
 	reader := patientReader{mgr.GetAPIReader(), d.Options.Patience}
 	r := &applications{
 		Deps: d, client: patientClient{mgr.GetClient(), d.Options.Patience}, reader: reader, events: mgr.GetEventRecorder(Manager),
-		runner: run.New(runOptions), now: time.Now, memos: newMemos(),
+		runner: run.New(runOptions), now: time.Now, memos: newMemos(), meters: ms,
 		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace, name: "argocd-application-controller"},
 	}
 	if err := indexAdoptions(ctx, mgr); err != nil {
@@ -75,6 +76,7 @@ func (r *applications) Reconcile(ctx context.Context, req reconcile.Request) (re
 	if err := r.client.Get(ctx, req.NamespacedName, app); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.memos.forget(req.NamespacedName)
+			r.meters.forget(req.NamespacedName)
 			return reconcile.Result{}, nil
 		}
 		return reconcile.Result{}, fmt.Errorf("reading application %s: %w", req.NamespacedName, err)
@@ -238,5 +240,6 @@ func (p *pass) patch(ctx context.Context, old *argo.Application) error {
 		return fmt.Errorf("writing application %s: %w", p.app.Name, err)
 	}
 	p.memo.written = p.app.ResourceVersion
+	p.meters.end(old, p.app)
 	return nil
 }

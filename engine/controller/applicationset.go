@@ -111,12 +111,14 @@ type sets struct {
 	now    func() time.Time
 	memos  *setMemos
 	beside *beside
+	meters *meters
 }
 
-func setupSets(mgr ctrl.Manager, d Deps) error {
+func setupSets(mgr ctrl.Manager, d Deps, ms *meters) error {
 	r := &sets{
 		Deps: d, Sets: *d.Sets, client: mgr.GetClient(), reader: mgr.GetAPIReader(), events: mgr.GetEventRecorder(Manager), now: time.Now,
 		memos:  newSetMemos(),
+		meters: ms,
 		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace, name: "argocd-applicationset-controller"},
 	}
 	r.Sets.Options = r.Sets.Options.withDefaults()
@@ -152,6 +154,7 @@ func (r *sets) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 	if err := r.client.Get(ctx, req.NamespacedName, set); err != nil {
 		if apierrors.IsNotFound(err) {
 			r.memos.forget(req.NamespacedName)
+			r.meters.forgetSet(req.NamespacedName)
 			return reconcile.Result{}, nil
 		}
 		return reconcile.Result{}, fmt.Errorf("reading application set %s: %w", req.NamespacedName, err)
@@ -164,7 +167,9 @@ func (r *sets) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 		}
 	}
 	_, p.asked = p.set.Annotations[setRefreshAnnotation]
+	began := r.now()
 	again, err := p.run(ctx)
+	r.meters.set(req.NamespacedName, r.now().Sub(began))
 	switch {
 	case apierrors.IsConflict(err):
 		p.log.Debug("an application or the set changed meanwhile", "error", err)
@@ -243,10 +248,15 @@ func (p *setPass) skip(ctx context.Context) (string, error) {
 }
 
 func (p *setPass) allowed(namespace string) bool {
-	if namespace == p.ControlNamespace {
+	return setsCount(p.settings, p.ControlNamespace, namespace)
+}
+
+// setsCount says whether the sets of a namespace are looked after.
+func setsCount(known settings.ApplicationSets, control, namespace string) bool {
+	if namespace == control {
 		return true
 	}
-	for _, pattern := range p.settings.Namespaces {
+	for _, pattern := range known.Namespaces {
 		if g, err := glob.Compile(pattern); err == nil && g.Match(namespace) {
 			return true
 		}

@@ -90,6 +90,7 @@ type Deps struct {
 	Sets    *Sets
 	Log     *slog.Logger
 	Options Options
+	Metrics Metrics
 	// Tune, if not nil, gives the options as the installation's settings have them now. It is asked often, and of what it gives only times
 	// are read.
 	Tune func(Options) Options
@@ -164,13 +165,20 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	d.Options = d.Options.withDefaults()
+	ms, err := newMeters(d.Metrics)
+	if err != nil {
+		return err
+	}
 	if err := setupProjects(mgr, d); err != nil {
 		return err
 	}
 	if d.Sets != nil {
-		if err := setupSets(mgr, d); err != nil {
+		if err := setupSets(mgr, d, ms); err != nil {
 			return err
 		}
 	}
-	return setupApplications(ctx, mgr, d)
+	if err := collect(mgr, d); err != nil {
+		return err
+	}
+	return setupApplications(ctx, mgr, d, ms)
 }

@@ -17,6 +17,7 @@ func (p *pass) orphans(ctx context.Context, want []object.ID) (int, error) {
 	permits := p.permits()
 	namespace := p.app.Spec.Destination.Namespace
 	if looks, _ := permits.Orphans(); !looks || namespace == "" {
+		p.meters.noOrphans(p.app)
 		return 0, nil
 	}
 	dest, err := p.Clusters(ctx, p.app.Spec.Destination)
@@ -36,6 +37,7 @@ func (p *pass) orphans(ctx context.Context, want []object.ID) (int, error) {
 			count++
 		}
 	}
+	p.meters.orphans(p.app, count)
 	return count, nil
 }
 

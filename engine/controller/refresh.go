@@ -66,6 +66,7 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 	if level == levelNone {
 		return p.untilNext(), nil
 	}
+	began := p.now()
 	found := p.look(ctx, level, sources)
 	if ctx.Err() != nil {
 		p.memo.ask(level)
@@ -90,6 +91,7 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 		p.memo.ask(level)
 		return 0, err
 	}
+	p.meters.compare(p.app, p.now().Sub(began))
 	p.memo.spec = digest
 	if level == levelFresh {
 		p.memo.hard = p.now()

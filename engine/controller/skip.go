@@ -115,7 +115,12 @@ func Beside(mgr ctrl.Manager, controlNamespace string) func(context.Context, *ar
 }
 
 func (r *applications) ours(namespace string) bool {
-	return namespace == r.ControlNamespace || project.MatchesNamespace(r.Options.Namespaces, namespace)
+	return r.counts(namespace)
+}
+
+// counts says whether the Applications of a namespace are looked after.
+func (d Deps) counts(namespace string) bool {
+	return namespace == d.ControlNamespace || project.MatchesNamespace(d.Options.Namespaces, namespace)
 }
 
 // beside looks, now and then, whether one of Argo CD's own controllers runs in the control namespace.

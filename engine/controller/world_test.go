@@ -127,6 +127,7 @@ type world struct {
 	store    *git.Store
 	renderer *render.Renderer
 	sets     *controller.Sets // what is special about ApplicationSets; nil leaves them alone
+	metrics  controller.Metrics
 
 	// impersonation is what the installation says of service accounts; elsewhere are further namespaces whose Applications it knows.
 	impersonation project.Impersonation
@@ -259,7 +260,7 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	destinations, changes := controller.From(clusters)
 	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
 		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
-		Sets: w.setsWith(sources, clusters), Tune: w.tune, Health: w.rules, Globals: w.globals,
+		Sets: w.setsWith(sources, clusters), Tune: w.tune, Health: w.rules, Globals: w.globals, Metrics: w.metricsOf(clusters),
 	}))
 	go func() {
 		defer close(p.ended)
