@@ -154,7 +154,7 @@ func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
 		return nil, err
 	}
 	return ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: types,
+		Scheme: types, MapperProvider: controller.Mapper,
 		Cache: cache.Options{
 			DefaultNamespaces: map[string]cache.Config{o.namespace: {}},
 			ByObject: map[client.Object]cache.ByObject{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -228,6 +229,9 @@ func (p *pass) stillOurs(ctx context.Context) error {
 
 // patch writes what differs between old and p.app, if anything, for the version that was read.
 func (p *pass) patch(ctx context.Context, old *argo.Application) error {
+	if equality.Semantic.DeepEqual(old, p.app) {
+		return nil // which costs less than to write both down
+	}
 	patch := client.MergeFromWithOptions(old, client.MergeFromWithOptimisticLock{})
 	data, err := patch.Data(p.app)
 	if err != nil {
