@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/engine/change"
-	"github.com/slipway-cd/slipway/engine/guard"
 )
 
 // totals are the sums of what happens to resources.
@@ -43,18 +42,20 @@ const maxLines = 20
 
 // attention lists what a reviewer should see before anything else: what fails, what is dangerous, and what is good to know.
 func attention(c change.Change) string {
-	var failures, warnings []string
-	for _, set := range brokenSets(c) {
-		failures = append(failures, fmt.Sprintf("ApplicationSet %s cannot be generated%s, so its applications are not shown\n%s",
-			Code(set.Name), at(set.Fault.Place), fence("text", clip(message(set.Fault), 1200))))
+	var lines [3][]string
+	restarts := replaced(c.Applications)
+	if restarts != "" {
+		lines[2] = append(lines[2], restarts)
 	}
-	for _, a := range c.Applications {
-		failures, warnings = append(failures, failuresOf(a)...), append(warnings, warningsOf(a)...)
+	for _, n := range notices(c) {
+		if !n.Restarts() {
+			lines[n.rank()] = append(lines[n.rank()], n.line())
+		}
 	}
-	return alert("CAUTION", failures) + alert("WARNING", warnings) + alert("NOTE", notes(c.Applications))
+	return alert("CAUTION", lines[0]) + alert("WARNING", lines[1]) + alert("NOTE", lines[2])
 }
 
-// alert is a block that forges set apart; nothing without lines.
+// alert is a block that forges set apart; nothing without lines. Several are a list.
 func alert(kind string, lines []string) string {
 	if len(lines) == 0 {
 		return ""
@@ -62,79 +63,114 @@ func alert(kind string, lines []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "> [!%s]\n", kind)
 	for _, l := range lines[:min(len(lines), maxLines)] {
+		if len(lines) > 1 {
+			l = "- " + strings.ReplaceAll(strings.TrimSuffix(l, "\n"), "\n", "\n  ") + "\n"
+		}
 		b.WriteString(quote(l))
-		b.WriteString(">\n")
 	}
 	if rest := len(lines) - maxLines; rest > 0 {
-		fmt.Fprintf(&b, "> and %d more\n", rest)
+		fmt.Fprintf(&b, "> - and %d more\n", rest)
 	}
 	return b.String() + "\n"
 }
 
-func failuresOf(a change.Application) []string {
-	var out []string
-	if f := a.After.Fault; f != nil {
-		out = append(out, fmt.Sprintf("%s cannot be rendered%s\n%s", Code(a.Name), at(f.Place), fence("text", clip(message(f), 1200))))
+const (
+	// maxSubjects is how many applications a remark names.
+	maxSubjects = 5
+	// maxText is how many characters of a remark are shown.
+	maxText = 600
+)
+
+// line is a remark in Markdown: a line, and a block of code where it has a detail.
+func (n Notice) line() string {
+	var b strings.Builder
+	if len(n.Applications) > 0 {
+		b.WriteString(n.subjects() + n.Joint())
 	}
-	return append(out, findings(a, guard.Block)...)
+	if n.Object != "" {
+		b.WriteString(Code(n.Object))
+	}
+	b.WriteString(Prose(clip(n.Text, maxText)))
+	if n.Place != "" {
+		b.WriteString(" (" + Code(n.Place) + ")")
+	}
+	if n.Hint != "" {
+		b.WriteString(" – " + Prose(clip(n.Hint, maxText)))
+	}
+	if n.Guard != "" {
+		b.WriteString(" – blocked by " + Code(n.Guard))
+	}
+	if n.Override != nil {
+		b.WriteString(" – overridden by " + Code(n.Override.By) + ": " + Code(clip(n.Override.Reason, maxText)))
+	}
+	b.WriteString("\n")
+	if n.Detail != "" {
+		b.WriteString(fence("text", clip(n.Detail, 1200)))
+	}
+	return b.String()
 }
 
-func warningsOf(a change.Application) []string {
-	out := findings(a, guard.Warn)
-	for _, w := range newWarnings(a) {
-		out = append(out, fmt.Sprintf("%s: %s\n", Code(a.Name), Code(clip(w, 300))))
+// subjects are the applications of a remark.
+func (n Notice) subjects() string {
+	names := make([]string, 0, len(n.Applications))
+	for _, a := range n.Applications {
+		names = append(names, Code(a))
 	}
-	for _, id := range a.Foreign {
-		out = append(out, fmt.Sprintf("%s would write %s, which exists in the cluster and is not this application's\n", Code(a.Name), Code(id.String())))
+	if n.Alike {
+		return names[0] + ", and likewise " + listed(names[1:], maxSubjects-1)
 	}
-	if a.Live != "" {
-		out = append(out, fmt.Sprintf("%s: the cluster could not be read: %s\n", Code(a.Name), Code(clip(a.Live, 300))))
-	}
-	return out
+	return listed(names, maxSubjects)
 }
 
-// findings of a severity, a line each.
-func findings(a change.Application, s guard.Severity) []string {
-	var out []string
-	for _, f := range a.Findings {
-		if f.Weight() != s {
-			continue
-		}
-		line := fmt.Sprintf("%s: %s%s", Code(a.Name), Code(f.Message), at(f.Place))
-		if f.Hint != "" {
-			line += " – " + Code(f.Hint)
-		}
-		if f.Override != nil {
-			line += fmt.Sprintf(" – overridden by %s: %s", Code(f.Override.By), Code(f.Override.Reason))
-		}
-		out = append(out, line+"\n")
-	}
-	return out
-}
-
-// notes are what is good to know: first, in one line, whose pods are replaced.
-func notes(apps []change.Application) []string {
-	var restarts, out []string
+// replaced says in one line whose pods are replaced: "Pods are replaced in `web` (`Deployment web`); in `api-1` (`Deployment api-1`), and
+// likewise in `api-2`".
+func replaced(apps []change.Application) string {
+	var groups []*restarting
+	place := map[string]*restarting{}
 	for _, a := range apps {
 		var workloads []string
-		rest := a
-		rest.Findings = nil
-		for _, f := range a.Findings {
-			if f.Severity == guard.Note && f.Check == "restarts" {
-				workloads = append(workloads, Code(f.ID.Kind+" "+f.ID.Name))
-			} else {
-				rest.Findings = append(rest.Findings, f)
+		for _, n := range noticesOf(a) {
+			if n.Restarts() {
+				workloads = append(workloads, Code(n.id.Kind+" "+n.id.Name))
 			}
 		}
-		if len(workloads) > 0 {
-			restarts = append(restarts, Code(a.Name)+" ("+listed(workloads, 3)+")")
+		if len(workloads) == 0 {
+			continue
 		}
-		out = append(out, findings(rest, guard.Note)...)
+		text := listed(workloads, 3)
+		key := generic(text, a.Name)
+		g := place[key]
+		if g == nil {
+			g = &restarting{workloads: text}
+			place[key], groups = g, append(groups, g)
+		}
+		g.names, g.alike = append(g.names, Code(a.Name)), g.alike || text != g.workloads
 	}
-	if len(restarts) > 0 {
-		out = append([]string{"Pods are replaced in " + listed(restarts, 8) + "\n"}, out...)
+	lines := make([]string, 0, len(groups))
+	for _, g := range groups {
+		lines = append(lines, g.String())
 	}
-	return out
+	if len(lines) == 0 {
+		return ""
+	}
+	if rest := len(lines) - maxSubjects; rest > 0 {
+		lines = append(lines[:maxSubjects], fmt.Sprintf("and %d more", rest))
+	}
+	return "Pods are replaced " + strings.Join(lines, "; ") + "\n"
+}
+
+// restarting are applications in which the same workloads get new pods; alike, where the names are each one's own.
+type restarting struct {
+	names     []string
+	workloads string
+	alike     bool
+}
+
+func (r restarting) String() string {
+	if r.alike {
+		return "in " + r.names[0] + " (" + r.workloads + "), and likewise in " + listed(r.names[1:], 3)
+	}
+	return "in " + listed(r.names, 4) + " (" + r.workloads + ")"
 }
 
 // listed is "a, b and 3 more".
@@ -150,5 +186,7 @@ func newWarnings(a change.Application) []string {
 	return slices.DeleteFunc(slices.Clone(warnings(a)), func(w string) bool { return slices.Contains(a.Before.Warnings, w) })
 }
 
-// warned says whether a reviewer is warned of anything in the application.
-func warned(a change.Application) bool { return len(warningsOf(a)) > 0 }
+// warned says whether a reviewer is warned of anything.
+func warned(c change.Change) bool {
+	return slices.ContainsFunc(notices(c), func(n Notice) bool { return !n.Mild })
+}

@@ -17,6 +17,7 @@ type book struct {
 	body     strings.Builder
 	dropped  int  // sections left out
 	shortend bool // sections put in without their diffs
+	head     int  // where in the body the sections begin
 }
 
 // must writes what may not be missing. Its parts are bounded by whoever makes them; the limit holds all the same.
@@ -63,19 +64,26 @@ func (b *book) misses(c change.Change) {
 	b.must(missed(c))
 }
 
-// close ends the body with what was reserved for, after a word on what did not fit.
+// sections begins what may be shortened.
+func (b *book) sections() { b.head = b.body.Len() }
+
+// close ends the body with what was reserved for. A word on what did not fit stands before the sections, where a reader still looks for it.
 func (b *book) close(end string) string {
-	if b.dropped > 0 || b.shortend {
-		note := "Some diffs are too long for a comment and are only counted"
-		if b.dropped > 0 {
-			note += fmt.Sprintf("; %s left out", count(b.dropped, "section"))
-		}
-		where := "`slipway diff` prints them all"
-		if b.page != "" {
-			where = "[All of them](" + b.page + ")"
-		}
-		b.body.WriteString("*" + note + ". " + where + ".*\n\n")
+	body := b.body.String()
+	return body[:b.head] + b.note() + body[b.head:] + end
+}
+
+func (b *book) note() string {
+	if b.dropped == 0 && !b.shortend {
+		return ""
 	}
-	b.body.WriteString(end)
-	return b.body.String()
+	note := "Some diffs are too long for a comment and are only counted"
+	if b.dropped > 0 {
+		note += fmt.Sprintf("; %s left out", count(b.dropped, "section"))
+	}
+	where := "`slipway diff` prints them all"
+	if b.page != "" {
+		where = "[All of them](" + b.page + ")"
+	}
+	return "*" + note + ". " + where + ".*\n\n"
 }

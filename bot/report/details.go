@@ -100,6 +100,7 @@ func applications(group []change.Application, stands, diffs bool) string {
 	}
 	b.WriteString(because(a.Why))
 	b.WriteString(aside(a))
+	b.WriteString(untold(group))
 	b.WriteString(likewise(group))
 	for _, d := range a.Differences {
 		if d.Now == "" { // what is renamed stands under its new name
@@ -148,7 +149,7 @@ func where(a change.Application) string {
 	return htmlCode(a.Environment) + " in " + cluster
 }
 
-// aside is what a reader of the differences should know of them, and what the renderers warn of.
+// aside is what a reader of the differences should know of them, and what the renderers warned of before.
 func aside(a change.Application) string {
 	var b strings.Builder
 	switch {
@@ -157,17 +158,18 @@ func aside(a change.Application) string {
 	case a.Before.Fault != nil && a.Kind == change.Changed:
 		b.WriteString("The base cannot be rendered" + at(a.Before.Fault.Place) + ", so everything is shown as added.\n\n")
 	}
-	all := warnings(a)
-	for _, w := range all[:min(len(all), 5)] {
-		b.WriteString("- " + Code(clip(w, 300)) + "\n")
+	// What the change brings stands first in the report.
+	old := slices.DeleteFunc(slices.Clone(warnings(a)), func(w string) bool { return !slices.Contains(a.Before.Warnings, w) })
+	for _, w := range old[:min(len(old), 5)] {
+		b.WriteString("- " + Prose(clip(w, 300)) + "\n")
 	}
-	if rest := len(all) - 5; rest > 0 {
+	if rest := len(old) - 5; rest > 0 {
 		fmt.Fprintf(&b, "- and %s more\n", count(rest, "warning"))
 	}
-	if len(all) > 0 {
+	if len(old) > 0 {
 		b.WriteString("\n")
 	}
-	return b.String() + untold(a.Verification)
+	return b.String()
 }
 
 // warnings are those of the renders that the merge has.
@@ -217,10 +219,18 @@ func quoted(r plan.Reason) string {
 		if !found {
 			return Code(r.Text)
 		}
-		b.WriteString(before + Code(name))
+		b.WriteString(ours(before) + Code(name))
 		rest = after
 	}
-	return b.String() + rest
+	return b.String() + ours(rest)
+}
+
+// ours are words of our own with the spaces around them; any others are made harmless.
+func ours(s string) string {
+	if strings.TrimSpace(s) == Prose(strings.TrimSpace(s)) {
+		return s
+	}
+	return Prose(s)
 }
 
 var verbs = map[compare.Kind]string{compare.Added: "added", compare.Changed: "changed", compare.Removed: "removed"}
@@ -286,11 +296,11 @@ func missed(c change.Change) string {
 	}
 	for _, set := range c.Sets {
 		if set.Fault == nil {
-			lines = append(lines, fmt.Sprintf("- what ApplicationSet %s generates is not looked into: %s", Code(set.Name), Code(set.Note)))
+			lines = append(lines, fmt.Sprintf("- what ApplicationSet %s generates is not looked into: %s", Code(set.Name), Prose(set.Note)))
 		}
 	}
 	for _, m := range c.Misses {
-		lines = append(lines, fmt.Sprintf("- %s: %s", Code(m.Name), Code(m.Reason)))
+		lines = append(lines, fmt.Sprintf("- %s: %s", Code(m.Name), Prose(m.Reason)))
 	}
 	if len(lines) == 0 {
 		return ""

@@ -72,11 +72,11 @@ func after(a *After) string {
 	for _, f := range a.Followed {
 		fmt.Fprintf(&b, "- %s %s%s: **%s**", phaseIcon(f.Phase), Code(f.Application), in(f.Environment), f.Phase)
 		if f.Message != "" {
-			b.WriteString(" – " + Code(clip(f.Message, 300)))
+			b.WriteString(" – " + Prose(clip(f.Message, 300)))
 		}
 		b.WriteString("\n")
 		for _, finding := range f.Findings[:min(len(f.Findings), 8)] {
-			b.WriteString("  - " + Code(clip(finding, 400)) + "\n")
+			b.WriteString("  - " + Prose(clip(finding, 400)) + "\n")
 		}
 	}
 	for _, w := range a.Waiting {
@@ -86,6 +86,23 @@ func after(a *After) string {
 		b.WriteString("No application changes with it.\n")
 	}
 	return b.String() + "\n"
+}
+
+// icon says how what was merged is now; the one that is given, while that is not known.
+func (a *After) icon(before string) string {
+	healthy := 0
+	for _, f := range a.Followed {
+		switch phaseIcon(f.Phase) {
+		case "💔":
+			return "💔"
+		case "💚":
+			healthy++
+		}
+	}
+	if healthy > 0 && healthy == len(a.Followed) {
+		return "💚"
+	}
+	return before
 }
 
 func in(environment string) string {

@@ -86,7 +86,7 @@ func wellFormed(t *testing.T, body string, limit int) {
 	}
 	fence, open := "", 0
 	for line := range strings.Lines(body) {
-		line = strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "> ")
+		line = strings.TrimLeft(strings.TrimSuffix(line, "\n"), "> ")
 		bar := line[:len(line)-len(strings.TrimLeft(line, "`"))]
 		switch {
 		case fence == "" && len(bar) >= 3:
@@ -94,7 +94,12 @@ func wellFormed(t *testing.T, body string, limit int) {
 		case fence != "" && line == fence:
 			fence = ""
 		case fence == "":
-			open += strings.Count(line, "<details") - strings.Count(line, "</details>")
+			if strings.HasPrefix(line, "<details") { // all of ours begin a line, and end on one of their own
+				open++
+			}
+			if line == "</details>" {
+				open--
+			}
 		}
 	}
 	if fence != "" || open != 0 {

@@ -43,7 +43,7 @@ func (p Preview) String() string {
 	}
 	for _, why := range []string{p.Reason, p.Waits} {
 		if why != "" {
-			b.WriteString("<br>" + Code(clip(why, 500)))
+			b.WriteString("<br>" + Prose(clip(why, 500)))
 		}
 	}
 	return b.String() + "\n"

@@ -93,11 +93,11 @@ func step(b *strings.Builder, s Step) {
 	}
 	fmt.Fprintf(b, "%s %s%s: **%s**", icon, Code(s.Application), in(s.Environment), s.Phase)
 	if s.Message != "" {
-		b.WriteString(" – " + Code(clip(s.Message, 500)))
+		b.WriteString(" – " + Prose(clip(s.Message, 500)))
 	}
 	b.WriteString("\n")
 	for _, f := range s.Findings[:min(len(s.Findings), 8)] {
-		b.WriteString("- " + Code(clip(f, 400)) + "\n")
+		b.WriteString("- " + Prose(clip(f, 400)) + "\n")
 	}
 	if len(s.Resources) > 0 {
 		fmt.Fprintf(b, "\n<details><summary>%s</summary>\n\n| Resource | Result | |\n|---|---|---|\n", count(len(s.Resources), "resource"))

@@ -90,6 +90,9 @@ func Comment(in Input) Page {
 	headline := Headline(in.Change)
 	b := &book{limit: in.Limit - 200, page: in.Page} // room for the caller's marker
 	conclusion, symbol := Conclude(in.Change), icon(in.Change)
+	if in.After != nil {
+		symbol = in.After.icon(symbol)
+	}
 	if in.Proposed != nil {
 		conclusion, symbol = forge.Failure, "❌"
 		headline += " · the policy cannot be read"
@@ -103,6 +106,7 @@ func Comment(in Input) Page {
 	b.must(table(in.Change.Applications, in.After != nil))
 	b.reserve(footer(in))
 	b.reserve(next(in))
+	b.sections()
 	for _, section := range details(in.Change.Applications) {
 		b.add(section)
 	}
@@ -222,7 +226,7 @@ func icon(c change.Change) string {
 	switch {
 	case Conclude(c) == forge.Failure:
 		return "❌"
-	case slices.ContainsFunc(c.Applications, func(a change.Application) bool { return warned(a) }):
+	case warned(c):
 		return "⚠️"
 	case !slices.ContainsFunc(c.Applications, func(a change.Application) bool { return a.Kind != change.Unchanged }):
 		return "✅"

@@ -36,19 +36,6 @@ type Sheet struct {
 	Version             string
 }
 
-// Notice is one remark.
-type Notice struct {
-	// Blocks is whether it stands in the way of the merge; Mild is worth a line, and no warning.
-	Blocks, Mild bool
-	// Application that it is about; "" where it is about none.
-	Application string
-	Text        string
-	// Detail is text of several lines, to be shown as it is written.
-	Detail string
-	Hint   string
-	Place  string // "file:line", or ""
-}
-
 // Entry is an application on a Sheet.
 type Entry struct {
 	Namespace, Name, Project, Environment, Cluster, Moves, Parent string
@@ -95,7 +82,7 @@ func Whole(in Input) Sheet {
 	c := in.Change
 	s := Sheet{
 		Headline: Headline(c), Symbol: icon(c), Failed: Conclude(c) == forge.Failure || in.Proposed != nil, Base: c.Base, Head: c.Head, Merged: c.Merged,
-		Notices: notices(in), Next: in.Next, Considered: c.Considered, Renders: c.Timings.Renders, Reused: c.Timings.Reused,
+		Notices: remarked(in), Next: in.Next, Considered: c.Considered, Renders: c.Timings.Renders, Reused: c.Timings.Reused,
 		Took: c.Timings.Total, Version: in.Version,
 	}
 	if in.Proposed != nil {
@@ -168,59 +155,32 @@ func pieces(all []compare.Difference) []Piece {
 	return out
 }
 
-// notices are those of the comment's two alerts, without their bounds.
-func notices(in Input) []Notice {
-	var blocking, warning, mild []Notice
-	add := func(n Notice) {
-		n.Application, n.Text, n.Detail, n.Hint = visible(n.Application), visible(n.Text), visible(n.Detail), visible(n.Hint)
-		switch {
-		case n.Blocks:
-			blocking = append(blocking, n)
-		case n.Mild:
-			mild = append(mild, n)
-		default:
-			warning = append(warning, n)
-		}
-	}
+// remarked are the remarks of the comment, without its bounds.
+func remarked(in Input) []Notice {
+	var all []Notice
 	if f := in.Proposed; f != nil {
-		add(Notice{Blocks: true, Text: "The policy of this pull request cannot be read. Once it is merged, no command that acts would be allowed.", Detail: message(f), Place: placed(f.Place)})
+		all = append(all, Notice{Blocks: true, Text: "The policy of this pull request cannot be read. Once it is merged, no command that acts would be allowed.", Detail: message(f), Place: placed(f.Place)})
 	}
 	if f := in.Policy; f != nil {
-		add(Notice{Text: "The policy on the base branch cannot be read, so no command that acts is allowed until it is mended.", Detail: message(f), Place: placed(f.Place)})
+		all = append(all, Notice{Text: "The policy on the base branch cannot be read, so no command that acts is allowed until it is mended.", Detail: message(f), Place: placed(f.Place)})
 	}
 	for _, r := range in.Remarks {
-		add(Notice{Mild: true, Text: r})
+		all = append(all, Notice{Mild: true, Text: r})
 	}
-	for _, set := range brokenSets(in.Change) {
-		add(Notice{Blocks: true, Text: "ApplicationSet " + set.Name + " cannot be generated, so its applications are not shown", Detail: message(set.Fault), Place: placed(set.Fault.Place)})
-	}
-	for _, a := range in.Change.Applications {
-		for _, n := range applicationNotices(a) {
-			n.Application = a.Name
-			add(n)
+	all = append(all, notices(in.Change)...)
+	for i, n := range all {
+		n.Object, n.Text, n.Detail, n.Hint, n.Place = visible(n.Object), visible(n.Text), visible(n.Detail), visible(n.Hint), visible(n.Place)
+		n.Applications = slices.Clone(n.Applications)
+		for k, name := range n.Applications {
+			n.Applications[k] = visible(name)
 		}
+		if o := n.Override; o != nil {
+			n.Override = &guard.Override{Check: o.Check, By: visible(o.By), Reason: visible(o.Reason), At: o.At}
+		}
+		all[i] = n
 	}
-	return slices.Concat(blocking, warning, mild)
-}
-
-func applicationNotices(a change.Application) []Notice {
-	var out []Notice
-	if f := a.After.Fault; f != nil {
-		out = append(out, Notice{Blocks: true, Text: "It cannot be rendered", Detail: message(f), Place: placed(f.Place)})
-	}
-	for _, f := range a.Findings {
-		out = append(out, Notice{Blocks: f.Severity == guard.Block, Mild: f.Severity == guard.Note, Text: f.Message, Hint: f.Hint, Place: placed(f.Place)})
-	}
-	for _, w := range newWarnings(a) {
-		out = append(out, Notice{Text: w})
-	}
-	for _, id := range a.Foreign {
-		out = append(out, Notice{Text: "It would write " + id.String() + ", which exists in the cluster and is not this application's"})
-	}
-	if a.Live != "" {
-		out = append(out, Notice{Text: "The cluster could not be read: " + a.Live})
-	}
-	return out
+	slices.SortStableFunc(all, func(a, b Notice) int { return a.rank() - b.rank() })
+	return all
 }
 
 // reaching says how far each changed file reaches.

@@ -16,33 +16,103 @@ const (
 	maxRows = 100
 )
 
-// table has a row an application. Those that render the same are left to the end of the report. Once merged, how applications were
-// before is no news.
+// column is one of a table: its title, and what it says of a row.
+type column[T any] struct {
+	title string
+	cell  func(T) string
+}
+
+// grid is a table of at most so many rows; the rest is counted.
+func grid[T any](columns []column[T], rows []T, most int, noun string) string {
+	var b strings.Builder
+	for _, c := range columns {
+		b.WriteString("| " + c.title + " ")
+	}
+	b.WriteString("|\n" + strings.Repeat("|---", len(columns)) + "|\n")
+	for _, row := range rows[:min(len(rows), most)] {
+		for _, c := range columns {
+			b.WriteString("| " + c.cell(row) + " ")
+		}
+		b.WriteString("|\n")
+	}
+	if rest := len(rows) - most; rest > 0 {
+		fmt.Fprintf(&b, "\nand %s more\n", count(rest, noun))
+	}
+	return b.String() + "\n"
+}
+
+// table has a row an application. Those that render the same are left to the end of the report.
 func table(apps []change.Application, merged bool) string {
 	apps = slices.DeleteFunc(slices.Clone(apps), func(a change.Application) bool { return a.Kind == change.Unchanged && !a.Failed() })
 	if len(apps) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	dry := !merged && slices.ContainsFunc(apps, verified)
-	switch {
-	case merged:
-		b.WriteString("| Application | Environment | Cluster | Changes |\n|---|---|---|---|\n")
-	case dry:
-		b.WriteString("| Application | Environment | Cluster | Changes | Dry run | Health now | Sync now | Drift |\n|---|---|---|---|---|---|---|---|\n")
-	default:
-		b.WriteString("| Application | Environment | Cluster | Changes | Health now | Sync now | Drift |\n|---|---|---|---|---|---|---|\n")
-	}
-	for _, a := range apps[:min(len(apps), maxRows)] {
-		b.WriteString(row(a, merged, dry))
-	}
-	if rest := len(apps) - maxRows; rest > 0 {
-		fmt.Fprintf(&b, "\nand %s more\n", count(rest, "application"))
-	}
+	k := knownOf(apps, merged)
+	all := grid(k.columns(), apps, maxRows, "application")
 	if len(apps) <= fewRows {
-		return b.String() + "\n"
+		return all
 	}
-	return summary(apps, merged) + "<details><summary>All " + count(len(apps), "application") + "</summary>\n\n" + b.String() + "\n</details>\n\n"
+	return grid(k.sums(), groupsOf(apps), fewRows, "place") + "<details><summary>All " + count(len(apps), "application") + "</summary>\n\n" + all + "</details>\n\n"
+}
+
+// known says what there is to tell of any application; a column that says nothing of all of them is left out. Once merged, how applications
+// were before is no news.
+type known struct{ environments, tried, live bool }
+
+func knownOf(apps []change.Application, merged bool) known {
+	var k known
+	for _, a := range apps {
+		k.environments = k.environments || a.Environment != ""
+		k.tried = k.tried || !merged && verified(a)
+		k.live = k.live || !merged && (a.Health != "" || a.Sync != "" || a.Live != "" || a.Undeployed || len(a.Drift) > 0)
+	}
+	return k
+}
+
+func (k known) columns() []column[change.Application] {
+	all := []column[change.Application]{{"Application", func(a change.Application) string { return cell(a.Name) + badge(a) }}}
+	if k.environments {
+		all = append(all, column[change.Application]{"Environment", func(a change.Application) string { return plain(a.Environment) }})
+	}
+	all = append(all, column[change.Application]{"Cluster", destination}, column[change.Application]{"Changes", changes})
+	if k.tried {
+		all = append(all, column[change.Application]{"Dry run", func(a change.Application) string { return tried(a.Verification) }})
+	}
+	if k.live {
+		all = append(all, column[change.Application]{"Health now", health}, column[change.Application]{"Sync now", synced}, column[change.Application]{"Drift", drift})
+	}
+	return all
+}
+
+func destination(a change.Application) string {
+	if a.Moves != "" {
+		return cell(a.Cluster) + " → " + cell(a.Moves)
+	}
+	return cell(a.Cluster)
+}
+
+func health(a change.Application) string {
+	if a.Undeployed && a.Live == "" {
+		return "not deployed yet"
+	}
+	return state(a.Health, healthIcons)
+}
+
+func synced(a change.Application) string {
+	if a.Undeployed && a.Live == "" {
+		return "–"
+	}
+	return state(a.Sync, syncIcons)
+}
+
+func drift(a change.Application) string {
+	switch {
+	case a.Live != "":
+		return "unknown"
+	case len(a.Drift) > 0 && !a.Undeployed:
+		return count(len(a.Drift), "resource")
+	}
+	return "–"
 }
 
 // group is the applications of one environment in one cluster.
@@ -50,10 +120,11 @@ type group struct {
 	environment, cluster                  string
 	applications, ill, out, drift, failed int
 	sum                                   totals
+	verification                          change.Verification
 }
 
-// summary has a row for each environment in each cluster.
-func summary(apps []change.Application, merged bool) string {
+// groupsOf are the applications by environment and cluster.
+func groupsOf(apps []change.Application) []*group {
 	var groups []*group
 	for _, a := range apps {
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.environment == a.Environment && g.cluster == a.Cluster })
@@ -63,24 +134,36 @@ func summary(apps []change.Application, merged bool) string {
 		}
 		groups[i].add(a)
 	}
-	var b strings.Builder
-	if merged {
-		b.WriteString("| Environment | Cluster | Applications | Changes |\n|---|---|---|---|\n")
-	} else {
-		b.WriteString("| Environment | Cluster | Applications | Changes | Not healthy now | Out of sync now | Drifted |\n|---|---|---|---|---|---|---|\n")
+	return groups
+}
+
+// sums are the columns of a table of groups.
+func (k known) sums() []column[*group] {
+	var all []column[*group]
+	if k.environments {
+		all = append(all, column[*group]{"Environment", func(g *group) string { return plain(g.environment) }})
 	}
-	for _, g := range groups[:min(len(groups), fewRows)] {
-		b.WriteString(g.row(merged))
+	all = append(all, column[*group]{"Cluster", func(g *group) string { return cell(g.cluster) }},
+		column[*group]{"Applications", func(g *group) string { return fmt.Sprint(g.applications) }}, column[*group]{"Changes", (*group).changes})
+	if k.tried {
+		all = append(all, column[*group]{"Dry run", func(g *group) string { return tried(g.verification) }})
 	}
-	if rest := len(groups) - fewRows; rest > 0 {
-		fmt.Fprintf(&b, "\nand %s more\n", count(rest, "place"))
+	if k.live {
+		all = append(all, column[*group]{"Not healthy now", func(g *group) string { return some("💔 ", g.ill) }},
+			column[*group]{"Out of sync now", func(g *group) string { return some("⚠️ ", g.out) }}, column[*group]{"Drifted", func(g *group) string { return some("", g.drift) }})
 	}
-	return b.String() + "\n"
+	return all
 }
 
 func (g *group) add(a change.Application) {
 	g.applications++
 	g.sum.add(a)
+	v := a.Verification
+	g.verification.Pending = g.verification.Pending || v.Pending
+	g.verification.Accepted += v.Accepted
+	g.verification.Denied += v.Denied
+	g.verification.Later += v.Later
+	g.verification.Unknown += v.Unknown
 	for _, c := range []struct {
 		n   *int
 		yes bool
@@ -96,48 +179,20 @@ func (g *group) add(a change.Application) {
 	}
 }
 
-func (g *group) row(merged bool) string {
+func (g *group) changes() string {
 	changes := signed(g.sum.added, g.sum.changed, g.sum.removed)
 	if g.failed > 0 {
 		changes += fmt.Sprintf(" ❌ %d cannot be deployed", g.failed)
 	}
-	row := fmt.Sprintf("| %s | %s | %d | %s |", plain(g.environment), cell(g.cluster), g.applications, changes)
-	if merged {
-		return row + "\n"
-	}
-	for i, n := range []int{g.ill, g.out, g.drift} {
-		switch {
-		case n == 0:
-			row += " – |"
-		default:
-			row += fmt.Sprintf(" %s%d |", []string{"💔 ", "⚠️ ", ""}[i], n)
-		}
-	}
-	return row + "\n"
+	return changes
 }
 
-func row(a change.Application, merged, dry bool) string {
-	cluster := cell(a.Cluster)
-	if a.Moves != "" {
-		cluster += " → " + cell(a.Moves)
+// some is a number with its picture, or a dash for none.
+func some(icon string, n int) string {
+	if n == 0 {
+		return "–"
 	}
-	change := fmt.Sprintf("| %s%s | %s | %s | %s |", cell(a.Name), badge(a), plain(a.Environment), cluster, changes(a))
-	if merged {
-		return change + "\n"
-	}
-	if dry {
-		change += " " + tried(a.Verification) + " |"
-	}
-	health, sync, drift := state(a.Health, healthIcons), state(a.Sync, syncIcons), "–"
-	switch {
-	case a.Live != "":
-		drift = "unknown"
-	case a.Undeployed:
-		health, sync = "not deployed yet", "–"
-	case len(a.Drift) > 0:
-		drift = count(len(a.Drift), "resource")
-	}
-	return fmt.Sprintf("%s %s | %s | %s |\n", change, health, sync, drift)
+	return fmt.Sprintf("%s%d", icon, n)
 }
 
 func badge(a change.Application) string {

@@ -32,21 +32,27 @@ func tried(v change.Verification) string {
 	return cmp.Or(strings.Join(parts, ", "), "–")
 }
 
-// maxUntold is how many remarks on what could not be told stand with an application.
+// maxUntold is how many remarks on what could not be told stand in one place.
 const maxUntold = 5
 
-// untold says what could not be asked about, and why.
-func untold(v change.Verification) string {
-	if len(v.Notes) == 0 {
+// untold says what could not be asked about of applications that are shown together, and why.
+func untold(group []change.Application) string {
+	var lines []string
+	for _, a := range group {
+		for _, note := range a.Verification.Notes {
+			line := Prose(clip(note, 300))
+			if len(group) > 1 {
+				line = Code(a.Name) + ": " + line
+			}
+			lines = append(lines, "- "+line+"\n")
+		}
+	}
+	if len(lines) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	b.WriteString("What cannot be told yet:\n\n")
-	for _, note := range v.Notes[:min(len(v.Notes), maxUntold)] {
-		b.WriteString("- " + Code(clip(note, 300)) + "\n")
+	more := ""
+	if rest := len(lines) - maxUntold; rest > 0 {
+		more = fmt.Sprintf("- and %d more\n", rest)
 	}
-	if rest := len(v.Notes) - maxUntold; rest > 0 {
-		fmt.Fprintf(&b, "- and %d more\n", rest)
-	}
-	return b.String() + "\n"
+	return "What cannot be told yet:\n\n" + strings.Join(lines[:min(len(lines), maxUntold)], "") + more + "\n"
 }

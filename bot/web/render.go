@@ -84,6 +84,7 @@ func words(assets map[string]string) template.FuncMap {
 		"count": count,
 		"tone":  tone,
 		"lower": strings.ToLower,
+		"join":  strings.Join,
 	}
 }
 
