@@ -131,6 +131,9 @@ func (a *application) apply(ctx context.Context) (verb string, err error) {
 	if err != nil && a.Force && !a.DryRun && apierrors.IsInvalid(err) {
 		return "replaced", a.recreate(ctx)
 	}
+	if err != nil && a.bindsAnother(err) {
+		return "reconciled", a.rebind(ctx)
+	}
 	return verb, err
 }
 

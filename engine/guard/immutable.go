@@ -53,6 +53,10 @@ func immutables(f Facts) []Finding {
 			found = append(found, p.found("immutable", Warn, " is deleted and made again, as its sync options say: %s cannot be changed", strings.Join(fields, ", ")))
 			continue
 		}
+		if slices.Equal(fields, []string{"roleRef"}) {
+			found = append(found, p.found("immutable", Warn, " is deleted and made again, because its roleRef cannot be changed: for a moment nobody has the rights that it gives"))
+			continue
+		}
 		finding := p.found("immutable", Warn, ": %s cannot be changed once it is there, so the API server will refuse it", strings.Join(fields, ", "))
 		finding.Hint = "give the object another name, or let it be replaced with the annotation argocd.argoproj.io/sync-options: Replace=true,Force=true"
 		found = append(found, finding)
