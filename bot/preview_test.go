@@ -22,25 +22,35 @@ import (
 // TestPreviews are the environments of pull requests, from the label to the last trace.
 func TestPreviews(t *testing.T) {
 	p := perform(t)
-	for _, act := range []struct {
+	type act struct {
 		name string
 		play func(*play)
-	}{
+	}
+	t.Run("side by side", func(t *testing.T) {
+		for _, a := range []act{
+			{"unseeded", previewUnseeded},
+			{"unanswered", previewUnanswered},
+			{"what is left behind", previewLeftovers},
+			{"time", previewsTime},
+			{"on GitLab", previewOnGitLab},
+		} {
+			t.Run(a.name, func(t *testing.T) {
+				t.Parallel()
+				a.play(p.by(t))
+			})
+		}
+	})
+	for _, a := range []act{ // with policies of their own, or a forge that fails
 		{"from the label to the last trace", previewLife},
 		{"a stranger's commits", previewOfAStranger},
 		{"by command, and in line", previewsInLine},
 		{"not for drafts", previewOfADraft},
 		{"unwell", previewUnwell},
-		{"unseeded", previewUnseeded},
-		{"unanswered", previewUnanswered},
 		{"in haste", previewsOfTheHasty},
-		{"what is left behind", previewLeftovers},
-		{"time", previewsTime},
 		{"of a conflict", previewOfAConflict},
-		{"on GitLab", previewOnGitLab},
 		{"of nobody", previewOfNobody}, // takes the set away
 	} {
-		t.Run(act.name, func(t *testing.T) { act.play(p.by(t)) })
+		t.Run(a.name, func(t *testing.T) { a.play(p.by(t)) })
 	}
 }
 

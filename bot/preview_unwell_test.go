@@ -201,6 +201,8 @@ func previewUnanswered(p *play) {
 		line := p.preview(pull.Number, "gone")
 		return line, p.application(fmt.Sprintf("strict-%d", pull.Number)).Name == ""
 	})
+	// What a command asks for, every set makes.
+	p.must(p.Client.Delete(p.t.Context(), &argo.ApplicationSet{ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "strict"}}))
 }
 
 // previewsOfTheHasty loses its label and gets it back, is closed while it is made, and opened again while it goes; all that while the forge
@@ -236,6 +238,7 @@ func previewsOfTheHasty(p *play) {
 	other := p.wanting("hastier", "preview", map[string]string{"web/base/hastier.txt": "1\n"})
 	p.house(other.Number)
 	p.asleep(func() { p.close(pull.Number) })
+	p.preview(other.Number, "**ready**")
 	p.close(other.Number)
 	for _, number := range []int{pull.Number, other.Number} {
 		p.nothingLeft(number)

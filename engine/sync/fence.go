@@ -110,7 +110,7 @@ func (in *Input) fenceTasks(others []*task) []*task {
 	var all []*task
 	for _, u := range in.Fences {
 		id := object.IDOf(u)
-		all = append(all, &task{phase: argo.SyncPhasePreSync, wave: firstWave(others), id: id, target: u, live: in.Live[id], ours: true})
+		all = append(all, &task{phase: argo.SyncPhasePreSync, wave: firstWave(others), id: id, target: u, live: in.Live[id], ours: true, around: true})
 	}
 	return all
 }

@@ -1,8 +1,10 @@
 package sync
 
 import (
+	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -78,5 +80,43 @@ func TestFencesThatCannotBeRead(t *testing.T) {
 	}
 	if fences, problem := Fences(map[string]string{slipway.PreviewQuotaAnnotation: "pods=1"}, "shop"); len(fences) > 0 || problem != "" {
 		t.Error("an application that is no preview is fenced in")
+	}
+}
+
+// What is made around a preview is left alone for a moment, no longer: nobody but the API server's own controllers has to notice it.
+func TestThePauseAfterWhatIsMadeAround(t *testing.T) {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name  string
+		hook  bool
+		after time.Duration
+		goes  bool
+	}{
+		{"at once", false, 0, false},
+		{"after a moment", false, moment, true},
+		{"with a hook of the repository, after a moment", true, moment, false},
+		{"with a hook of the repository, after the delay", true, 2 * time.Second, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld()
+			in := input(set(deployment("web")))
+			if c.hook {
+				in = input(set(deployment("web"), job("migrate", hook("PreSync")...)))
+			}
+			in.Options, in.Namespace, in.WaveDelay = argo.SyncOptions{"CreateNamespace=true"}, "shop", 2*time.Second
+			in.Fences, in.FenceProblem = Fences(fenced, "shop")
+			budget := forever
+			for plan := Next(in); plan.Step != nil && (plan.Step.DryRun || plan.Step.Phase != argo.SyncPhaseSync); plan = Next(in) {
+				outcomes, _ := w.do(plan.Step, &budget)
+				in.Tried.DryRun = in.Tried.DryRun || plan.Step.DryRun
+				in.Done, in.Since, in.Now = Record(plan.Results, plan.Step, outcomes), start, start
+				w.tick()
+				in.Live = maps.Clone(w.live)
+			}
+			in.Now = start.Add(c.after)
+			if plan := Next(in); (plan.Step != nil) != c.goes {
+				t.Errorf("%s %q", plan.Phase, plan.Message)
+			}
+		})
 	}
 }

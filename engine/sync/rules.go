@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 )
@@ -219,17 +220,25 @@ func (d *decision) waitFor(tasks []*task) Plan {
 	return p
 }
 
+// moment is how long a namespace and what stands around it are left alone before something is put into it: the API server's own
+// controllers need no longer to count its quota.
+const moment = 250 * time.Millisecond
+
 // delay keeps two waves apart.
 func delay(d *decision) (Plan, bool) {
 	next, more := d.nextStep()
-	left := d.WaveDelay - d.Now.Sub(d.Since)
-	if !more || left <= 0 || d.Since.IsZero() {
+	if !more || d.Since.IsZero() {
 		return Plan{}, false
 	}
 	earlier := filter(d.tasks, func(t *task) bool {
 		return t.recorded && t.status != argo.ResultCodePruneSkipped && t.key().compare(next) < 0
 	})
-	if len(earlier) == 0 {
+	apart := d.WaveDelay
+	if !slices.ContainsFunc(earlier, func(t *task) bool { return !t.around }) {
+		apart = min(apart, moment)
+	}
+	left := apart - d.Now.Sub(d.Since)
+	if len(earlier) == 0 || left <= 0 {
 		return Plan{}, false
 	}
 	p := running(fmt.Sprintf("waiting before wave %d of phase %s", next.wave, next.phase))

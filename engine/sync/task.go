@@ -24,6 +24,7 @@ type task struct {
 
 	problem  string // why it must not be applied
 	ours     bool   // no manifest asks for it, and no project forbids it
+	around   bool   // it is made around what manifests ask for: the namespace, what fences it in
 	recorded bool   // a result of this attempt exists, with more than a plan
 	status   argo.ResultCode
 	op       argo.OperationPhase
@@ -155,7 +156,7 @@ func (in *Input) namespaceTask(others []*task) *task {
 	if len(annotations) > 0 {
 		u.SetAnnotations(annotations)
 	}
-	return &task{phase: argo.SyncPhasePreSync, id: id, target: u, live: live}
+	return &task{phase: argo.SyncPhasePreSync, id: id, target: u, live: live, around: true}
 }
 
 // createdFor is the mark of a namespace: that of its making, whatever has come since.
