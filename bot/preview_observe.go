@@ -264,7 +264,7 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 		return nil
 	}
 	if len(apps) > 0 || leaves != "" {
-		if e.Waits = ""; v.lasting(e) > patience { // so long as all goes well, the reason for the end says enough
+		if e.Waits = ""; v.lasting(e) > usualEnd { // so long as all goes well, the reason for the end says enough
 			e.Waits = leaves
 		}
 		v.again(v.pace(e))
@@ -280,6 +280,9 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 	v.log.Info("an environment is gone")
 	return nil
 }
+
+// usualEnd is how long Kubernetes may take to delete a namespace without anybody asking why.
+const usualEnd = 20 * time.Second
 
 // stays says of namespaces that are there and do not go that they do not.
 func stays(namespaces []string) string {
