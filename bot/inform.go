@@ -196,7 +196,7 @@ func (v *visit) between(ctx context.Context, g *ground, base, merged *git.Tree) 
 // same says whether an address is that of this repository.
 func (v *visit) same(url string) bool { return v.NormalizeURL(url) == v.NormalizeURL(v.repo.CloneURL) }
 
-// applicationSets lists those of the control plane, which has none where their definition is not installed, or where we may not read them.
+// applicationSets lists those of the control namespace, and those of others that are watched. It has none where their definition is not installed, or where we may not read them.
 func (v *visit) applicationSets(ctx context.Context) ([]*argo.ApplicationSet, error) {
 	list := &argo.ApplicationSetList{}
 	err := v.Reader.List(ctx, list, client.InNamespace(v.Namespace))
@@ -211,7 +211,13 @@ func (v *visit) applicationSets(ctx context.Context) ([]*argo.ApplicationSet, er
 	for i := range list.Items {
 		sets[i] = &list.Items[i]
 	}
-	return sets, nil
+	watched, err := v.allSets(ctx)
+	for i := range watched {
+		if watched[i].Namespace != v.Namespace {
+			sets = append(sets, watched[i].DeepCopy())
+		}
+	}
+	return sets, err
 }
 
 // applications lists those of the cluster, once a look.

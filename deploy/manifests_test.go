@@ -88,7 +88,7 @@ func TestBaseLiesInTheControlNamespace(t *testing.T) {
 
 func TestClusterRolesAreBoundToTheAccountOfBase(t *testing.T) {
 	account := find[*corev1.ServiceAccount](t, build(t, "base"))
-	for _, overlay := range []string{"cluster-read", "cluster-admin", "cluster-impersonate", "application-namespaces"} {
+	for _, overlay := range []string{"cluster-read", "cluster-admin", "cluster-impersonate", "application-namespaces", "applicationset-namespaces"} {
 		objects := build(t, overlay)
 		role, binding := find[*rbacv1.ClusterRole](t, objects), find[*rbacv1.ClusterRoleBinding](t, objects)
 		if binding.RoleRef.Name != role.Name {

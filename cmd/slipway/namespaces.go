@@ -17,39 +17,53 @@ import (
 	"github.com/slipway-cd/slipway/engine/settings"
 )
 
-// applicationNamespaces are globs of the namespaces, beside the control namespace, whose Applications count: those of the option and those
-// of argocd-cmd-params-cm, as it is at the start. What we may not read is an error now, and not a cache that never fills.
-func applicationNamespaces(ctx context.Context, cfg *rest.Config, o *serveOptions) ([]string, error) {
+// otherNamespaces adds to the namespaces beside the control namespace whose Applications and ApplicationSets count, which the options name,
+// those of argocd-cmd-params-cm, as it is at the start. What we may not read is an error now, and not a cache that never fills.
+func (o *serveOptions) otherNamespaces(ctx context.Context, cfg *rest.Config) error {
 	known, err := types()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	c, err := client.New(cfg, client.Options{Scheme: known})
 	if err != nil {
-		return nil, fmt.Errorf("reaching the management cluster: %w", err)
+		return fmt.Errorf("reaching the management cluster: %w", err)
 	}
 	var m corev1.ConfigMap
 	err = c.Get(ctx, client.ObjectKey{Namespace: o.namespace, Name: settings.ParametersName}, &m)
 	if err != nil && !apierrors.IsNotFound(err) {
-		return nil, fmt.Errorf("reading %s: %w", settings.ParametersName, err)
+		return fmt.Errorf("reading %s: %w", settings.ParametersName, err)
 	}
 	now, _ := settings.Decode([]corev1.ConfigMap{m}, nil) // what else cannot be read there is told when the settings are
-	patterns := slices.Clone(o.appNamespaces)
-	for _, p := range now.ApplicationNamespaces {
-		if !slices.Contains(patterns, p) {
-			patterns = append(patterns, p)
-		}
-	}
-	for ns := range watched(patterns, o.namespace) {
+	o.appNamespaces, o.setNamespaces = union(o.appNamespaces, now.ApplicationNamespaces), union(o.setNamespaces, now.Sets.Namespaces)
+	for ns := range watched(union(o.appNamespaces, o.setNamespaces), o.namespace) {
 		if err := c.List(ctx, &argo.ApplicationList{}, client.InNamespace(ns), client.Limit(1)); err != nil {
-			return nil, fmt.Errorf("applications of namespace %q are to count (--application-namespaces, application.namespaces), and cannot be listed; "+
+			return fmt.Errorf("applications of namespace %q are to count (--application-namespaces, application.namespaces, and those of sets), and cannot be listed; "+
 				"deploy/application-namespaces gives the right: %w", ns, err)
 		}
 	}
-	return patterns, nil
+	if len(o.setNamespaces) == 0 {
+		return nil // in the control namespace there may be none, and no definition of them
+	}
+	for ns := range watched(o.setNamespaces, o.namespace) {
+		if err := c.List(ctx, &argo.ApplicationSetList{}, client.InNamespace(ns), client.Limit(1)); err != nil {
+			return fmt.Errorf("application sets of namespace %q are to count (--applicationset-namespaces, applicationsetcontroller.namespaces), and cannot be listed; "+
+				"deploy/applicationset-namespaces gives the right: %w", ns, err)
+		}
+	}
+	return nil
 }
 
-// watched are the namespaces whose Applications are watched: those that are named, or all where a pattern could be any.
+func union(a, b []string) []string {
+	out := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// watched are the namespaces that are watched: those that are named, or all where a pattern could be any.
 func watched(patterns []string, control string) map[string]cache.Config {
 	all := map[string]cache.Config{control: {}}
 	for _, p := range patterns {
@@ -59,6 +73,11 @@ func watched(patterns []string, control string) map[string]cache.Config {
 		all[p] = cache.Config{}
 	}
 	return all
+}
+
+// setsCount says whether the ApplicationSets of a namespace count.
+func (o *serveOptions) setsCount(namespace string) bool {
+	return namespace == o.namespace || project.MatchesNamespace(o.setNamespaces, namespace)
 }
 
 // counts says whether an application counts for people: it lies in the control namespace, or in one that is served and that its project
@@ -76,13 +95,14 @@ func (s *settled) counts(patterns []string) func(context.Context, *argo.Applicat
 	}
 }
 
-// counted reads as if there were no Applications but those that count.
+// counted reads as if there were no Applications and ApplicationSets but those that count.
 type counted struct {
 	client.Reader
 	counts func(context.Context, *argo.Application) bool
+	sets   func(namespace string) bool // whose ApplicationSets count
 }
 
-// Get finds no Application that does not count.
+// Get finds no Application or ApplicationSet that does not count.
 func (c counted) Get(ctx context.Context, key client.ObjectKey, into client.Object, o ...client.GetOption) error {
 	if err := c.Reader.Get(ctx, key, into, o...); err != nil {
 		return err
@@ -90,16 +110,22 @@ func (c counted) Get(ctx context.Context, key client.ObjectKey, into client.Obje
 	if app, ok := into.(*argo.Application); ok && !c.counts(ctx, app) {
 		return apierrors.NewNotFound(argo.SchemeGroupVersion.WithResource("applications").GroupResource(), key.Name)
 	}
+	if _, ok := into.(*argo.ApplicationSet); ok && !c.sets(key.Namespace) {
+		return apierrors.NewNotFound(argo.SchemeGroupVersion.WithResource("applicationsets").GroupResource(), key.Name)
+	}
 	return nil
 }
 
-// List leaves out the Applications that do not count.
+// List leaves out those that do not count.
 func (c counted) List(ctx context.Context, into client.ObjectList, o ...client.ListOption) error {
 	if err := c.Reader.List(ctx, into, o...); err != nil {
 		return err
 	}
 	if apps, ok := into.(*argo.ApplicationList); ok {
 		apps.Items = slices.DeleteFunc(apps.Items, func(app argo.Application) bool { return !c.counts(ctx, &app) })
+	}
+	if sets, ok := into.(*argo.ApplicationSetList); ok {
+		sets.Items = slices.DeleteFunc(sets.Items, func(set argo.ApplicationSet) bool { return !c.sets(set.Namespace) })
 	}
 	return nil
 }

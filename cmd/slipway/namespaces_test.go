@@ -60,7 +60,14 @@ func (s shelf) Get(_ context.Context, key client.ObjectKey, into client.Object, 
 }
 
 func (s shelf) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
-	into.(*argo.ApplicationList).Items = slices.Clone(s.apps)
+	switch o := into.(type) {
+	case *argo.ApplicationList:
+		o.Items = slices.Clone(s.apps)
+	case *argo.ApplicationSetList:
+		for _, ns := range []string{"argocd", "team-a", "stranger"} {
+			o.Items = append(o.Items, argo.ApplicationSet{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "set"}})
+		}
+	}
 	return nil
 }
 
@@ -77,7 +84,7 @@ func TestApplicationsThatDoNotCountAreNotSeen(t *testing.T) {
 		"open": {Spec: argo.AppProjectSpec{SourceNamespaces: []string{"*"}}}, "shut": {},
 	}}
 	s := &settled{client: all, namespace: "argocd"}
-	reader := counted{all, s.counts([]string{"team-*"})}
+	reader := counted{all, s.counts([]string{"team-*"}), (&serveOptions{namespace: "argocd", setNamespaces: []string{"/^team-/"}}).setsCount}
 	var list argo.ApplicationList
 	if err := reader.List(t.Context(), &list); err != nil {
 		t.Fatal(err)
@@ -88,6 +95,10 @@ func TestApplicationsThatDoNotCountAreNotSeen(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"control", "permitted"}, names); diff != "" {
 		t.Error(diff)
+	}
+	var sets argo.ApplicationSetList
+	if err := reader.List(t.Context(), &sets); err != nil || len(sets.Items) != 2 || sets.Items[1].Namespace != "team-a" {
+		t.Errorf("sets %v, %v", sets.Items, err)
 	}
 	for _, a := range all.apps {
 		err := reader.Get(t.Context(), client.ObjectKeyFromObject(&a), &argo.Application{})

@@ -63,7 +63,7 @@ func openPages(mgr manager.Manager, o *serveOptions, d pagesDeps) (http.Handler,
 		proxies = append(proxies, p)
 	}
 	handler, err := web.New(web.Deps{
-		Client: countedClient{mgr.GetClient(), counted{mgr.GetClient(), d.engine.counts}}, Reports: d.bot, Clusters: pageClusters{d.engine.pipeline}, Sites: d.forges.visitors, Log: d.log,
+		Client: countedClient{mgr.GetClient(), counted{mgr.GetClient(), d.engine.counts, o.setsCount}}, Reports: d.bot, Clusters: pageClusters{d.engine.pipeline}, Sites: d.forges.visitors, Log: d.log,
 		Served: func(ctx context.Context, cloneURL string) (forge.Repository, bool, error) {
 			r, ok, err := d.forges.find(ctx, cloneURL)
 			return r.repository, ok, err

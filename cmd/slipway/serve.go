@@ -92,7 +92,7 @@ func serve(ctx context.Context, o *serveOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.appNamespaces, err = applicationNamespaces(ctx, cfg, o); err != nil {
+	if err := o.otherNamespaces(ctx, cfg); err != nil {
 		return err
 	}
 	mgr, err := newManager(cfg, o)
@@ -158,8 +158,10 @@ func newManager(cfg *rest.Config, o *serveOptions) (manager.Manager, error) {
 		Cache: cache.Options{
 			DefaultNamespaces: map[string]cache.Config{o.namespace: {}},
 			ByObject: map[client.Object]cache.ByObject{
-				&corev1.Secret{}:    {Label: labels.NewSelector().Add(*isSetting)},
-				&argo.Application{}: {Namespaces: watched(o.appNamespaces, o.namespace)},
+				&corev1.Secret{}: {Label: labels.NewSelector().Add(*isSetting)},
+				// Whoever makes applications in a namespace has to see those that are there.
+				&argo.Application{}:    {Namespaces: watched(union(o.appNamespaces, o.setNamespaces), o.namespace)},
+				&argo.ApplicationSet{}: {Namespaces: watched(o.setNamespaces, o.namespace)},
 			},
 		},
 		Metrics:                       metricsserver.Options{BindAddress: o.metrics},
@@ -310,13 +312,13 @@ func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, 
 	} else {
 		log.Info("Argo CD's controller carries syncs out; this is the bot alone")
 	}
-	reader := counted{mgr.GetClient(), e.counts}
+	reader := counted{mgr.GetClient(), e.counts, o.setsCount}
 	outside, err := outsideOf(o, e.sources)
 	if err != nil {
 		return nil, err
 	}
 	made, err := bot.Setup(mgr, bot.Deps{
-		Client: countedClient{mgr.GetClient(), reader}, Reader: counted{mgr.GetAPIReader(), e.counts},
+		Client: countedClient{mgr.GetClient(), reader}, Reader: counted{mgr.GetAPIReader(), e.counts, o.setsCount},
 		Sites: f.sites, Pipeline: e.pipeline, Actor: e.pipeline, Mirrors: e.store, Beside: o.beside(mgr), NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
 		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
 			found, err := e.pipeline.Diagnose(ctx, app, unwell)

@@ -37,6 +37,8 @@ type serveOptions struct {
 	allowOwners []string
 	// appNamespaces are globs of further namespaces whose Applications count.
 	appNamespaces []string
+	// setNamespaces are those whose ApplicationSets count.
+	setNamespaces []string
 	// loginPrograms are the commands that clusters' registrations may have run.
 	loginPrograms []string
 
@@ -102,6 +104,7 @@ func (o *serveOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.engine, "engine", engineOwn, "who carries syncs out: slipway, or argocd, beside whose controller Slipway is the bot alone (syncs before the merge and locks then bind only applications without automated sync)")
 	f.StringVar(&o.namespace, "control-namespace", "", "where Applications, projects and Slipway's own resources are (default the pod's namespace, else argocd)")
 	f.StringSliceVar(&o.appNamespaces, "application-namespaces", nil, "a namespace, a glob such as team-* or a regular expression between slashes, whose Applications count beside those of the control namespace, as projects permit by sourceNamespaces; beside application.namespaces of argocd-cmd-params-cm (repeatable)")
+	f.StringSliceVar(&o.setNamespaces, "applicationset-namespaces", nil, "a namespace, a glob or a regular expression between slashes, whose ApplicationSets count beside those of the control namespace; what they make counts by --application-namespaces; beside applicationsetcontroller.namespaces of argocd-cmd-params-cm (repeatable)")
 	f.StringVar(&o.cacheDir, "cache-dir", "", "where mirrors and renders are kept; all of it can be made again (default the user's cache folder)")
 	f.Int64Var(&o.mirrorDisk, "mirror-disk", 12<<30, "bytes of the cache folder that mirrors may take, least recently used ones going first, to be fetched again when they are asked for; 0 is no limit")
 	f.StringSliceVar(&o.partialFetch, "partial-fetch", nil, "a repository, or the beginning of the URLs of several such as https://github.com/acme, or *, whose contents of files are fetched only when they are read, a folder at a time; for those so large that a first fetch takes minutes (repeatable; default none)")

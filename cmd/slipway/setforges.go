@@ -24,6 +24,7 @@ import (
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/controller"
+	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/forge"
 	"github.com/slipway-cd/slipway/forge/github"
 	"github.com/slipway-cd/slipway/forge/gitlab"
@@ -253,10 +254,19 @@ func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, 
 	}
 	g := gate{allowed}
 	return &controller.Sets{
-		Trees: e.sources, Registered: e.clusters.Registered, Settings: e.settings, Plugins: g.client(pool),
+		Trees: e.sources, Registered: e.clusters.Registered, Settings: o.withSets(e.settings), Plugins: g.client(pool),
 		Forges:  &setForges{forges: f, options: o, resources: mgr.GetClient(), fresh: mgr.GetAPIReader(), gate: g, roots: pool, log: log},
 		Options: controller.SetOptions{Concurrency: o.setWorkers, DeleteLimit: o.setDeleteLimit},
 	}, nil
+}
+
+// withSets are settings whose ApplicationSets count in the namespaces that are watched for them.
+func (o *serveOptions) withSets(known func(context.Context) settings.Settings) func(context.Context) settings.Settings {
+	return func(ctx context.Context) settings.Settings {
+		now := known(ctx)
+		now.Sets.Namespaces = o.setNamespaces
+		return now
+	}
 }
 
 // Closed implements controller.Forges: the bot reads a pull request from the forge before it writes down that it is closed, or that its

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gobwas/glob"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
@@ -21,6 +20,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
 )
@@ -253,13 +253,5 @@ func (p *setPass) allowed(namespace string) bool {
 
 // setsCount says whether the sets of a namespace are looked after.
 func setsCount(known settings.ApplicationSets, control, namespace string) bool {
-	if namespace == control {
-		return true
-	}
-	for _, pattern := range known.Namespaces {
-		if g, err := glob.Compile(pattern); err == nil && g.Match(namespace) {
-			return true
-		}
-	}
-	return false
+	return namespace == control || project.MatchesNamespace(known.Namespaces, namespace)
 }

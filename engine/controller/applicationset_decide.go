@@ -81,6 +81,10 @@ func (p *setPass) validate(ctx context.Context, s *setSeen) error {
 			s.refused[app.Name] = fmt.Sprintf("application references project %s which does not exist", name)
 			continue
 		}
+		if !project.New(proj, project.Scope{}).SourceNamespace(app.Namespace, p.ControlNamespace) {
+			s.refused[app.Name] = fmt.Sprintf("application '%s' in namespace '%s' is not allowed to use project '%s'", app.Name, app.Namespace, name)
+			continue
+		}
 		if _, preview := s.made.Pulls[app.Name]; preview {
 			if why := project.New(proj, project.Scope{}).Previews(); why != "" {
 				s.refused[app.Name] = why

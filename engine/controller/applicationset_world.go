@@ -20,6 +20,7 @@ import (
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
 )
@@ -75,6 +76,9 @@ func (p *setPass) world(ctx context.Context, now time.Time) appset.World {
 		},
 	}
 	w.Tree = func(repoURL, revision string) (fs.FS, error) {
+		if err := p.mayRead(ctx, repoURL); err != nil {
+			return nil, err
+		}
 		return p.Trees.At(ctx, source.Query{RepoURL: repoURL, Revision: revision, Project: p.project(), Fresh: fresh})
 	}
 	if p.Forges == nil {
@@ -95,6 +99,34 @@ func (p *setPass) world(ctx context.Context, now time.Time) appset.World {
 		return p.Forges.Host(ctx, a, g)
 	}
 	return w
+}
+
+// mayRead says whether the set's generators may read a repository, with credentials that are not its author's. Whoever may write sets elsewhere
+// than in the control namespace reads what their project permits and nothing else: what is listed becomes names and labels that they see.
+func (p *setPass) mayRead(ctx context.Context, repoURL string) error {
+	if p.set.Namespace == p.ControlNamespace {
+		return nil
+	}
+	name := p.project()
+	if name == "" {
+		return &object.Fault{Field: "spec.template.spec.project", Message: "a set outside the control namespace that reads repositories names its project outright"}
+	}
+	proj, err := p.projectNamed(ctx, name)
+	if err != nil {
+		return err
+	}
+	if proj == nil || !project.New(proj, project.Scope{}).SourceNamespace(p.set.Namespace, p.ControlNamespace) {
+		return &object.Fault{Field: "spec.template.spec.project", Message: fmt.Sprintf("sets of namespace %q are not allowed to use project %q", p.set.Namespace, name),
+			Hint: "its sourceNamespaces say whose are"}
+	}
+	var scope project.Scope
+	if p.Scope != nil {
+		scope = p.Scope(name)
+	}
+	if !project.New(proj, scope).Source(repoURL) {
+		return &object.Fault{Message: fmt.Sprintf("repository %s is not permitted in project %q", repoURL, name)}
+	}
+	return nil
 }
 
 // project is the one whose credentials the set's repositories are read with: of a template that names one outright. As in Argo CD others

@@ -1,6 +1,9 @@
 package controller_test
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/controller"
+	"github.com/slipway-cd/slipway/engine/settings"
 )
 
 // Applications in other namespaces are looked after where the installation serves the namespace and their project permits it; what they apply
@@ -69,5 +74,67 @@ func TestApplicationsInOtherNamespaces(t *testing.T) {
 	})
 	if read(served, "app").Status.Sync.Status != argo.SyncStatusCodeOutOfSync {
 		t.Error("the loss of its object was not told to the application")
+	}
+}
+
+// Sets in other namespaces make applications there, in projects that take them from there, and read no repository that their project does
+// not permit: its credentials are not theirs to use.
+func TestSetsInOtherNamespaces(t *testing.T) {
+	w := newWorld(t)
+	served, foreign := "team-"+w.target, "foreign-"+w.target
+	for _, ns := range []string{served, foreign} {
+		must(t, w.client.Create(w.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns}}))
+	}
+	w.elsewhere = []string{served, foreign}
+	w.sets = &controller.Sets{Settings: func(context.Context) settings.Settings {
+		now := settings.Defaults()
+		now.Sets.Namespaces = []string{"/^team-/"}
+		return now
+	}}
+	w.project("open", func(p *argo.AppProject) { p.Spec.SourceNamespaces = []string{"team-*"} })
+	w.project("narrow", func(p *argo.AppProject) {
+		p.Spec.SourceNamespaces, p.Spec.SourceRepos = []string{"team-*"}, []string{"https://git.example.com/theirs.git"}
+	})
+	w.project("shut")
+	w.commit(map[string]string{"apps/web/map.yaml": configMap("web")})
+	o := options()
+	o.Namespaces = []string{"team-*"}
+	w.start(o, -1, false)
+	in := func(namespace, project string) func(*argo.ApplicationSet) {
+		return func(s *argo.ApplicationSet) { s.Namespace, s.Spec.Template.Spec.Project = namespace, project }
+	}
+	const folders = "generators: [{git: {repoURL: REPO, revision: main, directories: [{path: apps/*}]}}]"
+	const one = "generators: [{list: {elements: [{k: one}]}}]"
+	w.set("open", folders+fmt.Sprintf(left, "{{path.basename}}", "{{path}}"), in(served, "open"))
+	w.set("narrow", folders+fmt.Sprintf(left, "narrow", "{{path}}"), in(served, "narrow"))
+	w.set("shut", folders+fmt.Sprintf(left, "shut", "{{path}}"), in(served, "shut"))
+	w.set("late", folders+fmt.Sprintf(left, "late", "{{path}}"), in(served, "{{path.basename}}"))
+	w.set("listed", one+fmt.Sprintf(left, "listed", "apps/web"), in(served, "shut"))
+	w.set("foreign", one+fmt.Sprintf(left, "foreign", "apps/web"), in(foreign, "open"))
+	read := func(namespace, name string) *argo.ApplicationSet {
+		set := &argo.ApplicationSet{}
+		must(t, w.client.Get(w.ctx, client.ObjectKey{Namespace: namespace, Name: w.name(name)}, set))
+		return set
+	}
+	for name, want := range map[string]string{
+		"open": "", "narrow": "is not permitted in project \"narrow\"", "shut": "are not allowed to use project \"shut\"", "late": "names its project outright",
+		"listed": "is not allowed to use project 'shut'",
+	} {
+		w.eventually("what is said of "+name, func() bool {
+			c := conditionOf(read(served, name), argo.ApplicationSetConditionErrorOccurred)
+			return want == "" && c.Status == "False" || want != "" && c.Status == "True" && strings.Contains(c.Message, want)
+		})
+	}
+	var made argo.ApplicationList
+	must(t, w.client.List(w.ctx, &made, client.InNamespace(served)))
+	if len(made.Items) != 1 || made.Items[0].Name != w.name("web") || metav1.GetControllerOf(&made.Items[0]).Name != w.name("open") {
+		t.Errorf("there are %v", made.Items)
+	}
+	w.eventually("the application of a set to be compared", func() bool {
+		app := &argo.Application{}
+		return w.client.Get(w.ctx, client.ObjectKey{Namespace: served, Name: w.name("web")}, app) == nil && app.Status.Sync.Status == argo.SyncStatusCodeOutOfSync
+	})
+	if s := read(foreign, "foreign"); len(s.Status.Conditions) > 0 {
+		t.Errorf("a set of a namespace that is not served was looked at: %v", s.Status.Conditions)
 	}
 }
