@@ -33,13 +33,13 @@ func TestWhatAPreviewSays(t *testing.T) {
 	a, b := strings.Repeat("a", 40), strings.Repeat("b", 40)
 	until := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for want, p := range map[string]report.Preview{
-		"**Preview** ⏳ queued, number 2 in the line<br>`as many as the policy allows are there already`\n":                             {Phase: "Queued", Place: 2, Reason: "as many as the policy allows are there already"},
-		"**Preview** 💚 **ready** · aaaaaaaaaa, not the newest bbbbbbbbbb<br>`the image x:b is waited for`\n":                           {Phase: "Ready", SHA: a, Head: b, Waits: "the image x:b is waited for"},
-		"**Preview** 💔 **not well** · aaaaaaaaaa · until 2026-03-01 12:00 UTC (`/preview extend 24h` for longer)<br>`web: Degraded`\n": {Phase: "Failed", SHA: a, Head: a, Reason: "web: Degraded", Expires: until, Command: "/"},
-		"**Preview** 🧹 being taken down<br>`its time was up`<br>`the namespace x is still there: y`\n":                                 {Phase: "Ending", Reason: "its time was up", Waits: "the namespace x is still there: y", Expires: until},
-		"**Preview** 🧹 gone: nothing of it is left<br>`its time was up`\n":                                                             {Phase: "Gone", Reason: "its time was up"},
-		"**Preview** 🧹 gone<br>`the namespace x stays`\n":                                                                              {Phase: "Gone", Waits: "the namespace x stays"},
-		"**Preview** ➖ none<br>`drafts have none`\n":                                                                                   {Phase: "Refused", Reason: "drafts have none"},
+		"**Preview** ⏳ queued, number 2 in the line<br>as many as the policy allows are there already\n":                             {Phase: "Queued", Place: 2, Reason: "as many as the policy allows are there already"},
+		"**Preview** 💚 **ready** · aaaaaaaaaa, not the newest bbbbbbbbbb<br>the image `x:b` is waited for\n":                         {Phase: "Ready", SHA: a, Head: b, Waits: "the image x:b is waited for"},
+		"**Preview** 💔 **not well** · aaaaaaaaaa · until 2026-03-01 12:00 UTC (`/preview extend 24h` for longer)<br>web: Degraded\n": {Phase: "Failed", SHA: a, Head: a, Reason: "web: Degraded", Expires: until, Command: "/"},
+		"**Preview** 🧹 being taken down<br>its time was up<br>the namespace x is still there: y\n":                                   {Phase: "Ending", Reason: "its time was up", Waits: "the namespace x is still there: y", Expires: until},
+		"**Preview** 🧹 gone: nothing of it is left<br>its time was up\n":                                                             {Phase: "Gone", Reason: "its time was up"},
+		"**Preview** 🧹 gone<br>the namespace x stays\n":                                                                              {Phase: "Gone", Waits: "the namespace x stays"},
+		"**Preview** ➖ none<br>drafts have none\n":                                                                                   {Phase: "Refused", Reason: "drafts have none"},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)

@@ -50,6 +50,9 @@ func dressed(word string) (open, core, end string) {
 	if strings.Contains(core, "(") {
 		closing = closing[1:] // the bracket is the word's own
 	}
+	if strings.ContainsAny(strings.TrimRight(core, closing), `"'`) && !harmless(strings.TrimRight(core, closing)) {
+		open, core, closing = "", word, ",;:." // quotes within a word that is none belong to it
+	}
 	core = strings.TrimRight(core, closing)
 	end = word[len(open)+len(core):]
 	if strings.Contains(end, "!") && core == "" { // "![" begins a picture, and a lone mark is no word
