@@ -179,8 +179,13 @@ func sortByText(list []any) {
 
 // dropAggregated removes the rules of a ClusterRole that a controller puts together from others.
 func dropAggregated(u *unstructured.Unstructured) {
-	gvk := u.GroupVersionKind()
-	if gvk.Group == "rbac.authorization.k8s.io" && gvk.Kind == "ClusterRole" && u.Object["aggregationRule"] != nil {
+	if aggregated(u) {
 		delete(u.Object, "rules")
 	}
+}
+
+// aggregated says that a controller puts the object's rules together from those of others.
+func aggregated(u *unstructured.Unstructured) bool {
+	gvk := u.GroupVersionKind()
+	return gvk.Group == "rbac.authorization.k8s.io" && gvk.Kind == "ClusterRole" && u.Object["aggregationRule"] != nil
 }

@@ -8,7 +8,8 @@ import (
 
 // Prepare is what is sent to the API server to bring desired about, and what Apply predicts from: a copy without status and
 // without what only the server writes, without nulls, and with a Secret's stringData folded into data, so that a key
-// removed from it is removed from the cluster too.
+// removed from it is removed from the cluster too. Empty rules of a ClusterRole that is put together from others are left to the
+// controller that does so: charts write them for readers.
 func Prepare(desired *unstructured.Unstructured) *unstructured.Unstructured {
 	if desired == nil {
 		return nil
@@ -25,6 +26,9 @@ func Prepare(desired *unstructured.Unstructured) *unstructured.Unstructured {
 		encodeNothing(out.Object)
 	}
 	dropNulls(out.Object)
+	if list, ok := out.Object["rules"].([]any); ok && len(list) == 0 && aggregated(out) {
+		delete(out.Object, "rules")
+	}
 	return out
 }
 
