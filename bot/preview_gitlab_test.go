@@ -49,7 +49,7 @@ func (l lab) note(number int, says string) string {
 	l.eventually("a note with "+says, func() (string, bool) {
 		for _, c := range l.Forge.Store.Comments(l.repo.ID, number) {
 			if found, ok := lineWith(c.Body, "**Preview**"); ok {
-				line = found
+				line = strings.ReplaceAll(found, "`", "")
 			}
 		}
 		return line, strings.Contains(line, says)

@@ -54,14 +54,14 @@ func TestPreviews(t *testing.T) {
 	}
 }
 
-// preview waits until the comment of a pull request says something of its environment.
+// preview waits until the comment of a pull request says something of its environment: in words, whatever is shown as code.
 func (p *play) preview(number int, says string) string {
 	p.t.Helper()
 	var line string
 	p.eventually("the comment to say "+says, func() (string, bool) {
 		for _, c := range p.ours(number, "<!-- slipway:report ") {
 			if l, ok := lineWith(c.Body, "**Preview**"); ok {
-				line = l
+				line = strings.ReplaceAll(l, "`", "") // names are code where they stand in prose
 			}
 		}
 		return line, strings.Contains(line, says)

@@ -112,4 +112,4 @@ func WithPreview(body, section string) string {
 }
 
 // PreviewRoom is the number of characters that a section takes at most, marks included.
-const PreviewRoom = 3100
+const PreviewRoom = 3600
