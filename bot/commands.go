@@ -218,6 +218,11 @@ func (v *visit) heeded(o order) bool {
 
 // done ends a command.
 func (v *visit) done(ctx context.Context, o order, phase slipway.CommandPhase, message string, with forge.Reaction) error {
+	if o.cmd.Verb == command.Sync && o.cmd.DryRun {
+		if err := v.Mirrors.Mirror(v.repo.CloneURL).Release(ctx, o.OperationID); err != nil {
+			return fmt.Errorf("letting go of what was tried: %w", err)
+		}
+	}
 	v.react(ctx, o.ID, with)
 	now := metav1.NewMicroTime(v.Now())
 	o.Phase, o.Message, o.FinishedAt = phase, clip(message, 500), &now

@@ -20,7 +20,7 @@ func (v *visit) facts(ctx context.Context, o order, in *intent, environment stri
 	rules := in.ground.policy.Named(environment)
 	f := policy.Input{
 		Command: o.cmd, User: o.user, Permission: o.permission, PullRequest: v.pull, Trusted: v.res.Status.Trusted, Environment: rules,
-		Fault: in.ground.fault, Report: in.reviewed(o, environment), Freezes: in.ground.policy.Freezes, Now: v.Now(),
+		Fault: in.ground.fault, Report: in.reviewed(o, environment), Freezes: in.ground.policy.Freezes, Overrules: in.ground.policy.Overrules, Now: v.Now(),
 	}
 	f.Report.Blocked = v.blocked(in, environment)
 	var err error

@@ -172,7 +172,14 @@ func TestGuards(t *testing.T) {
 	p.approve(pull.Number)
 	refusal := p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync dev"), "schema blocks platform-dev")
 	t.Logf("the refusal:\n%s", refusal.Body)
-	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/override schema because I say so"), "may not override schema")
+	if !strings.Contains(refusal.Body, "/override schema REASON is commented by one of: bob") {
+		t.Error("the refusal does not say who may let it pass")
+	}
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "| removed-apis blocks platform-staging |") // the others only warn there
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/override schema because I say so"), "the command is given by one of: bob")
+	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/override shcema it is a trial"), "did you mean /override schema?")
+	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/override schema --dry-run it is a trial"), "Nothing was recorded")
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync dev"), "schema blocks platform-dev")
 	for _, guard := range []string{"schema", "dry-run", "images", "project", "owned", "removed-apis"} {
 		p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/override "+guard+" it is a trial"), "Overridden")
 	}

@@ -35,6 +35,11 @@ const (
 
 // launch takes what a decided sync needs, and asks each application that can be asked now.
 func (v *visit) launch(ctx context.Context, o order, in intent) error {
+	if v.pull.State != forge.Merged && o.cmd.DryRun && in.revision != "" { // no lock keeps it where the controller reads
+		if err := in.ground.mirror.Keep(ctx, o.OperationID, in.revision); err != nil {
+			return fmt.Errorf("keeping %s: %w", in.revision, err)
+		}
+	}
 	if v.pull.State != forge.Merged && !o.cmd.DryRun {
 		taken, err := v.hold(ctx, o, in, claims(in, func(aim) git.Hash { return in.revision }))
 		if err != nil {

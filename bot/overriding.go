@@ -46,7 +46,7 @@ func (v *visit) override(ctx context.Context, o order) error {
 
 func (v *visit) overrideFacts(ctx context.Context, o order, g *ground) (policy.Input, error) {
 	in := policy.Input{Command: o.cmd, User: o.user, Permission: o.permission, PullRequest: v.pull, Trusted: v.res.Status.Trusted,
-		Fault: g.fault, Overrules: g.policy.Overrules}
+		Fault: g.fault, Overrules: g.policy.Overrules, Overridable: g.policy.Overridable()}
 	if o.bound != nil {
 		in.Report = policy.Reviewed{Posted: true, Head: o.bound.Head}
 	}

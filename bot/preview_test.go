@@ -43,6 +43,7 @@ func TestPreviews(t *testing.T) {
 	for _, a := range []act{ // with policies of their own, or a forge that fails
 		{"from the label to the last trace", previewLife},
 		{"a stranger's commits", previewOfAStranger},
+		{"what is refused", previewsRefused},
 		{"by command, and in line", previewsInLine},
 		{"not for drafts", previewOfADraft},
 		{"unwell", previewUnwell},
@@ -219,6 +220,35 @@ func previewOfAStranger(p *play) {
 	p.unlabel(pull.Number, "preview")
 	p.nothingLeft(namesake.Number)
 	p.nothingLeft(pull.Number) // a label that was taken away may come back for half a minute
+}
+
+// previewsRefused are asked for by people who may not, of what nobody has vouched for, and where there is nothing to ask about.
+func previewsRefused(p *play) {
+	pull := p.open(stage.Alice, "unwanted", map[string]string{"web/base/unwanted.txt": "1\n"})
+	p.reported(pull.Number, pull.HeadSHA)
+	p.answer(pull.Number, p.say(stage.Mallory, pull.Number, "/preview"), "someone with write permission")
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/preview extend 4h"), "no preview of this pull request")
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/preview extend never"), "is no time between")
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/preview strat"), "did you mean /preview start?")
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/preview --dry-run"), "nothing was recorded")
+
+	fork, err := p.Forge.As(stage.Mallory).Fork(p.t.Context(), stage.Shop)
+	p.must(err)
+	_, err = p.Forge.As(stage.Mallory).Commit(p.t.Context(), fork.FullName(), store.FileCommit{Branch: "strange", Message: "A gift", Files: map[string]string{"web/base/strange.txt": "1\n"}})
+	p.must(err)
+	strange, err := p.Forge.As(stage.Mallory).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "A gift", Head: stage.Mallory + ":strange", Base: "main"})
+	p.must(err)
+	p.reported(strange.Number, strange.HeadSHA)
+	p.answer(strange.Number, p.say(stage.Alice, strange.Number, "/preview"), "comments /ok-to-test")
+
+	for _, number := range []int{pull.Number, strange.Number} {
+		_, err = p.Forge.As("root").ClosePull(p.t.Context(), stage.Shop, number)
+		p.must(err)
+	}
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/preview"), "is opened again")
+	if err := p.Client.Get(p.t.Context(), client.ObjectKey{Namespace: stage.Namespace, Name: fmt.Sprintf("preview-%d", pull.Number)}, &argo.Application{}); !apierrors.IsNotFound(err) {
+		p.t.Errorf("a preview was made: %v", err)
+	}
 }
 
 // previewsInLine have one place: the second waits until the first is stopped.

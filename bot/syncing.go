@@ -52,6 +52,7 @@ type aim struct {
 	digest    string                // of its objects
 	moved     bool                  // it is not what the report showed
 	shownBy   int                   // the merged pull request whose report showed it as it is now; 0 for none
+	objects   []object.ID           // what it wants
 	governs   bool                  // it holds Applications, or what governs them
 	back      *argo.RevisionHistory // what a rollback goes to
 }
@@ -141,6 +142,9 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 		}
 		in.apps = append(in.apps, a)
 	}
+	if in.pick(o.cmd.Resources); in.refusal != "" {
+		return in, nil
+	}
 	if o.cmd.Verb == command.Sync {
 		if err := v.fetched(ctx, &in); err != nil || in.refusal != "" {
 			return in, err
@@ -186,6 +190,9 @@ func (v *visit) aim(ctx context.Context, g *ground, r reach) (aim, error) {
 		return aim{}, err
 	}
 	a := aim{reach: r, revisions: t.Revisions, moved: t.Digest != r.reported.Digest, digest: t.Digest, governs: slices.ContainsFunc(t.Objects.All(), governing)}
+	for _, o := range t.Objects.All() {
+		a.objects = append(a.objects, o.ID())
+	}
 	switch {
 	case t.Fault != nil:
 		a.broken = t.Fault.Error()

@@ -26,7 +26,7 @@ func approval(in Input) (Gate, bool) {
 	if other != "" {
 		value += "; " + other
 	}
-	others := fmt.Sprintf("others than %s and whoever else wrote or pushed it", in.PullRequest.Author.Login)
+	others := fmt.Sprintf("others than %s and whoever else wrote or pushed it, who have write permission", in.PullRequest.Author.Login)
 	if by := in.Environment.Requires.Approvers; !by.None() {
 		others = fmt.Sprintf("%s, but not %s nor whoever else wrote or pushed it", by, in.PullRequest.Author.Login)
 	}

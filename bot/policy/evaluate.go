@@ -41,8 +41,9 @@ type Input struct {
 	ChecksUnread string
 	// UpToDate is whether the head contains the tip of its base branch.
 	UpToDate bool
-	// Overrules are the policy's rules about who may override guards; read for /override only.
-	Overrules []Overrule
+	// Overrules are the policy's rules about who may override guards. Overridable are the names that there are; for /override only.
+	Overrules   []Overrule
+	Overridable []string
 	// Owners are those of the changed files by the base branch's CODEOWNERS; read only where the rules ask for it.
 	Owners Ownership
 	// ReviewerTeams are the teams of the environment's rules that those who approved are in, by their ID.

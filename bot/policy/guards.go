@@ -41,9 +41,16 @@ func (p Policy) GuardsOf(head string, s slipway.PullRequestStatus) func(environm
 	}
 }
 
-// Overridable says whether a name is one of a guard or a rule.
-func (p Policy) Overridable(name string) bool {
-	return guard.Known(name) || slices.ContainsFunc(p.Rules, func(r guard.Rule) bool { return r.Name == name })
+// Overridable are the names of all guards and rules.
+func (p Policy) Overridable() []string {
+	var names []string
+	for _, g := range guard.Guards() {
+		names = append(names, g.Name)
+	}
+	for _, r := range p.Rules {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 // guards reads levels by the names of guards.
@@ -204,12 +211,16 @@ func guarded(in Input) (Gate, bool) {
 	if len(in.Report.Blocked) == 0 {
 		return Gate{Name: "guards", Passed: true, Value: "none of them blocks it"}, true
 	}
-	var blocked, commands []string
+	var blocked, ways []string
 	for _, b := range in.Report.Blocked {
 		blocked = append(blocked, fmt.Sprintf("%s blocks %s", b.Guard, b.Application))
-		commands = append(commands, "/override "+b.Guard+" REASON")
+		way := fmt.Sprintf("%s on the base branch says under overrides who may /override %s", File, b.Guard)
+		if who := in.overriders(b.Guard, in.Environment.Name); len(who) > 0 {
+			way = fmt.Sprintf("/override %s REASON is commented by one of: %s", b.Guard, strings.Join(who, ", "))
+		}
+		ways = append(ways, way)
 	}
-	slices.Sort(commands)
+	slices.Sort(ways)
 	return Gate{Name: "guards", Value: strings.Join(blocked, ", "),
-		Satisfy: "what the report says about it is mended, or one of those whom the policy's overrides name comments " + strings.Join(slices.Compact(commands), " and ")}, true
+		Satisfy: "what the report says about it is mended, or " + strings.Join(slices.Compact(ways), " and ")}, true
 }

@@ -31,6 +31,10 @@ func locks(in Input) (Gate, bool) {
 		held = append(held, text)
 		owners = append(owners, l.Owner)
 	}
+	force := "someone with admin permission"
+	if who := in.Environment.Allow.Unlock; !who.None() {
+		force += " or one of: " + who.String()
+	}
 	return Gate{Name: LocksGate, Value: strings.Join(held, "; "),
-		Satisfy: "/unlock is given there, its time is up, or it is merged or closed: " + strings.Join(owners, ", ")}, true
+		Satisfy: "/unlock is given there, its time is up, or it is merged or closed: " + strings.Join(owners, ", ") + "; or /unlock --force is given by " + force}, true
 }

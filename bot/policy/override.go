@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-cd/slipway/bot/command"
 )
 
 // Overrule says who may let guards pass with /override.
@@ -53,15 +55,18 @@ func (p Policy) Overrides(guard string, in Input) (environments []string, may bo
 func override(in Input) (Gate, bool) {
 	guard := in.Command.Name
 	_, may := Policy{Overrules: in.Overrules}.Overrides(guard, in)
-	if may {
+	known := in.Overridable == nil || slices.Contains(in.Overridable, guard)
+	if may && known {
 		return Gate{Name: "override", Passed: true, Value: fmt.Sprintf("%s may override %s", in.User.Login, guard)}, true
 	}
-	var who []string
-	for _, o := range in.Overrules {
-		if o.names(guard) {
-			who = append(who, o.By.String())
+	if !known {
+		g := Gate{Name: "override", Value: fmt.Sprintf("no guard or rule is called %s", guard), Satisfy: "it is one of: " + strings.Join(in.Overridable, ", ")}
+		if near := command.Nearest(guard, in.Overridable); near != "" {
+			g.Satisfy = fmt.Sprintf("did you mean /override %s?", near)
 		}
+		return g, true
 	}
+	who := in.overriders(guard, "")
 	g := Gate{Name: "override", Value: fmt.Sprintf("%s may not override %s", in.User.Login, guard)}
 	if len(who) == 0 {
 		g.Value = fmt.Sprintf("nobody may override %s", guard)
@@ -73,6 +78,25 @@ func override(in Input) (Gate, bool) {
 	}
 	g.Satisfy = "the command is given by one of: " + strings.Join(who, ", ")
 	return g, true
+}
+
+// overriders are those who may let a guard pass: in an environment, or, where none is named, anywhere, with the environments that their word is
+// for.
+func (in Input) overriders(guard, environment string) []string {
+	var who []string
+	for _, o := range in.Overrules {
+		if !o.names(guard) || environment != "" && len(o.Environments) > 0 && !slices.Contains(o.Environments, environment) {
+			continue
+		}
+		name := o.By.String()
+		if environment == "" && len(o.Environments) > 0 {
+			name += " (in " + strings.Join(o.Environments, ", ") + ")"
+		}
+		if !slices.Contains(who, name) {
+			who = append(who, name)
+		}
+	}
+	return who
 }
 
 func (d *decoder) overrules(n *yaml.Node, at string) []Overrule {

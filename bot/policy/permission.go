@@ -51,7 +51,7 @@ func another(in Input) (Gate, bool) {
 		Name:    "somebody else",
 		Passed:  !own,
 		Value:   in.User.Login + " gave the command",
-		Satisfy: "somebody else than the author gives the command",
+		Satisfy: "somebody else than the author, with write permission, gives the command",
 	}, true
 }
 

@@ -92,7 +92,17 @@ func TestOverrideGate(t *testing.T) {
 		"nobody may":    {asked(), false, "nobody may override pvc-removed", "guards: [pvc-removed]"},
 		"another guard": {asked(policy.Overrule{Guards: []string{"dry-run"}, By: policy.People{Users: []string{"alice"}}}), false, "nobody may", "overrides"},
 		"listed":        {asked(policy.Overrule{Guards: []string{"pvc-*"}, By: policy.People{Users: []string{"alice"}}}), true, "alice may override", ""},
-		"others are":    {asked(policy.Overrule{Guards: []string{"*"}, By: policy.People{Teams: []string{"org/sre"}}}), false, "teams cannot be read", "one of: org/sre"},
+		"misspelt": {func(in *policy.Input) {
+			asked(policy.Overrule{Guards: []string{"*"}, By: policy.People{Users: []string{"alice"}}})(in)
+			in.Overridable = []string{"schema", "pvc-remove"}
+		}, false, "no guard or rule is called pvc-removed", "did you mean /override pvc-remove?"},
+		"no guard at all": {func(in *policy.Input) {
+			asked()(in)
+			in.Overridable = []string{"schema", "images"}
+		}, false, "no guard or rule", "one of: schema, images"},
+		"others are, somewhere": {asked(policy.Overrule{Guards: []string{"*"}, Environments: []string{"dev"}, By: policy.People{Users: []string{"bob"}}},
+			policy.Overrule{Guards: []string{"*"}, By: policy.People{Teams: []string{"org/sre"}}}), false, "may not override", "one of: bob (in dev), org/sre"},
+		"others are": {asked(policy.Overrule{Guards: []string{"*"}, By: policy.People{Teams: []string{"org/sre"}}}), false, "teams cannot be read", "one of: org/sre"},
 	})
 }
 
