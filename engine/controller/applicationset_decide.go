@@ -82,7 +82,7 @@ func (p *setPass) validate(ctx context.Context, s *setSeen) error {
 			continue
 		}
 		if !project.New(proj, project.Scope{}).SourceNamespace(app.Namespace, p.ControlNamespace) {
-			s.refused[app.Name] = fmt.Sprintf("application '%s' in namespace '%s' is not allowed to use project '%s'", app.Name, app.Namespace, name)
+			s.refused[app.Name] = fmt.Sprintf("application '%s' in namespace '%s' is not permitted to use project '%s'", app.Name, app.Namespace, name)
 			continue
 		}
 		if _, preview := s.made.Pulls[app.Name]; preview {

@@ -45,6 +45,15 @@ func revisionOf(s *argo.SyncOperation) string {
 	return "the target revision"
 }
 
+// operationText names an operation in the event of its end: one of chosen resources is a partial one.
+func operationText(state *argo.OperationState) string {
+	kind := "Sync operation"
+	if s := state.Operation.Sync; s != nil && len(s.Resources) > 0 {
+		kind = "Partial sync operation"
+	}
+	return kind + " to " + revisionText(state)
+}
+
 // revisionText is what an operation synced to.
 func revisionText(state *argo.OperationState) string {
 	if r := state.SyncResult; r != nil {

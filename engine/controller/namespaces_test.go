@@ -59,7 +59,7 @@ func TestApplicationsInOtherNamespaces(t *testing.T) {
 			t.Errorf("%s is tracked as %q, want %q", name, got, want)
 		}
 	}
-	const refusal = "is not allowed to use project 'shut'"
+	const refusal = "is not permitted to use project 'shut'"
 	w.eventually("the refusal of the other project", func() bool {
 		return hasCondition(argo.ApplicationConditionInvalidSpecError, "application '"+w.name("shut")+"' in namespace '"+served+"' "+refusal)(read(served, "shut"))
 	})
@@ -118,7 +118,7 @@ func TestSetsInOtherNamespaces(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"open": "", "narrow": "is not permitted in project \"narrow\"", "shut": "are not allowed to use project \"shut\"", "late": "names its project outright",
-		"listed": "is not allowed to use project 'shut'",
+		"listed": "is not permitted to use project 'shut'",
 	} {
 		w.eventually("what is said of "+name, func() bool {
 			c := conditionOf(read(served, name), argo.ApplicationSetConditionErrorOccurred)

@@ -314,11 +314,11 @@ func (p *pass) finish(ctx context.Context, plan engine.Plan) (time.Duration, err
 	p.memo.op = nil
 	p.memo.ask(levelLatest)
 	p.log.Info("operation ended", "phase", plan.Phase, "message", plan.Message)
-	to := revisionText(p.app.Status.OperationState)
+	done := operationText(p.app.Status.OperationState)
 	if plan.Phase.Successful() {
-		p.event(eventCompleted, "Sync", fmt.Sprintf("Sync operation to %s succeeded", to))
+		p.event(eventCompleted, "Sync", done+" succeeded")
 	} else {
-		p.warn(eventCompleted, "Sync", fmt.Sprintf("Sync operation to %s failed: %s", to, plan.Message))
+		p.warn(eventCompleted, "Sync", done+" failed: "+plan.Message)
 	}
 	return 0, nil
 }

@@ -267,7 +267,7 @@ func (p *pass) violations(ctx context.Context, app *argo.Application) ([]project
 	permits := p.permits()
 	if !permits.SourceNamespace(app.Namespace, p.ControlNamespace) {
 		return []project.Violation{{Field: "metadata.namespace", Message: fmt.Sprintf(
-			"application '%s' in namespace '%s' is not allowed to use project '%s'", app.Name, app.Namespace, p.proj.Name)}}, nil
+			"application '%s' in namespace '%s' is not permitted to use project '%s'", app.Name, app.Namespace, p.proj.Name)}}, nil
 	}
 	if found := project.Spec(&app.Spec); len(found) > 0 {
 		return found, nil
