@@ -121,7 +121,8 @@ type Options struct {
 	Sweep time.Duration
 	// Turn is how long a lock is kept for the next of its queue: 30 minutes.
 	Turn time.Duration
-	// EditSpacing is the least time between two edits of one comment while it tells progress: 2 seconds.
+	// EditSpacing is the least time between two edits of one comment: 5 seconds. What people wait for is told at once: the report of a new
+	// head, the end of a command or of an environment's sync, a preview that is ready or is not.
 	EditSpacing time.Duration
 	// Previews says that environments of pull requests are built here, so that /preview may ask for one: false.
 	Previews bool
@@ -141,7 +142,7 @@ func (o Options) withDefaults() Options {
 	def(&o.SyncTimeout, time.Hour)
 	def(&o.Sweep, 5*time.Minute)
 	def(&o.Turn, 30*time.Minute)
-	def(&o.EditSpacing, 2*time.Second)
+	def(&o.EditSpacing, 5*time.Second)
 	if o.Namespace == "" {
 		o.Namespace = "argocd"
 	}

@@ -258,10 +258,10 @@ func (v *visit) reply(ctx context.Context, c *slipway.Command, body string) erro
 	return v.save(ctx)
 }
 
-// progress edits a reply while something goes on: not too often, unless it is the end.
-func (v *visit) progress(ctx context.Context, c *slipway.Command, body string, end bool) error {
+// progress edits a reply while something goes on: not too often, unless there is news, or it is the end.
+func (v *visit) progress(ctx context.Context, c *slipway.Command, body string, news []string, end bool) error {
 	if !end {
-		if wait := v.memory.mayEdit(c.OperationID, v.Now(), v.EditSpacing); wait > 0 {
+		if wait := v.memory.mayEdit(edit{c.OperationID, news}, v.Now(), v.EditSpacing); wait > 0 {
 			v.again(wait)
 			return nil
 		}

@@ -68,7 +68,7 @@ func (v *visit) foldTwin(ctx context.Context, c forge.Comment) {
 	if !ok || !c.Ours || r == nil || r.CommentID == "" || r.CommentID == text(c.ID) || !strings.HasPrefix(c.Body, reportMarker(v.res)) {
 		return
 	}
-	if v.memory.mayEdit("twin/"+text(c.ID), v.Now(), longUnseen) > 0 {
+	if v.memory.mayEdit(edit{comment: "twin/" + text(c.ID)}, v.Now(), longUnseen) > 0 {
 		return // it was seen to already
 	}
 	if err := f.FoldComment(ctx, v.repo, v.pull.Number, c.ID); err != nil {

@@ -40,6 +40,11 @@ func (v *visit) inform(ctx context.Context) error {
 	if v.reported(g) {
 		return nil
 	}
+	if wait := v.tooSoon(); wait > 0 {
+		v.postponed = true
+		v.again(wait)
+		return nil
+	}
 	if g, err = v.stand(watched); err != nil {
 		return because(watched, err)
 	}
@@ -132,6 +137,17 @@ func (v *visit) reported(g *ground) bool {
 	again := slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool { return strings.HasPrefix(reason, "check_") && !said(reason) })
 	return !v.force && !again && s.Report != nil && !s.Report.Unverified && s.Report.Head == v.pull.Head.SHA && s.Report.Base == string(g.base.Commit()) &&
 		s.CheckState != slipway.CheckPending
+}
+
+// tooSoon is how long the report of the same head waits because it was edited just now: its base moves more often than people read. Whoever
+// asks for it does not wait.
+func (v *visit) tooSoon() time.Duration {
+	s := v.res.Status
+	if v.force || s.Report == nil || s.Report.Base == "" || s.Report.Unverified || s.Report.Head != v.pull.Head.SHA || s.CheckState == slipway.CheckPending ||
+		slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool { return strings.HasPrefix(reason, "check_") }) {
+		return 0
+	}
+	return v.memory.waitToEdit(v.reportEdit().comment, v.Now(), v.EditSpacing)
 }
 
 // decline says that an untrusted head waits, and how it goes on. Nothing of it is rendered or even fetched.

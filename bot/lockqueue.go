@@ -131,7 +131,7 @@ func (v *visit) standIn(ctx context.Context, o order, in intent) error {
 	}
 	text := "### Waiting\n\n" + quote(o.Text) + " by " + quote(o.user.Login) + " runs by itself when it is its turn, if it is still allowed then:\n\n" +
 		strings.Join(lines, "") + "\n" + quote(begin+"unlock") + " leaves the queue, and drops the command.\n"
-	if err := v.progress(ctx, o.Command, text, o.ReplyID == ""); err != nil {
+	if err := v.progress(ctx, o.Command, text, nil, o.ReplyID == ""); err != nil {
 		return err
 	}
 	o.Message = messageWaits

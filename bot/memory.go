@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -46,6 +47,7 @@ type memory struct {
 	mu      sync.Mutex
 	changes map[types.NamespacedName]change.Change
 	edited  map[string]time.Time
+	told    map[string]map[string]bool // what people waited for, by comment
 	failed  map[types.NamespacedName]int
 	swept   map[string]time.Time // up to when what forges remember was read, by what
 }
@@ -54,7 +56,7 @@ type memory struct {
 const remembered = 256
 
 func newMemory() *memory {
-	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, failed: map[types.NamespacedName]int{},
+	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, told: map[string]map[string]bool{}, failed: map[types.NamespacedName]int{},
 		swept: map[string]time.Time{}}
 }
 
@@ -95,18 +97,54 @@ func (m *memory) change(key types.NamespacedName, base, head string) (change.Cha
 	return c, ok && c.Base == base && c.Head == head
 }
 
+// edit is one that a comment is to have.
+type edit struct {
+	comment string
+	// news are what people wait for, such as that an environment is healthy, each in a word or two. What was not told in the comment before
+	// is told at once; again it is told in its turn, so that what comes and goes does not flood.
+	news []string
+}
+
 // mayEdit says whether a comment may be edited now, and if so notes that it is; else it says how long to wait.
-func (m *memory) mayEdit(comment string, now time.Time, spacing time.Duration) (wait time.Duration) {
+func (m *memory) mayEdit(e edit, now time.Time, spacing time.Duration) (wait time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if wait = m.edited[comment].Add(spacing).Sub(now); wait > 0 {
+	told := m.told[e.comment]
+	old := !slices.ContainsFunc(e.news, func(n string) bool { return !told[n] })
+	if wait = m.edited[e.comment].Add(spacing).Sub(now); wait > 0 && old {
 		return wait
 	}
+	m.note(e, now)
+	return 0
+}
+
+// waitToEdit is how long it is until a comment may be edited again.
+func (m *memory) waitToEdit(comment string, now time.Time, spacing time.Duration) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return max(m.edited[comment].Add(spacing).Sub(now), 0)
+}
+
+// noteEdit notes an edit that is made whenever it comes.
+func (m *memory) noteEdit(e edit, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.note(e, now)
+}
+
+// note is for who holds the lock.
+func (m *memory) note(e edit, now time.Time) {
 	if len(m.edited) >= remembered {
 		clear(m.edited)
+		clear(m.told)
 	}
-	m.edited[comment] = now
-	return 0
+	m.edited[e.comment] = now
+	for _, n := range e.news {
+		if m.told[e.comment] == nil {
+			m.told[e.comment] = map[string]bool{}
+		}
+		m.told[e.comment][n] = true
+	}
 }
 
 // failure counts one more failed look, and says how many there were in a row.

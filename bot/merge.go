@@ -246,7 +246,7 @@ func (v *visit) contains(ctx context.Context, app *argo.Application, revision st
 func (v *visit) tell(ctx context.Context) error {
 	s := v.res.Status
 	if s.Report != nil && following(v.res) {
-		if wait := v.memory.mayEdit("report/"+v.res.Name, v.Now(), v.EditSpacing); wait > 0 {
+		if wait := v.memory.mayEdit(v.reportEdit(v.mergeNews()...), v.Now(), v.EditSpacing); wait > 0 {
 			v.again(wait)
 			return v.save(ctx)
 		}
@@ -262,6 +262,25 @@ func (v *visit) tell(ctx context.Context) error {
 		return err
 	}
 	return v.retell(ctx, c)
+}
+
+// reportEdit is an edit of the pull request's report.
+func (v *visit) reportEdit(news ...string) edit { return edit{"report/" + v.res.Name, news} }
+
+// mergeNews are the merge, and the environments that what was merged has arrived in, or will not.
+func (v *visit) mergeNews() []string {
+	over := arrivals{}
+	for _, f := range v.res.Status.Applications {
+		if f.Phase == phaseManual {
+			continue
+		}
+		environment := ""
+		if a := v.res.Status.Report.Application(f.Namespace, f.Name); a != nil {
+			environment = a.Environment
+		}
+		over.add(environment, f.Phase, ended(f.Phase))
+	}
+	return append(over.news(), "merged "+v.pull.MergeCommit)
 }
 
 // retell posts the report of a merged change with what became of it. The promises stay those that were reviewed.

@@ -218,9 +218,7 @@ func (v *visit) sayPreview(ctx context.Context, e *slipway.PreviewEnvironment) (
 	if e.Said == sum {
 		return true, nil
 	}
-	wait := v.memory.mayEdit("preview "+v.res.Name, v.Now(), v.EditSpacing)
-	progress := !slices.Contains([]slipway.PreviewPhase{slipway.PreviewReady, slipway.PreviewGone, slipway.PreviewRefused}, e.Phase)
-	if wait > 0 && progress {
+	if wait := v.memory.mayEdit(v.reportEdit(previewNews(e)...), v.Now(), v.EditSpacing); wait > 0 {
 		v.again(wait)
 		return false, nil
 	}
@@ -231,6 +229,15 @@ func (v *visit) sayPreview(ctx context.Context, e *slipway.PreviewEnvironment) (
 	}
 	e.Said = sum
 	return true, v.save(ctx)
+}
+
+// previewNews is what people wait for: that something is to come, and how it ends, for each commit.
+func previewNews(e *slipway.PreviewEnvironment) []string {
+	switch e.Phase {
+	case slipway.PreviewWaiting, slipway.PreviewDeploying, slipway.PreviewEnding:
+		return []string{"preview"}
+	}
+	return []string{fmt.Sprintf("preview %s %s %d %s", e.Phase, e.SHA, e.Place, e.Since.Time)}
 }
 
 func digestOf(section string) string {

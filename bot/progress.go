@@ -45,7 +45,7 @@ func (v *visit) advance(ctx context.Context, o order) error {
 	if p.Revision == "" {
 		p.Revision = v.pull.Head.SHA
 	}
-	if err := v.progress(ctx, o.Command, report.Sync(p), over); err != nil {
+	if err := v.progress(ctx, o.Command, report.Sync(p), stepNews(steps), over); err != nil {
 		return err
 	}
 	if !over {
@@ -53,6 +53,38 @@ func (v *visit) advance(ctx context.Context, o order) error {
 		return nil
 	}
 	return v.conclude(ctx, o, steps)
+}
+
+// stepNews tells of the environments whose applications are all where they can get.
+func stepNews(steps []step) []string {
+	over := arrivals{}
+	for _, s := range steps {
+		over.add(s.Environment, s.Phase, s.over)
+	}
+	return over.news()
+}
+
+// arrivals are the phases of the applications of environments; nil where one is still on its way.
+type arrivals map[string][]string
+
+func (a arrivals) add(environment, phase string, over bool) {
+	phases, there := a[environment]
+	if a[environment] = append(phases, phase); !over || there && phases == nil {
+		a[environment] = nil
+	}
+}
+
+// news names the environments in which nothing is on its way, with how it ended there.
+func (a arrivals) news() []string {
+	var news []string
+	for environment, phases := range a {
+		if phases != nil {
+			slices.Sort(phases)
+			news = append(news, environment+" "+strings.Join(slices.Compact(phases), ", "))
+		}
+	}
+	slices.Sort(news)
+	return news
 }
 
 // step is how far one application of a sync has come.

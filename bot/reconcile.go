@@ -39,6 +39,8 @@ type visit struct {
 	fresh map[string]bool
 	// force asks for a new report even where nothing moved.
 	force bool
+	// postponed says that the report is to be made in a later look, so that this one is no answer yet.
+	postponed bool
 	// ground is the base branch and the merged tree, once they were fetched.
 	ground *ground
 	apps   []*argo.Application
@@ -107,7 +109,9 @@ func (v *visit) look(ctx context.Context) error {
 			return err
 		}
 	}
-	v.res.Status.ObservedAsked = v.asked.At
+	if !v.postponed {
+		v.res.Status.ObservedAsked = v.asked.At
+	}
 	return v.rest(ctx)
 }
 

@@ -113,6 +113,7 @@ func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report)
 			return fmt.Errorf("posting the report: %w", err)
 		}
 		r.CommentID = text(id)
+		v.memory.noteEdit(v.reportEdit(), v.Now())
 		if s.Environment != nil {
 			s.Environment.Said = digestOf(section)
 		}

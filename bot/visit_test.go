@@ -251,21 +251,106 @@ func TestQuoteLetsNothingOut(t *testing.T) {
 	}
 }
 
-func TestMemoryForgetsAndSpaces(t *testing.T) {
+func TestEditsAreSpaced(t *testing.T) {
+	const spacing = 5 * time.Second
 	m := newMemory()
-	if wait := m.mayEdit("a", noon, time.Second); wait != 0 {
-		t.Errorf("the first edit waits %s", wait)
+	for i, c := range []struct {
+		comment string
+		news    string
+		after   time.Duration
+		want    time.Duration
+	}{
+		{"a", "", 0, 0}, {"a", "", 300 * time.Millisecond, 4700 * time.Millisecond}, {"b", "", 300 * time.Millisecond, 0},
+		{"a", "staging Healthy", time.Second, 0}, {"a", "staging Healthy", 2 * time.Second, 4 * time.Second}, {"a", "", 3 * time.Second, 3 * time.Second},
+		{"a", "prod Degraded", 4 * time.Second, 0}, {"a", "staging Healthy", 8 * time.Second, time.Second}, {"a", "staging Healthy", 9 * time.Second, 0},
+		{"a", "", 10 * time.Second, 4 * time.Second}, {"b", "", 10 * time.Second, 0},
+	} {
+		e := edit{comment: c.comment}
+		if c.news != "" {
+			e.news = []string{c.news}
+		}
+		if wait := m.mayEdit(e, noon.Add(c.after), spacing); wait != c.want {
+			t.Errorf("edit %d waits %s, want %s", i, wait, c.want)
+		}
 	}
-	if wait := m.mayEdit("a", noon.Add(300*time.Millisecond), time.Second); wait != 700*time.Millisecond {
-		t.Errorf("an early edit waits %s", wait)
+}
+
+// TestEditsAreCounted has something go back and forth for ten minutes, looked at twice a second.
+func TestEditsAreCounted(t *testing.T) {
+	m, edits := newMemory(), 0
+	spacing := Options{}.withDefaults().EditSpacing
+	for i := range 1200 {
+		now, news := noon.Add(time.Duration(i)*500*time.Millisecond), []string(nil)
+		if i%3 == 0 {
+			news = []string{"staging Degraded"}
+		}
+		if i > 600 && i%2 == 0 {
+			news = append(news, "prod Healthy")
+		}
+		if m.mayEdit(edit{"report", news}, now, spacing) == 0 {
+			edits++
+		}
 	}
-	if wait := m.mayEdit("b", noon, time.Second); wait != 0 {
-		t.Errorf("another comment waits %s", wait)
+	if most := 600/5 + 2; edits > most || edits < 100 { // two are news
+		t.Errorf("%d edits in ten minutes, want at most %d", edits, most)
 	}
+}
+
+func TestMemoryForgets(t *testing.T) {
+	m := newMemory()
 	for i := range 10 * remembered {
-		m.mayEdit(strings.Repeat("x", i%700), noon.Add(time.Duration(i)*time.Hour), time.Second)
+		m.mayEdit(edit{strings.Repeat("x", i%700), []string{"n"}}, noon.Add(time.Duration(i)*time.Hour), time.Second)
 	}
-	if len(m.edited) > remembered {
-		t.Errorf("%d comments are remembered", len(m.edited))
+	if len(m.edited) > remembered || len(m.told) > remembered {
+		t.Errorf("%d comments are remembered, and news of %d", len(m.edited), len(m.told))
+	}
+}
+
+func TestNewsOfAMerge(t *testing.T) {
+	v := looking(func(v *visit) {
+		v.res.Status.Report = shown(nil).Report
+		v.pull.MergeCommit = merged
+	})
+	for name, c := range map[string]struct {
+		web, api string
+		want     string
+	}{
+		"both go on":        {phaseSyncing, phaseProgressing, "merged"},
+		"one, then another": {phaseProgressing, phaseHealthy, "merged"},
+		"one has arrived":   {phaseHealthy, phaseProgressing, "merged"},
+		"both have":         {phaseHealthy, phaseHealthy, "staging Healthy, merged"},
+		"one never will":    {phaseHealthy, phaseFailed, "staging Failed, Healthy, merged"},
+		"neither will":      {phaseTimedOut, phaseDegraded, "staging Degraded, Timed out, merged"},
+		"one by command":    {phaseManual, phaseHealthy, "staging Healthy, merged"},
+	} {
+		v.res.Status.Applications = []slipway.FollowedApplication{{Namespace: "argocd", Name: "web-staging", Phase: c.web}, {Namespace: "argocd", Name: "api-staging", Phase: c.api},
+			{Namespace: "argocd", Name: "web-prod", Phase: phaseManual}}
+		if got := strings.TrimSuffix(strings.Join(v.mergeNews(), ", "), " "+merged); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestAReportWaitsForTheLastEditAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*visit)
+		waits  bool
+	}{
+		"the base moved":      {func(*visit) {}, true},
+		"somebody asked":      {func(v *visit) { v.force = true }, false},
+		"a new head":          {func(v *visit) { v.pull.Head.SHA = headB }, false},
+		"the check, again":    {func(v *visit) { v.asked.Reason = "push,check_run.rerequested" }, false},
+		"still to be asked":   {func(v *visit) { v.res.Status.Report.Unverified = true }, false},
+		"it was without one":  {func(v *visit) { v.res.Status.Report.Base = "" }, false},
+		"the edit was before": {func(v *visit) { v.Now = func() time.Time { return noon.Add(5 * time.Second) } }, false},
+	} {
+		v := looking(func(v *visit) {
+			v.res.Status.Report, v.res.Status.CheckState, v.asked.Reason = shown(nil).Report, slipway.CheckSuccess, "push"
+			v.memory.noteEdit(v.reportEdit(), noon)
+		})
+		c.change(v)
+		if wait := v.tooSoon(); wait > 0 != c.waits || wait > 5*time.Second {
+			t.Errorf("%s: waits %s", name, wait)
+		}
 	}
 }
