@@ -3,7 +3,9 @@ package bot_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,13 +29,16 @@ const (
 	inABurst     = 200
 )
 
-// waited is when a pull request was opened, and how long its check and its report took.
+// waited is when a pull request was opened, and how long it took until its check was there, until it had ended, and until the report stood there.
 type waited struct {
-	opened          time.Time
-	pending, report time.Duration
-	number          int
-	head            string
+	opened                 time.Time
+	pending, ended, report time.Duration
+	number                 int
+	head                   string
 }
+
+// numbers are what differs between the calls of two pull requests.
+var numbers = regexp.MustCompile(`[0-9a-f]{40}|[0-9]+`)
 
 // BenchmarkBurst opens 200 pull requests within a minute on one repository of 1,000 applications, with GitHub's limits enforced, and tells how
 // long people wait, what it takes, and how often the forge is called. GitHub lets an App make 80 checks and comments a minute: two for each
@@ -77,15 +82,20 @@ func burst(b *testing.B) {
 		b.ReportMetric(list[len(list)*99/100].Seconds(), name+"-p99-s")
 	}
 	tell("pending", func(w *waited) time.Duration { return w.pending })
+	tell("concluded", func(w *waited) time.Duration { return w.ended })
 	tell("report", func(w *waited) time.Duration { return w.report })
-	calls := map[string]int{}
+	calls, kinds := map[string]int{}, map[string]int{}
 	for _, r := range p.Forge.Requests.List() {
 		if strings.HasPrefix(r.Actor, "installation:") || strings.HasPrefix(r.Actor, "app:") {
 			calls["all"]++
+			kinds[r.Method+" "+numbers.ReplaceAllString(strings.SplitN(r.Path, "?", 2)[0], "N")]++
 			if r.Status == 304 {
 				calls["free"]++
 			}
 		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		b.Logf("%5.2f a pull request: %s", float64(kinds[kind])/inABurst, kind)
 	}
 	b.ReportMetric(float64(calls["all"])/inABurst, "calls/pull-request")
 	b.ReportMetric(float64(calls["free"])/inABurst, "of-them-not-modified")
@@ -169,7 +179,10 @@ func (p *play) wait(ctx context.Context, repo store.Repo, i int, into **waited) 
 		if w.pending == 0 && len(checks) > 0 {
 			w.pending = time.Since(w.opened)
 		}
-		if len(checks) > 0 && checks[0].Status == "completed" && len(p.Forge.Store.Comments(repo.ID, w.number)) > 0 {
+		if w.ended == 0 && len(checks) > 0 && checks[0].Status == "completed" {
+			w.ended = time.Since(w.opened)
+		}
+		if w.ended > 0 && len(p.Forge.Store.Comments(repo.ID, w.number)) > 0 {
 			w.report = time.Since(w.opened)
 		}
 		if time.Since(w.opened) > 15*time.Minute {

@@ -110,7 +110,7 @@ func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report)
 	if page.Body != "" && (r.CommentID == "" || s.Report.Digest != r.Digest) {
 		id, err := v.say(ctx, reportMarker(v.res), number(r.CommentID), body)
 		if err != nil {
-			return fmt.Errorf("posting the report: %w", err)
+			return v.unsaid(ctx, page, fmt.Errorf("posting the report: %w", err))
 		}
 		r.CommentID = text(id)
 		v.memory.noteEdit(v.reportEdit(), v.Now())
@@ -125,6 +125,19 @@ func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report)
 	}
 	v.remember(r)
 	return v.save(ctx)
+}
+
+// unsaid is what becomes of a report whose comment could not be posted. Where the forge has us wait for that the check ends all the same:
+// merges wait for it, and it says what the comment will.
+func (v *visit) unsaid(ctx context.Context, page report.Page, cause error) error {
+	var limited *forge.RateLimited
+	if !errors.As(cause, &limited) || v.pull.State != forge.Open {
+		return cause
+	}
+	if err := v.setCheck(ctx, page.Check); err != nil {
+		return errors.Join(cause, err)
+	}
+	return errors.Join(cause, v.save(ctx))
 }
 
 // remember makes r the newest report. One that promises the same as the last is the same report, and was posted when that was: who

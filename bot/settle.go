@@ -44,10 +44,11 @@ func (v *visit) settle(ctx context.Context, err error) (ctrl.Result, error) {
 	return v.failed(ctx, err)
 }
 
-// spread is a wait that many are told at once, for one of them: those who come back together would be told to wait again together.
+// spread is a wait that many may be told at once, for one of them: those who come back together would be told to wait again together. Where the
+// budget of creations is used up each is told a time of its own.
 func spread(after time.Duration) time.Duration {
 	after = max(after, time.Second)
-	return after + rand.N(after/2+1)
+	return after + rand.N(min(after/2, 5*time.Second)+1)
 }
 
 // failed notes an error of ours, or of the world, where people look for it.

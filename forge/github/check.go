@@ -20,7 +20,8 @@ const (
 	annotationsACall = 50
 )
 
-// SetCheck implements forge.Checks. The annotations that the check has already are not sent again.
+// SetCheck implements forge.Checks. The annotations that the check has already are not sent again. Merges wait for checks, so they go before
+// comments where GitHub's limits do not leave room for both.
 func (f *Forge) SetCheck(ctx context.Context, r forge.Repository, c forge.Check) (int64, error) {
 	doing := fmt.Sprintf("setting check %s on %s of %s", c.Name, c.SHA, r.FullName())
 	if c.Status == forge.Completed && c.Conclusion == "" {
@@ -31,7 +32,7 @@ func (f *Forge) SetCheck(ctx context.Context, r forge.Repository, c forge.Check)
 		return 0, refused(doing, err)
 	}
 	w := checkWriter{client: client, repository: r, app: f.verifier.app, check: c}
-	id, err := w.write(ctx)
+	id, err := w.write(wire.Urgent(ctx))
 	return id, refused(doing, err)
 }
 

@@ -37,8 +37,8 @@ func (f *Forge) SetCheck(ctx context.Context, r forge.Repository, c forge.Check)
 	if there && now.Status == string(options.State) && now.Description == *options.Description && now.TargetURL == c.DetailsURL {
 		return int64(now.ID), nil
 	}
-	// Setting the same state again changes nothing, so a lost answer may be asked for again.
-	set, _, err := f.api.Commits.SetCommitStatus(int(r.ID), c.SHA, options, gitlab.WithContext(wire.Repeatable(ctx)))
+	// Setting the same state again changes nothing, so a lost answer may be asked for again. Merges wait for it, so it goes before notes.
+	set, _, err := f.api.Commits.SetCommitStatus(int(r.ID), c.SHA, options, gitlab.WithContext(wire.Urgent(wire.Repeatable(ctx))))
 	if unmoved(err) && there {
 		return int64(now.ID), nil
 	}

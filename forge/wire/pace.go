@@ -14,10 +14,10 @@ import (
 const patience = 2 * time.Second
 
 // Pace lets one write through at a time, Spacing apart, within a budget of creations, and keeps everything back while the forge wants us
-// to wait. One Pace stands for one account with the forge. A nil Pace holds nothing back.
+// to wait. What is Urgent goes before what is not. One Pace stands for one account with the forge. A nil Pace holds nothing back.
 type Pace struct {
 	spacing time.Duration
-	writing chan struct{}
+	writing turnstile
 
 	mu      sync.Mutex
 	last    time.Time
@@ -38,7 +38,7 @@ type Limits struct {
 
 // NewPace starts with the whole budget.
 func NewPace(l Limits) *Pace {
-	return &Pace{spacing: l.Spacing, writing: make(chan struct{}, 1), budget: budget{perMinute: l.PerMinute, perHour: l.PerHour}, points: points{limit: l.Points}}
+	return &Pace{spacing: l.Spacing, budget: budget{perMinute: l.PerMinute, perHour: l.PerHour}, points: points{limit: l.Points}}
 }
 
 // enter waits for the call's turn. leave gives it back.
@@ -49,16 +49,7 @@ func (p *Pace) enter(ctx context.Context, method string) (leave func(), err erro
 	if method == http.MethodGet || method == http.MethodHead {
 		return func() {}, p.read(ctx)
 	}
-	select {
-	case p.writing <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if err := p.turn(ctx, method == http.MethodPost && !contentless(ctx)); err != nil {
-		<-p.writing
-		return nil, err
-	}
-	return p.leave, nil
+	return p.write(ctx, method == http.MethodPost && !contentless(ctx))
 }
 
 // read waits until a reading call is within the points. Readers leave a third of them to writers, who come last and count for more.
@@ -86,39 +77,70 @@ func (p *Pace) read(ctx context.Context) error {
 	}
 }
 
-func (p *Pace) leave() {
-	p.mu.Lock()
-	p.last = time.Now()
-	p.mu.Unlock()
-	<-p.writing
-}
-
-// turn waits out the spacing and the budget; the caller holds the right to write.
-func (p *Pace) turn(ctx context.Context, creates bool) error {
-	now := time.Now()
-	if err := p.resting(now); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	wait := max(p.last.Add(p.spacing).Sub(now), 0)
-	if creates {
-		wait = max(wait, p.budget.wait(now))
-	}
-	wait = max(wait, p.points.wait(now, costOfWriting, p.points.limit))
-	p.mu.Unlock()
-	if wait > max(patience, p.spacing) {
-		return &forge.RateLimited{After: wait, Err: errors.New("the budget of creations is used up")}
+// write waits until a writing call is within the budget and the points, and then for its turn.
+func (p *Pace) write(ctx context.Context, creates bool) (leave func(), err error) {
+	u := urgencyOf(ctx)
+	wait, booked, err := p.book(time.Now(), u, creates)
+	if err != nil {
+		return nil, err
 	}
 	if err := sleep(ctx, wait); err != nil {
-		return err
+		return nil, err
+	}
+	if err := p.writing.enter(ctx, u); err != nil {
+		return nil, err
+	}
+	if err := p.space(ctx); err != nil {
+		p.writing.leave()
+		return nil, err
+	}
+	if creates {
+		p.mu.Lock()
+		p.budget.made(booked, time.Now())
+		p.mu.Unlock()
+	}
+	return func() {
+		p.mu.Lock()
+		p.last = time.Now()
+		p.mu.Unlock()
+		p.writing.leave()
+	}, nil
+}
+
+// book finds out how long a writing call has to wait, and spends what it costs. A longer wait is not waited for here, and costs nothing.
+func (p *Pace) book(now time.Time, u urgency, creates bool) (wait time.Duration, booked time.Time, err error) {
+	if err := p.resting(now); err != nil {
+		return 0, booked, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if creates {
-		p.budget.spend(time.Now())
+		wait = p.budget.wait(now, u)
 	}
-	p.points.spend(time.Now(), costOfWriting)
-	return nil
+	if creates && wait > patience {
+		p.budget.promise(now, wait, u)
+		return 0, booked, &forge.RateLimited{After: wait, Err: errors.New("the budget of creations is used up")}
+	}
+	wait = max(wait, p.points.wait(now, costOfWriting, kept(p.points.limit, u)))
+	if wait > patience {
+		return 0, booked, &forge.RateLimited{After: wait, Err: errors.New("the points for writing calls are used up")}
+	}
+	if creates {
+		booked = p.budget.book(now, wait, u)
+	}
+	p.points.spend(now.Add(wait), costOfWriting)
+	return wait, booked, nil
+}
+
+// space waits out the time since the last write; the caller has the turn.
+func (p *Pace) space(ctx context.Context) error {
+	if err := p.resting(time.Now()); err != nil { // we were told while it waited
+		return err
+	}
+	p.mu.Lock()
+	wait := p.last.Add(p.spacing).Sub(time.Now())
+	p.mu.Unlock()
+	return sleep(ctx, max(wait, 0))
 }
 
 // resting refuses while the forge wants us to wait.
@@ -157,32 +179,6 @@ func (p *Pace) rested() {
 	p.mu.Unlock()
 }
 
-// budget counts creations over sliding windows. A bucket that refills would let twice its size through in the first window.
-type budget struct {
-	perMinute, perHour int
-	spent              []time.Time // oldest first, none older than an hour
-}
-
-// wait is how long until one more creation is within both limits.
-func (b *budget) wait(now time.Time) time.Duration {
-	return max(b.window(now, time.Minute, b.perMinute), b.window(now, time.Hour, b.perHour))
-}
-
-func (b *budget) window(now time.Time, length time.Duration, limit int) time.Duration {
-	if limit <= 0 || len(b.spent) < limit {
-		return 0
-	}
-	return max(b.spent[len(b.spent)-limit].Add(length).Sub(now), 0)
-}
-
-func (b *budget) spend(now time.Time) {
-	keep := 0
-	for keep < len(b.spent) && now.Sub(b.spent[keep]) > time.Hour {
-		keep++
-	}
-	b.spent = append(b.spent[keep:], now)
-}
-
 // What calls cost in points.
 const costOfReading, costOfWriting = 1, 5
 
@@ -211,6 +207,6 @@ func (p *points) spend(now time.Time, cost int) {
 	}
 	p.spent = p.spent[keep:]
 	for range cost {
-		p.spent = append(p.spent, now)
+		p.spent = inserted(p.spent, now)
 	}
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"testing"
@@ -24,8 +25,8 @@ func TestReadersLeavePointsToWriters(t *testing.T) {
 	if reads != 20 || limited == nil || limited.After > time.Minute || limited.After < 50*time.Second {
 		t.Fatalf("%d calls read; then %v", reads, limited)
 	}
-	for i := range 3 {
-		leave, err := p.enter(t.Context(), http.MethodPatch)
+	for i, ctx := range []context.Context{t.Context(), Urgent(t.Context()), Urgent(t.Context())} { // a tenth is for what is urgent
+		leave, err := p.enter(ctx, http.MethodPatch)
 		if i < 2 && err != nil || i == 2 && !errors.As(err, &limited) {
 			t.Fatalf("write %d: %v", i, err)
 		}

@@ -74,6 +74,18 @@ func Contentless(ctx context.Context) context.Context {
 	return context.WithValue(ctx, contentlessKey{}, true)
 }
 
+type urgentKey struct{}
+
+// Urgent marks the calls made with the context as what goes first where a forge's limits leave room for a part only.
+func Urgent(ctx context.Context) context.Context { return context.WithValue(ctx, urgentKey{}, true) }
+
+func urgencyOf(ctx context.Context) urgency {
+	if ctx.Value(urgentKey{}) != nil {
+		return urgent
+	}
+	return usual
+}
+
 func contentless(ctx context.Context) bool { return ctx.Value(contentlessKey{}) != nil }
 
 func repeatable(req *http.Request) bool {

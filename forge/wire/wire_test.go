@@ -291,24 +291,6 @@ func TestAnUnstatedLimitGrows(t *testing.T) {
 	}
 }
 
-func TestTheBudgetHoldsOverAnyWindow(t *testing.T) {
-	start := time.Unix(1_700_000_000, 0)
-	b := budget{perMinute: 3, perHour: 5}
-	at := start
-	var spent []time.Duration
-	for range 8 {
-		at = at.Add(b.wait(at))
-		b.spend(at)
-		spent = append(spent, at.Sub(start))
-	}
-	want := []time.Duration{0, 0, 0, time.Minute, time.Minute, time.Hour, time.Hour, time.Hour}
-	for i := range want {
-		if spent[i] != want[i] {
-			t.Fatalf("spent at %v, want %v", spent, want)
-		}
-	}
-}
-
 func TestAUsedUpBudgetIsARateLimit(t *testing.T) {
 	c, address, calls := serve(t, func(int32, http.ResponseWriter, *http.Request) {}, func(l *Transport) { l.Pace = NewPace(Limits{PerMinute: 2}) })
 	for range 2 {
