@@ -128,7 +128,7 @@ type Options struct {
 	Previews bool
 	// Tries is how often a look that fails by our fault is tried before the check says so: 6.
 	Tries int
-	// Workers is how many pull requests are looked at at once: 8.
+	// Workers is how many pull requests are looked at at once: 8. Many more may wait for that, their checks pending.
 	Workers int
 }
 
@@ -163,6 +163,9 @@ type Bot struct {
 	Deps
 	running *running
 	memory  *memory
+	// looking bounds how many pull requests are looked at at once, after their first sign of life, and goingOn in how many something is
+	// carried on that does not wait for those.
+	looking, goingOn chan struct{}
 	// seen lets all who ask for one report at a time share its making; making bounds how many are made at once for pages.
 	seen   *singleflight.Group
 	making chan struct{}
@@ -195,7 +198,7 @@ func New(d Deps) (*Bot, error) {
 	if d.Diagnose == nil {
 		d.Diagnose = func(context.Context, *argo.Application, []object.ID) ([]string, error) { return nil, nil }
 	}
-	return &Bot{Deps: d, running: newRunning(), memory: newMemory(), seen: &singleflight.Group{}, making: make(chan struct{}, 2)}, nil
+	return &Bot{Deps: d, running: newRunning(), memory: newMemory(), looking: make(chan struct{}, d.Workers), goingOn: make(chan struct{}, d.Workers), seen: &singleflight.Group{}, making: make(chan struct{}, 2)}, nil
 }
 
 // errNoSite says that a resource belongs to a forge that is not served.

@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/slipway-cd/slipway/bot/report"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// announce shows a check that is under way on a head that has none, as the first sign of life, and ends the one of a head that was
-// replaced.
+// announce shows a check that is under way on a head that has none, as the first sign of life, or where somebody asked for it again, and ends
+// the one of a head that was replaced.
 func (v *visit) announce(ctx context.Context) error {
 	s := &v.res.Status
 	if s.CheckState == slipway.CheckPending && s.CheckHead != v.pull.Head.SHA {
@@ -19,17 +20,33 @@ func (v *visit) announce(ctx context.Context) error {
 			return err
 		}
 	}
-	if v.pull.State != forge.Open || s.CheckHead == v.pull.Head.SHA && s.CheckState != "" && s.CheckRunID != "" {
+	there := s.CheckHead == v.pull.Head.SHA && s.CheckState != "" && s.CheckRunID != ""
+	if v.pull.State == forge.Open && there && s.CheckState != slipway.CheckPending && v.rerun() {
+		if err := v.setCheck(ctx, report.Pending(v.pull.Head.SHA)); err != nil {
+			return err
+		}
+		return v.save(ctx)
+	}
+	if v.pull.State != forge.Open || there {
 		return nil
 	}
+	c := report.Pending(v.pull.Head.SHA)
+	c.New = s.CheckHead == "" && slices.Contains(v.asked.Reasons(), "pull_request.opened")
 	s.CheckRunID, s.CheckHead, s.CheckState = "", v.pull.Head.SHA, slipway.CheckPending
 	if err := v.save(ctx); err != nil { // before it is made: killed in between, the next look knows which head may have one
 		return err
 	}
-	if err := v.setCheck(ctx, report.Pending(v.pull.Head.SHA)); err != nil {
+	if err := v.setCheck(ctx, c); err != nil {
 		return err
 	}
 	return v.save(ctx)
+}
+
+// rerun says whether somebody asked for the check again, or for all of them.
+func (v *visit) rerun() bool {
+	return slices.ContainsFunc(v.asked.Reasons(), func(reason string) bool {
+		return reason == "check_run.rerequested" || reason == "check_suite.rerequested"
+	})
 }
 
 // endCheck ends a check that says nothing about a head any more. Its commit may be gone from the forge, and the check with it.

@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/fixtures/forge"
 	"github.com/slipway-cd/slipway/fixtures/forge/store"
 	"github.com/slipway-cd/slipway/fixtures/stage"
 )
@@ -316,7 +318,14 @@ func checkedAgain(p *play) {
 	_, check := p.reported(pull.Number, pull.HeadSHA)
 	// The forge's times have a resolution of a second: in the same one the second end could not be told from the first.
 	p.eventually("the clock's next second", func() (string, bool) { return "", time.Now().Truncate(time.Second).After(check.CompletedAt) })
+	writes := func() int {
+		return p.Forge.Requests.Count(func(r forge.Request) bool {
+			return r.Method == http.MethodPatch && strings.HasSuffix(r.Path, fmt.Sprintf("/check-runs/%d", check.ID))
+		})
+	}
+	before := writes()
 	p.must(p.Forge.As(stage.Bob).Rerun(stage.Shop, check.ID))
+	p.eventually("the check is under way again, and ends", func() (string, bool) { return fmt.Sprint(writes() - before), writes() >= before+2 })
 	p.eventually("the check ends again", func() (string, bool) {
 		checks := p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA)
 		last := checks[len(checks)-1]

@@ -30,9 +30,17 @@ func (v *visit) listen(ctx context.Context) error {
 		// What was said before we first saw the pull request was not said to us; the delivery may have been late.
 		since = v.res.CreationTimestamp.Add(-10 * time.Minute)
 	}
-	comments, err := v.forge.Comments(ctx, v.repo, v.pull.Number, since)
+	from := since
+	if s.Report == nil {
+		from = time.Time{} // to be looked through for our own as well
+	}
+	comments, err := v.forge.Comments(ctx, v.repo, v.pull.Number, from)
 	if err != nil {
 		return fmt.Errorf("reading comments: %w", err)
+	}
+	v.unreported = nil
+	if s.Report == nil {
+		v.unreported = &comments
 	}
 	seen := v.Now()
 	slices.SortFunc(comments, func(a, b forge.Comment) int { return cmp.Compare(a.ID, b.ID) })

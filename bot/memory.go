@@ -49,6 +49,7 @@ type memory struct {
 	edited  map[string]time.Time
 	told    map[string]map[string]bool // what people waited for, by comment
 	failed  map[types.NamespacedName]int
+	tips    map[string]string    // the commits of branches at the last push, by repository and name
 	swept   map[string]time.Time // up to when what forges remember was read, by what
 }
 
@@ -57,7 +58,7 @@ const remembered = 256
 
 func newMemory() *memory {
 	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, told: map[string]map[string]bool{}, failed: map[types.NamespacedName]int{},
-		swept: map[string]time.Time{}}
+		swept: map[string]time.Time{}, tips: map[string]string{}}
 }
 
 // sweptAgain is how much of what a forge remembers is read again at the next sweep: clocks differ, and a delivery may be tried several times.
@@ -145,6 +146,22 @@ func (m *memory) note(e edit, now time.Time) {
 		}
 		m.told[e.comment][n] = true
 	}
+}
+
+// tip is the commit of a branch when pull requests into it were asked about last; "" when that is not known.
+func (m *memory) tip(branch string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.tips[branch]
+}
+
+func (m *memory) noteTip(branch, tip string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.tips) >= remembered && m.tips[branch] == "" {
+		clear(m.tips)
+	}
+	m.tips[branch] = tip
 }
 
 // failure counts one more failed look, and says how many there were in a row.

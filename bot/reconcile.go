@@ -37,6 +37,8 @@ type visit struct {
 	pokes <-chan struct{}
 	// fresh are the commands that were recorded in this look: nothing can have been done about them before.
 	fresh map[string]bool
+	// unreported are all comments as they were read in this look, before the first report; else nil.
+	unreported *[]forge.Comment
 	// force asks for a new report even where nothing moved.
 	force bool
 	// postponed says that the report is to be made in a later look, so that this one is no answer yet.
@@ -94,6 +96,17 @@ func (v *visit) look(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		v.refresh,  // read the pull request from the forge
 		v.announce, // a check that says we are at it
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	leave, err := enterRoom(ctx, v.looking)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for _, step := range []func(context.Context) error{
 		v.listen,   // comments become recorded commands
 		v.press,    // and so do buttons
 		v.judge,    // may this head be rendered?
@@ -115,6 +128,16 @@ func (v *visit) look(ctx context.Context) error {
 	return v.rest(ctx)
 }
 
+// enterRoom waits for room among those who are at it, in the order in which they come.
+func enterRoom(ctx context.Context, room chan struct{}) (leave func(), err error) {
+	select {
+	case room <- struct{}{}:
+		return func() { <-room }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 // early says whether a command waits that comes before a report.
 func (v *visit) early() bool {
 	return v.res.Status.State == slipway.StateOpen && slices.ContainsFunc(v.res.Status.Commands, func(c slipway.Command) bool {
@@ -131,6 +154,11 @@ func (v *visit) goOn(ctx context.Context) error {
 		}
 		steps = []func(context.Context) error{v.declare} // killed before it was told, or brought by another pull request
 	}
+	leave, err := enterRoom(ctx, v.goingOn)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	v.recall()
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

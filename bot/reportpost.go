@@ -108,7 +108,7 @@ func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report)
 		r.CommentID = s.Report.CommentID
 	}
 	if page.Body != "" && (r.CommentID == "" || s.Report.Digest != r.Digest) {
-		id, err := v.say(ctx, reportMarker(v.res), number(r.CommentID), body)
+		id, err := v.sayReport(ctx, number(r.CommentID), body)
 		if err != nil {
 			return v.unsaid(ctx, page, fmt.Errorf("posting the report: %w", err))
 		}
@@ -159,6 +159,18 @@ func (v *visit) remember(r slipway.Report) {
 
 func promiseAlike(a, b slipway.ReportedApplication) bool {
 	return a.Namespace == b.Namespace && a.Name == b.Name && a.Environment == b.Environment && a.Digest == b.Digest
+}
+
+// sayReport edits our report, or creates it. Before the first one all comments have just been read: they need not be read again to look for it.
+func (v *visit) sayReport(ctx context.Context, id int64, body string) (int64, error) {
+	if id == 0 && v.unreported != nil {
+		if id = findMarked(*v.unreported, reportMarker(v.res)); id == 0 {
+			v.unreported = nil // should the answer be lost, it is looked for
+			c, err := v.forge.CreateComment(ctx, v.repo, v.pull.Number, body)
+			return c.ID, err
+		}
+	}
+	return v.say(ctx, reportMarker(v.res), id, body)
 }
 
 // say edits our comment, or creates it when there is none: first it is looked for by its marker, as the answer to its creation may

@@ -82,7 +82,8 @@ func (r repositories) pass(ctx context.Context, res *slipway.Repository, asked s
 	if err != nil {
 		return 0, 0, fmt.Errorf("listing the open pull requests of %s: %w", repo.FullName(), err)
 	}
-	for _, p := range pulls {
+	concerned, done := r.concerned(ctx, Site{Forge: site}, repo, asked, pulls)
+	for _, p := range concerned {
 		if asked.SHA != "" && asked.SHA != p.Head.SHA {
 			continue
 		}
@@ -90,5 +91,34 @@ func (r repositories) pass(ctx context.Context, res *slipway.Repository, asked s
 			return 0, 0, err
 		}
 	}
+	done()
 	return len(pulls), wait, nil
+}
+
+// concerned are the pull requests that a request for a look is about. A push is about those whose base branch moved since the last one: every
+// branch of a pull request is pushed as well, and of that its own events tell. done notes that they were asked about.
+func (r repositories) concerned(ctx context.Context, site Site, repo forge.Repository, asked slipway.Asked, pulls []forge.PullRequest) (concerned []forge.PullRequest, done func()) {
+	if !onlyPushes(asked.Reasons()) {
+		return pulls, func() {}
+	}
+	tips := sweeper{r.Bot}.tips(ctx, site, repo, pulls)
+	for _, p := range pulls {
+		if tip := tips[p.Base.Name]; tip == "" || r.memory.tip(branchKey(repo, p.Base.Name)) != tip {
+			concerned = append(concerned, p)
+		}
+	}
+	return concerned, func() {
+		for name, tip := range tips {
+			r.memory.noteTip(branchKey(repo, name), tip)
+		}
+	}
+}
+
+func branchKey(r forge.Repository, branch string) string {
+	return fmt.Sprintf("%s/%d/%s", r.Host, r.ID, branch)
+}
+
+// onlyPushes says whether nothing but pushes was told.
+func onlyPushes(reasons []string) bool {
+	return !slices.ContainsFunc(reasons, func(r string) bool { r = strings.ToLower(r); return r != "push" && r != "push hook" })
 }

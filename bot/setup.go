@@ -43,7 +43,7 @@ func Setup(mgr ctrl.Manager, d Deps) (*Bot, error) {
 	err = ctrl.NewControllerManagedBy(mgr).Named("pullrequest").
 		For(&slipway.PullRequest{}, builder.WithPredicates(b.whenAsked())).
 		Watches(&argo.Application{}, handler.EnqueueRequestsFromMapFunc(b.whoFollows), builder.WithPredicates(whenMoved())).
-		WithOptions(controller.Options{MaxConcurrentReconciles: b.Workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: waitingRoom * b.Workers}).
 		Complete(b)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the pull requests' reconciler: %w", err)
@@ -60,6 +60,9 @@ func Setup(mgr ctrl.Manager, d Deps) (*Bot, error) {
 	}
 	return b, nil
 }
+
+// waitingRoom is how many times the workers may be under way: all but the workers have shown their first sign of life and wait.
+const waitingRoom = 32
 
 // whenAsked lets requests for a look pass, and tells a look that goes on at once: it may be at a head that is no longer.
 func (b *Bot) whenAsked() predicate.Predicate {

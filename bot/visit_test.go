@@ -27,7 +27,7 @@ func looking(change func(v *visit)) *visit {
 		Bot: &Bot{Deps: Deps{
 			Now: func() time.Time { return noon }, NormalizeURL: func(u string) string { return strings.TrimSuffix(strings.ToLower(u), ".git") },
 			Record: func(runtime.Object, string, string) {}, Options: Options{}.withDefaults(),
-		}, memory: newMemory(), running: newRunning()},
+		}, memory: newMemory(), running: newRunning(), looking: make(chan struct{}, 1), goingOn: make(chan struct{}, 1)},
 		log: slog.New(slog.DiscardHandler), res: res, saved: res.DeepCopy(), repo: repositoryOf(res.Spec), fresh: map[string]bool{},
 	}
 	v.repo.DefaultBranch = "main"

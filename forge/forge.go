@@ -165,6 +165,7 @@ func (p Permission) String() string {
 // Check is the one check of Slipway on a commit: a check run on GitHub, a commit status on GitLab.
 type Check struct {
 	ID         int64  // 0 until it has been created
+	New        bool   // nobody has tried to create it before, so that it need not be looked for
 	ExternalID string // our key; looked for before a check is created
 	Name       string
 	SHA        string

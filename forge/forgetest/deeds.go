@@ -30,6 +30,17 @@ func checkTwice(t *testing.T, w World) {
 	equal(t, "conclusion", seen[0].Conclusion, forge.Success)
 }
 
+func checkNew(t *testing.T, w World) {
+	_, head := pull(t, w)
+	w.Faults.Lose(t)
+	c := check(head)
+	c.New = true
+	id := one(w.Forge.SetCheck(t.Context(), w.Repository, c))(t)
+	c.New = false
+	equal(t, "the id when it is set again", one(w.Forge.SetCheck(t.Context(), w.Repository, c))(t), id)
+	equal(t, "how many checks there are", len(w.Ledger.Checks(t, head)), 1)
+}
+
 func checkLost(t *testing.T, w World) {
 	_, head := pull(t, w)
 	w.Faults.Lose(t)

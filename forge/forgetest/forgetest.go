@@ -28,6 +28,7 @@ func Run(t *testing.T, world func(*testing.T) World) {
 		{"reacting twice is reacting once", reactTwice},
 		{"a check set twice is one check", checkTwice},
 		{"a check whose answer was lost is one check", checkLost},
+		{"a new check whose answer was lost is one check", checkNew},
 		{"checks of other keys or commits are others", otherChecks},
 		{"others' checks are listed, ours are not", othersChecks},
 		{"a completed check needs a conclusion", checkConclusion},

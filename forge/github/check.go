@@ -50,6 +50,7 @@ func (w checkWriter) write(ctx context.Context) (int64, error) {
 	}
 	created := false
 	run, err := wire.Deed[*github.CheckRun]{
+		New:  w.check.New,
 		Look: w.find,
 		Create: func(ctx context.Context) (*github.CheckRun, bool, error) {
 			made, _, err := w.client.Checks.CreateCheckRun(ctx, w.repository.Owner, w.repository.Name, w.creation())
@@ -96,21 +97,27 @@ func (w checkWriter) creation() github.CreateCheckRunOptions {
 	}
 }
 
-// update adds the annotations that the run does not have yet, then changes it: a check that is concluded has all it will have.
+// update changes the run, with the annotations that it does not have yet: a check that is concluded has all it will have, so that those beyond a
+// call are added before.
 func (w checkWriter) update(ctx context.Context, id int64) error {
 	c := w.check
+	var last []*github.CheckRunAnnotation
 	if len(c.Annotations) > 0 {
 		missing, err := w.missing(ctx, id)
 		if err != nil {
 			return err
 		}
-		if err := w.annotate(ctx, id, missing, 0); err != nil {
+		first := (max(len(missing)-1, 0) / annotationsACall) * annotationsACall
+		if err := w.annotate(ctx, id, missing[:first], 0); err != nil {
 			return err
+		}
+		if last = missing[first:]; len(last) > 0 {
+			ctx = wire.Unrepeatable(ctx) // it adds
 		}
 	}
 	options := github.UpdateCheckRunOptions{
 		Name: c.Name, DetailsURL: text(c.DetailsURL), ExternalID: text(c.ExternalID),
-		Status: text(string(c.Status)), Conclusion: text(string(c.Conclusion)), CompletedAt: w.completed(), Output: w.output(nil),
+		Status: text(string(c.Status)), Conclusion: text(string(c.Conclusion)), CompletedAt: w.completed(), Output: w.output(last),
 		Actions: w.buttons(),
 	}
 	_, _, err := w.client.Checks.UpdateCheckRun(ctx, w.repository.Owner, w.repository.Name, id, options)

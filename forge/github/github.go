@@ -158,13 +158,13 @@ func (f *Forge) reach(ctx context.Context, r forge.Repository, j job) (*github.C
 	return f.client(&authorised{tokens: f.tokens, grant: grant, next: &line}), nil
 }
 
-// pace of an installation: GitHub counts 80 creations a minute and 500 an hour for each, and 900 points a minute.
+// pace of an installation: GitHub counts 80 creations a minute and 500 an hour for each, and 900 points a minute; it takes 100 calls at once.
 func (f *Forge) pace(installation int64) *wire.Pace {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p := f.paces[installation]
 	if p == nil {
-		p = wire.NewPace(wire.Limits{Spacing: f.spacing, PerMinute: 80, PerHour: 500, Points: 900})
+		p = wire.NewPace(wire.Limits{Spacing: f.spacing, PerMinute: 80, PerHour: 500, Points: 900, Readers: 50})
 		f.paces[installation] = p
 	}
 	return p

@@ -43,6 +43,8 @@ func Lost(status int, err error) bool {
 
 // Deed makes a thing that carries a key, at most once.
 type Deed[T any] struct {
+	// New says that nobody has tried before: it is looked for only once an answer was lost.
+	New bool
 	// Look finds the thing by its key.
 	Look func(context.Context) (found T, ok bool, err error)
 	// Create makes it; lost says that it may have been made although there is an error.
@@ -53,9 +55,10 @@ type Deed[T any] struct {
 func (d Deed[T]) Do(ctx context.Context) (T, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
-		found, ok, err := d.Look(ctx)
-		if err != nil || ok {
-			return found, err
+		if !d.New || attempt > 1 {
+			if found, ok, err := d.Look(ctx); err != nil || ok {
+				return found, err
+			}
 		}
 		made, lost, err := d.Create(ctx)
 		if err == nil || !lost || attempt == attempts {

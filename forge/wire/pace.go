@@ -18,6 +18,7 @@ const patience = 2 * time.Second
 type Pace struct {
 	spacing time.Duration
 	writing turnstile
+	reading chan struct{} // nil: any number at once
 
 	mu      sync.Mutex
 	last    time.Time
@@ -34,11 +35,17 @@ type Limits struct {
 	PerMinute, PerHour int
 	// Points that calls may cost in a minute: one for a reading one, five for a writing one.
 	Points int
+	// Readers that may be on their way at once.
+	Readers int
 }
 
 // NewPace starts with the whole budget.
 func NewPace(l Limits) *Pace {
-	return &Pace{spacing: l.Spacing, budget: budget{perMinute: l.PerMinute, perHour: l.PerHour}, points: points{limit: l.Points}}
+	p := &Pace{spacing: l.Spacing, budget: budget{perMinute: l.PerMinute, perHour: l.PerHour}, points: points{limit: l.Points}}
+	if l.Readers > 0 {
+		p.reading = make(chan struct{}, l.Readers)
+	}
+	return p
 }
 
 // enter waits for the call's turn. leave gives it back.
@@ -47,12 +54,29 @@ func (p *Pace) enter(ctx context.Context, method string) (leave func(), err erro
 		return func() {}, nil
 	}
 	if method == http.MethodGet || method == http.MethodHead {
-		return func() {}, p.read(ctx)
+		return p.among(ctx)
 	}
 	return p.write(ctx, method == http.MethodPost && !contentless(ctx))
 }
 
-// read waits until a reading call is within the points. Readers leave a third of them to writers, who come last and count for more.
+// among lets a reading call go with the others, when there is room.
+func (p *Pace) among(ctx context.Context) (leave func(), err error) {
+	if p.reading == nil {
+		return func() {}, p.read(ctx)
+	}
+	select {
+	case p.reading <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := p.read(ctx); err != nil {
+		<-p.reading
+		return nil, err
+	}
+	return func() { <-p.reading }, nil
+}
+
+// read waits until a reading call is within the points. Readers leave a quarter of them to writers, who come last and count for more.
 func (p *Pace) read(ctx context.Context) error {
 	for {
 		now := time.Now()
@@ -60,7 +84,7 @@ func (p *Pace) read(ctx context.Context) error {
 			return err
 		}
 		p.mu.Lock()
-		wait := p.points.wait(now, costOfReading, p.points.limit*2/3)
+		wait := p.points.wait(now, costOfReading, p.points.limit*3/4)
 		if wait == 0 {
 			p.points.spend(now, costOfReading)
 		}

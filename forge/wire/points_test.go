@@ -11,10 +11,10 @@ import (
 )
 
 func TestReadersLeavePointsToWriters(t *testing.T) {
-	p := NewPace(Limits{Points: 30})
+	p := NewPace(Limits{Points: 40})
 	var limited *forge.RateLimited
 	reads := 0
-	for range 40 {
+	for range 50 {
 		if _, err := p.enter(t.Context(), http.MethodGet); errors.As(err, &limited) {
 			break
 		} else if err != nil {
@@ -22,7 +22,7 @@ func TestReadersLeavePointsToWriters(t *testing.T) {
 		}
 		reads++
 	}
-	if reads != 20 || limited == nil || limited.After > time.Minute || limited.After < 50*time.Second {
+	if reads != 30 || limited == nil || limited.After > time.Minute || limited.After < 50*time.Second {
 		t.Fatalf("%d calls read; then %v", reads, limited)
 	}
 	for i, ctx := range []context.Context{t.Context(), Urgent(t.Context()), Urgent(t.Context())} { // a tenth is for what is urgent
@@ -66,5 +66,35 @@ func TestWhatMakesNoContentIsNoCreation(t *testing.T) {
 		if err == nil {
 			leave()
 		}
+	}
+}
+
+func TestReadersAreBounded(t *testing.T) {
+	p := NewPace(Limits{Readers: 2})
+	var leave [2]func()
+	for i := range leave {
+		var err error
+		if leave[i], err = p.enter(t.Context(), http.MethodGet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	through := make(chan error)
+	go func() {
+		_, err := p.enter(ctx, http.MethodGet)
+		through <- err
+	}()
+	select {
+	case err := <-through:
+		t.Fatalf("a third is let through: %v", err)
+	default:
+	}
+	leave[0]()
+	if err := <-through; err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := p.enter(ctx, http.MethodGet); !errors.Is(err, context.Canceled) {
+		t.Errorf("beyond the bound, cancelled: %v", err)
 	}
 }

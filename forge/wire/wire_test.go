@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -342,25 +343,30 @@ func TestADeedIsDoneOnce(t *testing.T) {
 		"never done, given up": {[]bool{false, false, false, false}, 0, lost},
 	}
 	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			things, attempt := 0, 0
-			_, err := Deed[int]{
-				Look: func(context.Context) (int, bool, error) { return things, things > 0, nil },
-				Create: func(context.Context) (int, bool, error) {
-					attempt++
-					if tt.takesEffect[attempt-1] {
-						things++
-					}
-					if attempt < len(tt.takesEffect) {
-						return 0, true, lost
-					}
-					return things, false, nil
-				},
-			}.Do(t.Context())
-			if things != tt.created || !errors.Is(err, tt.err) {
-				t.Errorf("%d things, error %v", things, err)
-			}
-		})
+		for _, fresh := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, new %v", name, fresh), func(t *testing.T) {
+				things, attempt, looks := 0, 0, 0
+				_, err := Deed[int]{
+					New:  fresh,
+					Look: func(context.Context) (int, bool, error) { looks++; return things, things > 0, nil },
+					Create: func(context.Context) (int, bool, error) {
+						if attempt++; attempt == 1 && fresh == (looks > 0) {
+							t.Errorf("looked for %d times before it is tried", looks)
+						}
+						if tt.takesEffect[attempt-1] {
+							things++
+						}
+						if attempt < len(tt.takesEffect) {
+							return 0, true, lost
+						}
+						return things, false, nil
+					},
+				}.Do(t.Context())
+				if things != tt.created || !errors.Is(err, tt.err) {
+					t.Errorf("%d things, error %v", things, err)
+				}
+			})
+		}
 	}
 }
 
