@@ -159,7 +159,7 @@ func aside(a change.Application) string {
 		b.WriteString("The base cannot be rendered" + at(a.Before.Fault.Place) + ", so everything is shown as added.\n\n")
 	}
 	// What the change brings stands first in the report.
-	old := slices.DeleteFunc(slices.Clone(warnings(a)), func(w string) bool { return !slices.Contains(a.Before.Warnings, w) })
+	old := oldWarnings(a)
 	for _, w := range old[:min(len(old), 5)] {
 		b.WriteString("- " + Prose(clip(w, 300)) + "\n")
 	}
@@ -178,6 +178,11 @@ func warnings(a change.Application) []string {
 		return nil
 	}
 	return a.After.Warnings
+}
+
+// oldWarnings are those that the base has as well.
+func oldWarnings(a change.Application) []string {
+	return slices.DeleteFunc(slices.Clone(warnings(a)), func(w string) bool { return !slices.Contains(a.Before.Warnings, w) })
 }
 
 // because says why an application is here: at most three reasons and a count.

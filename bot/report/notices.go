@@ -46,14 +46,18 @@ func notices(c change.Change) []Notice {
 	for _, a := range c.Applications {
 		times := map[string]int{}
 		for _, n := range noticesOf(a) {
-			key := n.key(a)
-			times[key]++ // objects of one application may differ in nothing that the key tells
-			key = fmt.Sprint(times[key], key)
-			if i, told := first[key]; told {
+			same, alike := n.keys(a)
+			times[alike]++ // objects of one application may differ in nothing that the keys tell
+			same, alike = fmt.Sprint(times[alike], same), fmt.Sprint(times[alike], alike)
+			i, told := first[same]
+			if !told {
+				i, told = first[alike]
+			}
+			if told {
 				all[i].join(n, a.Name)
 				continue
 			}
-			first[key] = len(all)
+			first[same], first[alike] = len(all), len(all)
 			n.Applications = []string{a.Name}
 			all = append(all, n)
 		}
@@ -72,18 +76,20 @@ func (n Notice) rank() int {
 	return 2
 }
 
-// key is the same for remarks of two applications that say the same, but for the applications' own names and namespaces.
-func (n Notice) key(a change.Application) string {
-	by := ""
+// keys are the same for remarks of two applications that say the same: to the letter, or but for the applications' own names and namespaces.
+func (n Notice) keys(a change.Application) (same, alike string) {
+	by, place := "", ""
 	if n.Override != nil {
 		by = n.Override.By + "\n" + n.Override.Reason
 	}
-	place := ""
 	if n.Detail != "" {
 		place = n.Place // what is wrong in a file is mended there, each by itself
 	}
-	own := func(s string) string { return generic(generic(s, a.Name), n.id.Namespace) }
-	return fmt.Sprintf("%t %t %q %q %q %q %q %q %q %q %q", n.Blocks, n.Mild, n.check, n.id.Group, n.id.Kind, own(n.id.Name), own(n.Text), own(n.Detail), place, n.Hint, by)
+	key := func(own func(string) string) string {
+		return fmt.Sprintf("%t %t %q %q %q %q %q %q %q %q %q", n.Blocks, n.Mild, n.check, n.id.Group, n.id.Kind, own(n.id.Name), own(n.Text), own(n.Detail), place, n.Hint, by)
+	}
+	return "=" + key(func(s string) string { return s }) + n.id.Namespace,
+		"~" + key(func(s string) string { return generic(generic(s, a.Name), n.id.Namespace) })
 }
 
 // generic is a text without a name; one that may be any word, or a part of it, stays.

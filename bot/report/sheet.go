@@ -53,7 +53,10 @@ type Entry struct {
 	Why                         []string
 	Warnings                    []string
 	Remarks                     []string
-	Before, After               []string // revisions
+	// Tried is what the destination says to a dry run, "…" while it is asked, or ""; Untold is what it could not be asked about, and why.
+	Tried         string
+	Untold        []string
+	Before, After []string // revisions
 	// Like is the name of an application above in which the same lines change, or "".
 	Like               string
 	Differences, Drift []Piece
@@ -121,10 +124,22 @@ func entry(a change.Application) Entry {
 		e.LinesAdded += p.Added
 		e.LinesRemoved += p.Removed
 	}
+	last := ""
 	for _, r := range a.Why {
-		e.Why = append(e.Why, visible(r.Text))
+		text := visible(r.Text)
+		how := strings.TrimSuffix(text, visible(r.File)) // "it reads "
+		if how == last && r.File != "" {
+			text = visible(r.File)
+		}
+		e.Why, last = append(e.Why, text), how
 	}
-	for _, w := range warnings(a) {
+	if verified(a) {
+		e.Tried = tried(a.Verification)
+	}
+	for _, note := range a.Verification.Notes {
+		e.Untold = append(e.Untold, visible(note))
+	}
+	for _, w := range oldWarnings(a) {
 		e.Warnings = append(e.Warnings, visible(w))
 	}
 	switch {
@@ -227,6 +242,11 @@ func same(c change.Change) []string {
 // Warned is whether something needs attention.
 func (s Sheet) Warned() bool {
 	return slices.ContainsFunc(s.Notices, func(n Notice) bool { return !n.Mild })
+}
+
+// Tried is whether destinations were asked about any application, or are.
+func (s Sheet) Tried() bool {
+	return slices.ContainsFunc(s.Applications, func(e Entry) bool { return e.Tried != "" })
 }
 
 // Kinds are the kinds of objects that differ, sorted.
