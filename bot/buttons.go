@@ -61,18 +61,28 @@ func (v *visit) hearClicks() {
 			continue
 		}
 		s.ClicksBefore = c.At
+		sum := sha256.Sum256([]byte(c.Delivery))
+		key := v.res.Name + "-click-" + hex.EncodeToString(sum[:])[:16]
+		if slices.ContainsFunc(s.Commands, func(have slipway.Command) bool { return have.OperationID == key }) {
+			continue // delivered again, after the spec had forgotten it
+		}
 		line := v.meaning(c.Button)
 		if line == "" || c.User == "" || s.Waiting() >= mostPending {
 			v.log.Warn("a button was pressed that means nothing here", "button", clip(c.Button, 40), "by", c.User)
 			continue
 		}
+		// What names a delivery is not part of what the forge signs: whoever has an old one could have it heard as a new one. It then does no more
+		// than its sender could do now by pressing again, and where there are no buttons any more, nothing.
+		if v.pull.State != forge.Open {
+			v.log.Warn("a button was pressed of a pull request that is not open", "button", clip(c.Button, 40), "by", c.User)
+			continue
+		}
 		if c.Head != v.pull.Head.SHA {
 			line = "/" + string(command.Diff)
 		}
-		sum := sha256.Sum256([]byte(c.Delivery))
 		s.Commands = append(s.Commands, slipway.Command{
 			Text: line, Author: c.User, AuthorID: c.UserID, Phase: slipway.CommandPending, CreatedAt: c.At,
-			OperationID: v.res.Name + "-click-" + hex.EncodeToString(sum[:])[:16],
+			OperationID: key,
 		})
 		v.log.Info("a button was pressed", "button", c.Button, "by", c.User, "head", c.Head)
 		v.Record(v.res, "ButtonPressed", fmt.Sprintf("%s by %s", line, c.User))

@@ -112,7 +112,6 @@ func trials(p *play) {
 		{"/lock staging --dry-run", "Dry run"},
 		{"/unlock --dry-run", "holds nothing"},
 		{"/override schema --dry-run it is a trial", "nobody may override schema"},
-		{"/action restart deploy/web staging --dry-run", "nothing was changed"},
 	} {
 		p.t.Logf("%s:\n%s", trial[0], p.answer(pull.Number, p.say(stage.Alice, pull.Number, trial[0]), trial[1]).Body)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-cd/slipway/bot/command"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
 )
 
 func TestCommandsOfACommentGoOneAfterTheOther(t *testing.T) {
@@ -102,8 +103,26 @@ func TestAButtonIsPressedOnce(t *testing.T) {
 	for range 2 {
 		v.hearClicks()
 	}
+	again := v.res.Spec.Clicks[0]
+	again.At = metav1.NewMicroTime(noon.Add(time.Minute))
+	v.res.Spec.Clicks = append(v.res.Spec.Clicks, again)
+	v.hearClicks() // the same delivery, after others
 	got := recorded(v)
 	if len(got) != 2 || got[0] != "/sync staging" || got[1] != "/diff" {
 		t.Errorf("recorded %q, want a sync, and a look for the button of another head", got)
+	}
+}
+
+func TestAButtonOfWhatIsNotOpenDoesNothing(t *testing.T) {
+	for _, state := range []forge.State{forge.Merged, forge.Closed} {
+		v := looking(func(v *visit) {
+			v.pull.State = state
+			v.res.Status.Report = &slipway.Report{Applications: []slipway.ReportedApplication{{Name: "a", Environment: "staging"}}}
+			v.res.Spec.Clicks = []slipway.Click{{Delivery: "1", Button: "sync:staging", Head: headA, User: "bob", UserID: 2, At: metav1.NewMicroTime(noon)}}
+		})
+		v.hearClicks()
+		if got := recorded(v); len(got) != 0 {
+			t.Errorf("%s: recorded %q", state, got)
+		}
 	}
 }
