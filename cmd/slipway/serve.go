@@ -190,6 +190,7 @@ type engine struct {
 	counts   func(context.Context, *argo.Application) bool
 	sources  *source.Sources
 	settings func(context.Context) settings.Settings
+	pulls    *setForges
 }
 
 func (e engine) close() {
@@ -268,7 +269,11 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if !o.checkImages {
 		askImage = nil
 	}
-	pipeline := change.New(change.Deps{Render: renderer, Image: askImage, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+	pulls, err := newSetForges(o, d)
+	if err != nil {
+		return engine{}, err
+	}
+	pipeline := change.New(change.Deps{PullRequests: pulls.ofServed, Render: renderer, Image: askImage, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
 		Registered: func(ctx context.Context) ([]appset.Cluster, error) {
 			return controller.RegisteredClusters(ctx, d.mgr.GetClient(), o.namespace)
 		},
@@ -284,13 +289,13 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
 		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts, globals: inherited, counts: known.counts(o.appNamespaces),
-		sources: sources, settings: known.read}, nil
+		sources: sources, settings: known.read, pulls: pulls}, nil
 }
 
 // reconcile has the manager run the controller.
-func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) error {
+func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, log *slog.Logger) error {
 	destinations, changes := controller.From(e.clusters)
-	sets, err := applicationSets(mgr, o, e, f, log)
+	sets, err := applicationSets(mgr, o, e, log)
 	if err != nil {
 		return err
 	}
@@ -306,7 +311,7 @@ func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engi
 // setup has the manager run the controller and the bot.
 func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*bot.Bot, error) {
 	if o.engine == engineOwn {
-		if err := reconcile(ctx, mgr, o, e, f, log); err != nil {
+		if err := reconcile(ctx, mgr, o, e, log); err != nil {
 			return nil, fmt.Errorf("setting up the controller: %w", err)
 		}
 	} else {

@@ -234,16 +234,8 @@ func (h hostFuncs) HasPath(r appset.Repository, branch, path string) (bool, erro
 	return h.hasPath(r, branch, path)
 }
 
-// applicationSets is what the controller needs for them; nil where their definition is not installed.
-func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, log *slog.Logger) (*controller.Sets, error) {
-	_, err := mgr.GetRESTMapper().RESTMapping(schema.GroupKind{Group: argo.Group, Kind: "ApplicationSet"}, argo.Version)
-	if meta.IsNoMatchError(err) {
-		log.Warn("the definition of ApplicationSets is not installed: there are none before it is, and Slipway is started again")
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("looking for the definition of ApplicationSets: %w", err)
-	}
+// newSetForges asks forges with what the installation has.
+func newSetForges(o *serveOptions, d engineDeps) (*setForges, error) {
 	allowed, err := o.addresses()
 	if err != nil {
 		return nil, err
@@ -252,10 +244,26 @@ func applicationSets(mgr manager.Manager, o *serveOptions, e engine, f *forges, 
 	if err != nil {
 		return nil, err
 	}
-	g := gate{allowed}
+	return &setForges{forges: d.forges, options: o, resources: d.mgr.GetClient(), fresh: d.mgr.GetAPIReader(), gate: gate{allowed}, roots: pool, log: d.log}, nil
+}
+
+// ofServed are the pull requests of a repository that the installation serves, as a set of the control namespace would list them.
+func (s *setForges) ofServed(ctx context.Context, g *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
+	return s.PullRequests(ctx, controller.Asking{Own: true}, g)
+}
+
+// applicationSets is what the controller needs for them; nil where their definition is not installed.
+func applicationSets(mgr manager.Manager, o *serveOptions, e engine, log *slog.Logger) (*controller.Sets, error) {
+	_, err := mgr.GetRESTMapper().RESTMapping(schema.GroupKind{Group: argo.Group, Kind: "ApplicationSet"}, argo.Version)
+	if meta.IsNoMatchError(err) {
+		log.Warn("the definition of ApplicationSets is not installed: there are none before it is, and Slipway is started again")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for the definition of ApplicationSets: %w", err)
+	}
 	return &controller.Sets{
-		Trees: e.sources, Registered: e.clusters.Registered, Settings: o.withSets(e.settings), Plugins: g.client(pool),
-		Forges:  &setForges{forges: f, options: o, resources: mgr.GetClient(), fresh: mgr.GetAPIReader(), gate: g, roots: pool, log: log},
+		Trees: e.sources, Registered: e.clusters.Registered, Settings: o.withSets(e.settings), Plugins: e.pulls.gate.client(e.pulls.roots), Forges: e.pulls,
 		Options: controller.SetOptions{Concurrency: o.setWorkers, DeleteLimit: o.setDeleteLimit},
 	}, nil
 }

@@ -48,7 +48,10 @@ type Pull struct {
 }
 
 // Key names the pull request as HOST/OWNER/NAME#NUMBER, in the words of the generator.
-func (p Pull) Key() string {
+func (p Pull) Key() string { return strings.TrimPrefix(p.Repository(), "https://") + "#" + p.Number }
+
+// Repository is the address of its repository, https://HOST/OWNER/NAME, in the words of the generator.
+func (p Pull) Repository() string {
 	host, api, name := "github.com", "", ""
 	switch g := p.Generator; {
 	case g.Github != nil:
@@ -59,7 +62,7 @@ func (p Pull) Key() string {
 	if u, err := url.Parse(api); err == nil && u.Host != "" {
 		host = strings.TrimPrefix(u.Host, "api.")
 	}
-	return host + "/" + name + "#" + p.Number
+	return "https://" + host + "/" + name
 }
 
 // Generate makes the applications of a set, all of them or none: an error is a NeedsWorld, a Fault of the set or of a file it reads, or

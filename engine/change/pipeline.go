@@ -86,6 +86,9 @@ type Deps struct {
 	Repository func(ctx context.Context, name, project string) (url string, ok bool)
 	// Registered are the clusters that generators of ApplicationSets list, for heads that are trusted; nil leaves such sets to the server.
 	Registered func(ctx context.Context) ([]appset.Cluster, error)
+	// PullRequests are those of the changed repository, as a generator of an ApplicationSet lists them, for heads that are trusted; nil leaves
+	// such sets to the server.
+	PullRequests func(ctx context.Context, g *argo.PullRequestGenerator) ([]appset.PullRequest, error)
 	// Image asks a registry whether it has an image, with what is registered for a project; the error says why that cannot be told. Nil asks
 	// none.
 	Image func(ctx context.Context, reference, project string) (found bool, err error)

@@ -289,6 +289,11 @@ func (w *walk) generate(ctx context.Context, g generated, set *argo.ApplicationS
 	if w.p.deps.Registered != nil && w.in.Trusted {
 		world.Clusters = func() ([]appset.Cluster, error) { return w.p.deps.Registered(ctx) }
 	}
+	if w.p.deps.PullRequests != nil && w.in.Trusted {
+		world.PullRequests = func(q *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
+			return w.pullRequests(ctx, q)
+		}
+	}
 	apps, err := appset.Generate(set, world)
 	w.read[set.Name] = append(w.read[set.Name], traced.Trace()...)
 	var needs *appset.NeedsWorld
@@ -299,6 +304,43 @@ func (w *walk) generate(ctx context.Context, g generated, set *argo.ApplicationS
 		made[keyOf(app)] = app
 	}
 	return made, err
+}
+
+// pullRequests are those that a set lists of this repository, whose pull requests its writers see anyway; others are asked for nowhere, whatever
+// credentials the set names. They are asked for once, so that one that is opened meanwhile is no difference.
+func (w *walk) pullRequests(ctx context.Context, q *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
+	repository := appset.Pull{Generator: q}.Repository()
+	if !w.in.Scope.Same(repository + ".git") {
+		return nil, &appset.NeedsWorld{Generator: "pullRequest", Reason: "it lists those of " + repository + ", and only the server asks other repositories"}
+	}
+	text, err := json.Marshal([]any{q.Github, q.GitLab})
+	if err != nil {
+		return nil, fmt.Errorf("remembering a list of pull requests: %w", err)
+	}
+	if all, asked := w.pulls[string(text)]; asked {
+		return all, nil
+	}
+	all, err := w.p.deps.PullRequests(ctx, q)
+	if err != nil {
+		w.p.deps.Log.Warn("pull requests cannot be listed for a report", "repository", repository, "error", err)
+		return nil, &appset.NeedsWorld{Generator: "pullRequest", Reason: "the forge does not list its pull requests now"}
+	}
+	for i := range all {
+		if all[i].Held == "" && !w.atHand(ctx, repository+".git", all[i].HeadSHA) {
+			all[i].Held = "its head is not at hand here"
+		}
+	}
+	w.pulls[string(text)] = all
+	return all, nil
+}
+
+// atHand says whether a commit can be rendered: what only the store of pull requests has is not for applications.
+func (w *walk) atHand(ctx context.Context, repoURL, revision string) bool {
+	if w.p.deps.Trees == nil {
+		return false
+	}
+	_, err := w.p.deps.Trees.At(ctx, source.Query{RepoURL: repoURL, Revision: revision})
+	return err == nil
 }
 
 // namesRepository says whether a git generator of a set names a repository and a revision outright.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
@@ -71,10 +72,11 @@ type walk struct {
 	respecify  map[key]bool // visited under a specification that the merge changes
 	level      []outcome    // the level rendered last
 	all        map[key]outcome
-	added      int                  // applications that only the head has
-	unfolded   map[key]bool         // sets that were looked into
-	sets       []Set                // and those that could not be
-	read       map[string]git.Trace // what sets read of the repository, by their names
+	added      int                             // applications that only the head has
+	unfolded   map[key]bool                    // sets that were looked into
+	sets       []Set                           // and those that could not be
+	read       map[string]git.Trace            // what sets read of the repository, by their names
+	pulls      map[string][]appset.PullRequest // what they list of it, by their questions
 	changes    changes
 	mu         sync.Mutex
 	renders    int
@@ -83,7 +85,7 @@ type walk struct {
 
 func newWalk(p *Pipeline, in Input) *walk {
 	in.Scope.Same = remember(in.Scope.Same)
-	w := &walk{p: p, in: in, changes: newChanges(in), live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}, unfolded: map[key]bool{}, read: map[string]git.Trace{}}
+	w := &walk{p: p, in: in, changes: newChanges(in), live: map[key]*argo.Application{}, visited: map[key]bool{}, respecify: map[key]bool{}, all: map[key]outcome{}, unfolded: map[key]bool{}, read: map[string]git.Trace{}, pulls: map[string][]appset.PullRequest{}}
 	if in.Proposed != nil {
 		for _, set := range in.ApplicationSets {
 			w.unfolded[keyOfSet(set)], w.unfolded[key{name: set.Name}] = true, true
