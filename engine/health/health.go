@@ -16,6 +16,9 @@
 //
 // Where it differs from Argo CD: a Job that was suspended and goes on is Progressing, not Healthy; conditions that tell which generation
 // they are of do not count for a later one; the end of a container's log is not shown as its message.
+// Where an object has several conditions that speak of its health, the worst counts, not the first in the list: an ACK resource that is
+// Terminal is at fault even if Ready is written before. A HelmRelease whose tests have passed is healthy, and a ClusterExternalSecret that
+// says Ready=False is at fault.
 package health
 
 import (
