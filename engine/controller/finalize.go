@@ -151,7 +151,8 @@ func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructure
 	for _, u := range wave {
 		held := slices.Contains(u.GetFinalizers(), engine.HookFinalizer)
 		asked := p.memo.recent[object.IDOf(u)]
-		if (u.GetDeletionTimestamp() != nil || asked.deleted && asked.uid == u.GetUID() && p.now().Sub(asked.at) < remembered) && !held {
+		deleted := asked.gone(u, p.now())
+		if !held && (deleted || u.GetDeletionTimestamp() != nil) || deleted && asked.released {
 			continue
 		}
 		a := engine.Action{Verb: engine.Prune, ID: object.IDOf(u), UID: u.GetUID(), Propagation: propagation}
@@ -173,7 +174,7 @@ func (p *pass) delete(ctx context.Context, dest Destination, wave []*unstructure
 	outcomes, err := p.runner.Do(ctx, actor, &engine.Step{Groups: [][]engine.Action{group}})
 	for _, o := range outcomes {
 		if !o.Failed {
-			p.memo.recent[o.Action.ID] = trace{at: p.now(), uid: o.Action.UID, deleted: true}
+			p.memo.recent[o.Action.ID] = trace{at: p.now(), uid: o.Action.UID, deleted: true, released: o.Action.Verb == engine.Remove}
 		}
 		if o.Failed {
 			err = errors.Join(err, fmt.Errorf("deleting %s: %s", o.Action.ID, o.Message))

@@ -245,7 +245,7 @@ func (g *gathered) absorb(recent recents, outcomes []engine.Outcome, now time.Ti
 			recent[id] = trace{at: now, uid: o.Action.UID, deleted: true}
 		case engine.Remove:
 			delete(g.live, id) // its end, if it has not come, will be seen
-			recent[id] = trace{at: now, uid: o.Action.UID, deleted: true}
+			recent[id] = trace{at: now, uid: o.Action.UID, deleted: true, released: true}
 		case engine.Release:
 			if o.Live == nil {
 				delete(g.live, id)

@@ -20,6 +20,13 @@ type trace struct {
 	uid     types.UID
 	version string // resource version; "" after a deletion
 	deleted bool
+	// released says that our finalizer was taken off along with the deletion.
+	released bool
+}
+
+// gone says whether u is an object that we have deleted of late, of which a cache is yet to tell.
+func (t trace) gone(u *unstructured.Unstructured, now time.Time) bool {
+	return t.deleted && t.uid == u.GetUID() && now.Sub(t.at) < remembered
 }
 
 // remembered is how long a cache may lag.
