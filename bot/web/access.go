@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,9 +44,8 @@ func rightOf(p forge.Permission, private bool) right {
 
 // rights remembers for a moment what people may see.
 type rights struct {
-	mu    sync.Mutex
-	known map[rightKey]granted
-	asks  singleflight.Group
+	moment[rightKey, granted]
+	asks singleflight.Group
 }
 
 type rightKey struct {
@@ -59,24 +57,6 @@ type rightKey struct {
 type granted struct {
 	at    time.Time
 	right right
-}
-
-func newRights() *rights { return &rights{known: map[rightKey]granted{}} }
-
-func (r *rights) recall(k rightKey) (granted, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	g, ok := r.known[k]
-	return g, ok
-}
-
-func (r *rights) keep(k rightKey, g granted) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.known) >= remembered {
-		clear(r.known)
-	}
-	r.known[k] = g
 }
 
 // may says what somebody may see of a repository, asked of the forge with the bot's own credentials if it was not just now. When the

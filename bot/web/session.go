@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -37,10 +38,11 @@ func newSession(site string, user forge.User, token forge.UserToken, now time.Ti
 
 // people remembers for a moment who was asked about, and the tokens that were renewed: requests that are on their way still carry the old.
 type people struct {
-	mu    sync.Mutex
-	known map[string]acquaintance // by session
-	gone  map[string]time.Time    // sessions that were ended, until they would have ended themselves
-	asks  singleflight.Group
+	moment[string, acquaintance] // by session
+	asks                         singleflight.Group
+
+	ends sync.Mutex
+	gone map[string]time.Time // sessions that were ended, until they would have ended themselves
 }
 
 type acquaintance struct {
@@ -49,45 +51,21 @@ type acquaintance struct {
 	token forge.UserToken
 }
 
-// remembered bounds what is kept in memory; beyond it, it is asked again.
-const remembered = 4096
-
-func newPeople() *people {
-	return &people{known: map[string]acquaintance{}, gone: map[string]time.Time{}}
-}
-
-func (p *people) recall(id string) (acquaintance, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	a, ok := p.known[id]
-	return a, ok
-}
-
-func (p *people) keep(id string, a acquaintance) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.known) >= remembered {
-		clear(p.known)
-	}
-	p.known[id] = a
-}
-
 // end forgets a session, and takes it for ended until then.
 func (p *people) end(id string, until, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.known, id)
-	for other, end := range p.gone {
-		if end.Before(now) {
-			delete(p.gone, other)
-		}
+	p.forget(id)
+	p.ends.Lock()
+	defer p.ends.Unlock()
+	maps.DeleteFunc(p.gone, func(_ string, end time.Time) bool { return end.Before(now) })
+	if p.gone == nil {
+		p.gone = map[string]time.Time{}
 	}
 	p.gone[id] = until
 }
 
 func (p *people) ended(id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.ends.Lock()
+	defer p.ends.Unlock()
 	_, ok := p.gone[id]
 	return ok
 }

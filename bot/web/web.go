@@ -124,7 +124,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Web{Deps: d, seal: sealed, pages: parsed, people: newPeople(), rights: newRights(), sheets: newSheets(), visitor: newVisitors()}
+	w := &Web{Deps: d, seal: sealed, pages: parsed, people: &people{}, rights: &rights{}, sheets: newSheets(), visitor: newVisitors()}
 	return w.routes(), nil
 }
 
