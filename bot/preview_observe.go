@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -70,7 +72,11 @@ func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) erro
 			}
 		}
 	}
+	was := e.Phase
 	e.Phase, e.Reason = v.progressOf(ctx, e, apps)
+	if was == slipway.PreviewReady && e.Phase != was {
+		e.Began = new(metav1.NewTime(v.Now())) // what was ready has its time anew
+	}
 	if e.Phase == slipway.PreviewDeploying && v.lasting(e) > v.Follow {
 		e.Phase, e.Reason = slipway.PreviewFailed, fmt.Sprintf("not ready after %s; %s", v.Follow, e.Reason)
 	}
@@ -79,9 +85,18 @@ func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) erro
 	}
 	behind := func(app *argo.Application) bool { return app.Annotations[slipway.AnnotationPullRequestHead] != e.SHA }
 	if e.Phase != slipway.PreviewReady && (len(apps) == 0 || slices.ContainsFunc(apps, behind)) {
-		return v.askSets(ctx) // a set that was just answering another question takes that for this one
+		return v.remindSets(ctx, e)
 	}
 	return nil
+}
+
+// remindSets asks the sets again: one that was just answering another question takes that for this one. The longer it takes the less often,
+// as each lists the pull requests.
+func (v *visit) remindSets(ctx context.Context, e *slipway.PreviewEnvironment) error {
+	if v.memory.mayEdit("sets of "+v.res.Name, v.Now(), max(soon/5, v.lasting(e)/4)) > 0 {
+		return nil
+	}
+	return v.askSets(ctx)
 }
 
 // lasting is how long ago it began to come up, or to go.
@@ -254,7 +269,9 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 	if len(apps) > 0 {
 		v.again(v.pace(e))
 		if slices.ContainsFunc(apps, func(app *argo.Application) bool { return app.DeletionTimestamp == nil }) {
-			return v.askSets(ctx)
+			if err := v.remindSets(ctx, e); err != nil {
+				return err
+			}
 		}
 	}
 	leaves, err := v.leaving(ctx, e, apps)
@@ -266,6 +283,9 @@ func (v *visit) ending(ctx context.Context, e *slipway.PreviewEnvironment, apps 
 	if len(apps) > 0 || leaves != "" {
 		if e.Waits = ""; v.lasting(e) > usualEnd { // so long as all goes well, the reason for the end says enough
 			e.Waits = leaves
+		}
+		if leaves == "" && v.lasting(e) > 2*usualEnd { // two listings without it would have been made by now
+			e.Waits = cmp.Or(v.refusalOf(ctx), apps[0].Name+" is still there: its ApplicationSet has not deleted it")
 		}
 		v.again(v.pace(e))
 		return nil
