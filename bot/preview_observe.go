@@ -93,7 +93,7 @@ func (v *visit) observe(ctx context.Context, e *slipway.PreviewEnvironment) erro
 // remindSets asks the sets again: one that was just answering another question takes that for this one. The longer it takes the less often,
 // as each lists the pull requests.
 func (v *visit) remindSets(ctx context.Context, e *slipway.PreviewEnvironment) error {
-	if v.memory.mayEdit("sets of "+v.res.Name, v.Now(), max(soon/5, v.lasting(e)/4)) > 0 {
+	if v.memory.mayEdit(edit{comment: "sets of " + v.res.Name}, v.Now(), max(soon/5, v.lasting(e)/4)) > 0 {
 		return nil
 	}
 	return v.askSets(ctx)
