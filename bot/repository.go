@@ -101,7 +101,7 @@ func (r repositories) concerned(ctx context.Context, site Site, repo forge.Repos
 	if !onlyPushes(asked.Reasons()) {
 		return pulls, func() {}
 	}
-	tips := sweeper{r.Bot}.tips(ctx, site, repo, pulls)
+	tips := sweeper(r).tips(ctx, site, repo, pulls)
 	for _, p := range pulls {
 		if tip := tips[p.Base.Name]; tip == "" || r.memory.tip(branchKey(repo, p.Base.Name)) != tip {
 			concerned = append(concerned, p)

@@ -99,16 +99,15 @@ func (v *visit) standing(ctx context.Context) (standing, error) {
 
 // deed reads a recorded command again.
 func (v *visit) deed(c *slipway.Command) *deed {
-	for _, cmd := range command.Parse(c.Text, command.Options{Mentions: v.Mentions}) {
-		switch {
-		case cmd.DryRun:
-			return nil
-		case cmd.Verb == command.Sync:
-			return &deed{part: len(cmd.Resources) > 0}
-		case cmd.Verb == command.Rollback:
-			return &deed{back: !cmd.Release, released: cmd.Release}
-		}
+	cmds := command.Parse(c.Text, command.Options{Mentions: v.Mentions})
+	if len(cmds) == 0 || cmds[0].DryRun {
 		return nil
+	}
+	switch cmd := cmds[0]; cmd.Verb {
+	case command.Sync:
+		return &deed{part: len(cmd.Resources) > 0}
+	case command.Rollback:
+		return &deed{back: !cmd.Release, released: cmd.Release}
 	}
 	return nil
 }

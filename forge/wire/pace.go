@@ -162,7 +162,7 @@ func (p *Pace) space(ctx context.Context) error {
 		return err
 	}
 	p.mu.Lock()
-	wait := p.last.Add(p.spacing).Sub(time.Now())
+	wait := time.Until(p.last.Add(p.spacing))
 	p.mu.Unlock()
 	return sleep(ctx, max(wait, 0))
 }
