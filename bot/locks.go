@@ -239,12 +239,21 @@ func (v *visit) heldOf(others map[string]slipway.Lock, apps []aim, environment s
 	var held []policy.Held
 	for _, name := range v.lockNames(apps, environment) {
 		if l, ok := others[name]; ok {
-			held = append(held, policy.Held{Application: subject(l), Owner: l.Spec.Owner.URL, User: l.Spec.User, Reason: clip(l.Spec.Reason, 200),
-				Until: ends(l), Waiting: len(l.Spec.Queue)})
+			h := policy.Held{Application: subject(l), Owner: l.Spec.Owner.URL, User: l.Spec.User, Reason: clip(l.Spec.Reason, 200), Until: ends(l), Waiting: len(l.Spec.Queue)}
+			if v.onPage && !v.near(l.Spec.Owner) {
+				h.Owner, h.User, h.Reason = "a pull request of another repository", "", ""
+			}
+			held = append(held, h)
 		}
 	}
 	slices.SortFunc(held, func(a, b policy.Held) int { return strings.Compare(a.Application, b.Application) })
 	return held
+}
+
+// near says whether the holder of a lock is a pull request of this repository, which whoever reads this one may read as well.
+func (v *visit) near(o slipway.LockOwner) bool {
+	s := v.res.Spec
+	return o.RepositoryID == s.Repository.ID && o.Forge == s.Forge && strings.EqualFold(o.Host, s.Host)
 }
 
 // lockNames are the names of the locks on the applications of an environment that a command is about, and on the environment.

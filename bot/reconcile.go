@@ -48,6 +48,10 @@ type visit struct {
 	apps   []*argo.Application
 	// owned is who owns what the pull request changes, once that was asked.
 	owned *policy.Ownership
+	// verdicts are the reviews where they were read for a page, which asks about several environments at one moment; a command reads its own.
+	verdicts *verdicts
+	// onPage says that somebody looks at a page, where locks of other repositories' pull requests are shown without their owner.
+	onPage bool
 	// wait is the time to the next look; 0 when nothing calls for one.
 	wait time.Duration
 }

@@ -94,15 +94,23 @@ func (b *Bot) see(ctx context.Context, p *slipway.PullRequest) (Seen, error) {
 	return seen, nil
 }
 
-// onlooker is a look that reads only: it is no part of the reconciler's, and its resource is a copy that is thrown away.
-func (b *Bot) onlooker(p *slipway.PullRequest) (*visit, error) {
+// glance is a look for a page, which reads only: it is no part of the reconciler's, and its resource is a copy that is thrown away.
+func (b *Bot) glance(p *slipway.PullRequest) (*visit, error) {
 	site, err := b.site(p.Spec.Forge, p.Spec.Host)
 	if err != nil {
 		return nil, err
 	}
-	v := &visit{
+	return &visit{
 		Bot: b, log: b.Log.With("pullrequest", p.Name, "for", "page"), key: types.NamespacedName{Namespace: p.Namespace, Name: p.Name}, forge: site,
-		res: p, saved: p.DeepCopy(), repo: repositoryOf(p.Spec), fresh: map[string]bool{},
+		res: p, saved: p.DeepCopy(), repo: repositoryOf(p.Spec), fresh: map[string]bool{}, onPage: true,
+	}, nil
+}
+
+// onlooker is a glance at the pull request as it was when its newest report was made.
+func (b *Bot) onlooker(p *slipway.PullRequest) (*visit, error) {
+	v, err := b.glance(p)
+	if err != nil {
+		return nil, err
 	}
 	v.recall()
 	r := p.Status.Report

@@ -289,6 +289,9 @@ type verdicts struct {
 
 // reviews reads the verdicts on the pull request, what those who approved may do now, and whose hand was in the head.
 func (v *visit) reviews(ctx context.Context) (verdicts, error) {
+	if v.verdicts != nil {
+		return *v.verdicts, nil
+	}
 	reviews, err := v.forge.Reviews(ctx, v.repo, v.pull.Number)
 	if err != nil {
 		return verdicts{}, fmt.Errorf("reading reviews: %w", err)

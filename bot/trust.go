@@ -20,6 +20,14 @@ func (v *visit) judge(ctx context.Context) error {
 	if err := v.vouch(ctx); err != nil {
 		return err
 	}
+	return v.believe(ctx)
+}
+
+// believe says so by what is known, and hears no command.
+func (v *visit) believe(ctx context.Context) error {
+	if v.pull.State != forge.Open {
+		return nil
+	}
 	own, err := v.authored(ctx)
 	if err != nil {
 		return err

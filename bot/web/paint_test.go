@@ -99,15 +99,15 @@ func TestWhatIsSealedIsOpenedForItsPurposeOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed, err := s.close("session", session{ID: "me"})
+	sealed, err := s.close("session", session{ID: "somebody in particular"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(sealed, "me") {
+	if strings.Contains(sealed, "somebody") {
 		t.Error("it can be read")
 	}
 	var got session
-	if err := s.open("session", sealed, &got); err != nil || got.ID != "me" {
+	if err := s.open("session", sealed, &got); err != nil || got.ID != "somebody in particular" {
 		t.Errorf("opened: %v %v", got, err)
 	}
 	if s.open("another", sealed, &got) == nil {

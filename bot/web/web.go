@@ -52,9 +52,10 @@ func (s Site) Title() string {
 	return title + " at " + s.Host
 }
 
-// Reports gives the newest report of a pull request whole. *bot.Bot is one.
+// Reports gives the newest report of a pull request whole, and what a /sync of it by somebody would meet now. *bot.Bot is one.
 type Reports interface {
 	See(ctx context.Context, p *slipway.PullRequest) (bot.Seen, error)
+	Gates(ctx context.Context, p *slipway.PullRequest, by forge.User) ([]bot.Prospect, error)
 }
 
 // Clusters tells of an application's objects, and of no others: what its project does not permit is not among them.
@@ -107,6 +108,7 @@ type Web struct {
 	people  *people
 	rights  *rights
 	sheets  *sheets
+	gates   *gates
 	visitor *visitors
 	pages   *pages
 }
@@ -124,7 +126,7 @@ func New(d Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Web{Deps: d, seal: sealed, pages: parsed, people: &people{}, rights: &rights{}, sheets: newSheets(), visitor: newVisitors()}
+	w := &Web{Deps: d, seal: sealed, pages: parsed, people: &people{}, rights: &rights{}, sheets: newSheets(), gates: &gates{}, visitor: newVisitors()}
 	return w.routes(), nil
 }
 
