@@ -45,7 +45,11 @@ func (v *visit) declare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, want := range environmentStatuses(s) {
+	wanted := environmentStatuses(s)
+	if err := v.promise(ctx, wanted); err != nil {
+		return err
+	}
+	for _, want := range wanted {
 		if err := v.setStatus(ctx, want); err != nil {
 			return v.unset(ctx, err)
 		}
@@ -111,6 +115,21 @@ func (v *visit) deed(c *slipway.Command) *deed {
 	}
 	return nil
 }
+
+// promise writes down which statuses are about to be set for the first time. Killed after that, or overtaken by a push, the next look
+// finds them, and ends those of a head that is no more.
+func (v *visit) promise(ctx context.Context, wanted []slipway.EnvironmentStatus) error {
+	all := &v.res.Status.Statuses
+	for _, want := range wanted {
+		if !slices.ContainsFunc(*all, func(s slipway.EnvironmentStatus) bool { return s.Environment == want.Environment }) {
+			*all = append(*all, slipway.EnvironmentStatus{Environment: want.Environment, SHA: want.SHA, State: slipway.CheckPending})
+		}
+	}
+	return v.save(ctx)
+}
+
+// isPromise says of a status that it may not have been set yet.
+func isPromise(s slipway.EnvironmentStatus) bool { return s.Description == "" }
 
 // setStatus sets a status that is not what was set last, and notes it.
 func (v *visit) setStatus(ctx context.Context, want slipway.EnvironmentStatus) error {
@@ -187,6 +206,7 @@ func (v *visit) unset(ctx context.Context, cause error) error {
 		return cause
 	}
 	v.log.Warn("commit statuses cannot be set", "error", cause)
+	v.res.Status.Statuses = slices.DeleteFunc(v.res.Status.Statuses, isPromise)
 	if !errors.Is(cause, forge.ErrForbidden) {
 		return nil // the commit is gone
 	}
