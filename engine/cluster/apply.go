@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -70,7 +71,11 @@ type Applied struct {
 	Message string
 	// Warnings are the server's, and our own when it was done in another way than asked.
 	Warnings []string
+	verb     string
 }
+
+// serverSideApplied is kubectl's verb for what went as it should.
+const serverSideApplied = "serverside-applied"
 
 // Apply brings the object about. It can be called again after any failure. Of an object without a name (generateName) each call
 // makes another. The error keeps the server's in its chain; that of a Secret does not quote it.
@@ -85,7 +90,7 @@ func (c *Cluster) Apply(ctx context.Context, u *unstructured.Unstructured, o App
 	if !r.Namespaced {
 		a.wanted.SetNamespace("")
 	}
-	verb := "serverside-applied"
+	verb := serverSideApplied
 	if a.result = a.recall(u); a.result == nil {
 		if verb, err = a.apply(ctx); err != nil {
 			return Applied{}, discreet(id, err)
@@ -99,7 +104,7 @@ func (c *Cluster) Apply(ctx context.Context, u *unstructured.Unstructured, o App
 	if o.DryRun {
 		message += " (server dry run)"
 	}
-	return Applied{Object: a.result, Message: message, Warnings: append(a.warnings, said.all()...)}, nil
+	return Applied{Object: a.result, Message: message, Warnings: append(a.warnings, said.all()...), verb: verb}, nil
 }
 
 // application is one object being applied.
@@ -122,7 +127,7 @@ func (a *application) apply(ctx context.Context) (verb string, err error) {
 	case a.ClientSide:
 		verb, err = a.clientSide(ctx)
 	default:
-		verb, err = "serverside-applied", a.serverSide(ctx)
+		verb, err = serverSideApplied, a.serverSide(ctx)
 		if err != nil && (compare.RefusesServerSide(err) || a.SkipValidation && isUndeclared(err) || apierrors.IsUnsupportedMediaType(err)) {
 			a.warnings = append(a.warnings, "applied client-side, because server-side apply refuses the object: "+discreet(object.IDOf(a.wanted), err).Error())
 			verb, err = a.clientSide(ctx)
@@ -169,8 +174,21 @@ func (a *application) patch(ctx context.Context, kind types.PatchType, body []by
 	})
 }
 
-// takeOverAttempts bounds how often the taking over is tried against somebody who keeps changing the object.
-const takeOverAttempts = 5
+// takeOverAttempts bounds how often the taking over is tried against somebody who keeps changing the object: controllers write the status of
+// a workload that has just been changed many times within a second.
+const takeOverAttempts = 12
+
+// yield lets others change an object first, for longer each time that they did.
+func yield(ctx context.Context, attempt int) error {
+	timer := time.NewTimer(time.Duration(attempt) * (10*time.Millisecond + rand.N(10*time.Millisecond)))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // takeOver makes ours what client-side applies own, so that what was removed from the repository goes. Where the cache shows that there is
 // nothing to take over, the server is not asked.
@@ -183,7 +201,10 @@ func (a *application) takeOver(ctx context.Context) error {
 			return nil
 		}
 	}
-	for range takeOverAttempts {
+	for attempt := range takeOverAttempts {
+		if err := yield(ctx, attempt); err != nil {
+			return err
+		}
 		live, err := a.live(ctx)
 		if err != nil || live == nil {
 			return err
@@ -247,7 +268,10 @@ func (a *application) create(ctx context.Context) (err error) {
 }
 
 func (a *application) replace(ctx context.Context) (verb string, err error) {
-	for range takeOverAttempts {
+	for attempt := range takeOverAttempts {
+		if err := yield(ctx, attempt); err != nil {
+			return "", err
+		}
 		live, err := a.live(ctx)
 		switch {
 		case err != nil:

@@ -70,7 +70,10 @@ func (c *Cluster) RemoveFinalizer(ctx context.Context, id object.ID, uid types.U
 	if err != nil {
 		return fmt.Errorf("releasing %s: %w", id, err)
 	}
-	for range takeOverAttempts {
+	for attempt := range takeOverAttempts {
+		if err := yield(ctx, attempt); err != nil {
+			return fmt.Errorf("releasing %s: %w", id, err)
+		}
 		u, err := c.read(ctx, r, id)
 		if apierrors.IsNotFound(err) {
 			return nil

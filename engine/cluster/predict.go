@@ -28,7 +28,7 @@ type answers struct {
 type answer struct {
 	*record
 	at      time.Time
-	applied bool // it was to an apply, so that the server has taken that; others only tell what it would come to
+	applied bool // it was to the very apply, so that the server has taken that; others only tell what it would come to
 }
 
 // answersKept bounds the memory.
@@ -75,7 +75,7 @@ func (c *Cluster) Predict(ctx context.Context, desired, live *unstructured.Unstr
 	if err != nil {
 		return nil, err
 	}
-	c.answers.keep(key, applied.Object, answer{at: began, applied: len(applied.Warnings) == 0})
+	c.answers.keep(key, applied.Object, answer{at: began, applied: applied.verb == serverSideApplied && len(applied.Warnings) == 0})
 	return applied.Object, nil
 }
 
