@@ -86,8 +86,9 @@ func TestPullRequestsAreListedWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
-// org answers as GitHub documents lists of an organisation's repositories and of branches, two entries a page.
-func org(t *testing.T, fail string) *github.Lister {
+// org answers as GitHub documents lists of an organisation's repositories and of branches, two entries a page. Of the path in fail it gives the
+// first page only, and then that status.
+func org(t *testing.T, fail string, status int) *github.Lister {
 	t.Helper()
 	page := func(w http.ResponseWriter, r *http.Request, all ...any) {
 		n := 0
@@ -95,7 +96,7 @@ func org(t *testing.T, fail string) *github.Lister {
 			n = 1
 		}
 		if fail != "" && strings.Contains(r.URL.Path, fail) && n > 1 {
-			http.Error(w, `{"message": "Server Error"}`, http.StatusBadGateway)
+			http.Error(w, `{"message": "no more"}`, status)
 			return
 		}
 		from, to := min(2*(n-1), len(all)), min(2*n, len(all))
@@ -147,7 +148,7 @@ func org(t *testing.T, fail string) *github.Lister {
 }
 
 func TestRepositoriesAndBranchesAreListed(t *testing.T) {
-	l := org(t, "")
+	l := org(t, "", 0)
 	all, err := l.Repositories(t.Context(), forge.RepositoryQuery{Owner: "acme"})
 	if err != nil || len(all) != 3 || all[0].FullName() != "acme/shop" || !all[1].Archived || all[0].Topics[0] != "web" || all[0].SSHURL != "git@github.com:acme/shop.git" {
 		t.Fatalf("%+v, %v", all, err)
@@ -166,10 +167,12 @@ func TestRepositoriesAndBranchesAreListed(t *testing.T) {
 			t.Errorf("%s has it: %v, %v", branch, has, err)
 		}
 	}
-	if _, err := org(t, "/orgs/").Repositories(t.Context(), forge.RepositoryQuery{Owner: "acme"}); err == nil {
-		t.Error("half of the repositories were taken for all")
-	}
-	if _, err := org(t, "/branches").Branches(t.Context(), all[0], true); err == nil {
-		t.Error("half of the branches were taken for all")
+	for _, status := range []int{http.StatusBadGateway, http.StatusInternalServerError, http.StatusForbidden, http.StatusUnauthorized} {
+		if got, err := org(t, "/orgs/", status).Repositories(t.Context(), forge.RepositoryQuery{Owner: "acme"}); err == nil || got != nil {
+			t.Errorf("%d: half of the repositories were taken for all: %v", status, got)
+		}
+		if got, err := org(t, "/branches", status).Branches(t.Context(), all[0], true); err == nil || got != nil {
+			t.Errorf("%d: half of the branches were taken for all: %v", status, got)
+		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// group answers as GitLab documents lists, two entries a page. Of the path in fail it gives the first page only.
-func group(t *testing.T, fail string) *Lister {
+// group answers as GitLab documents lists, two entries a page. Of the path in fail it gives the first page only, and then that status.
+func group(t *testing.T, fail string, status int) *Lister {
 	t.Helper()
 	page := func(w http.ResponseWriter, r *http.Request, all ...any) {
 		n := 0
@@ -26,7 +26,7 @@ func group(t *testing.T, fail string) *Lister {
 			return
 		}
 		if fail != "" && strings.Contains(r.URL.Path, fail) && n > 1 {
-			http.Error(w, `{"message": "502"}`, http.StatusBadGateway)
+			http.Error(w, fmt.Sprintf(`{"message": "%d"}`, status), status)
 			return
 		}
 		from, to := min(2*(n-1), len(all)), min(2*n, len(all))
@@ -87,7 +87,7 @@ func group(t *testing.T, fail string) *Lister {
 }
 
 func TestWhatAGroupHasIsListedWholeOrNotAtAll(t *testing.T) {
-	l := group(t, "")
+	l := group(t, "", 0)
 	pulls := forge.PullQuery{Repository: "acme/sub/shop", State: "opened", Labels: []string{"preview", "web"}}
 	got, err := l.PullRequests(t.Context(), pulls)
 	if err != nil || len(got) != 3 || got[2].Number != 3 || got[2].Title != "Draft: 3" || got[2].Fork() || got[2].Repository.FullName() != "acme/sub/shop" {
@@ -112,16 +112,18 @@ func TestWhatAGroupHasIsListedWholeOrNotAtAll(t *testing.T) {
 			t.Errorf("%s is there: %v, %v", path, has, err)
 		}
 	}
-	if got, err := group(t, "merge_requests").PullRequests(t.Context(), pulls); err == nil || got != nil {
-		t.Errorf("half of the merge requests: %v, %v", got, err)
-	}
-	if got, err := group(t, "/groups/").Repositories(t.Context(), owner); err == nil || got != nil {
-		t.Errorf("half of the projects: %v, %v", got, err)
-	}
-	if got, err := group(t, "branches").Branches(t.Context(), all[0], true); err == nil || got != nil {
-		t.Errorf("half of the branches: %v, %v", got, err)
-	}
-	if _, err := group(t, "tree").HasPath(t.Context(), all[0], "main", "deploy/none"); err == nil {
-		t.Error("half of a folder was taken for all of it")
+	for _, status := range []int{http.StatusBadGateway, http.StatusInternalServerError, http.StatusForbidden, http.StatusUnauthorized} {
+		if got, err := group(t, "merge_requests", status).PullRequests(t.Context(), pulls); err == nil || got != nil {
+			t.Errorf("%d: half of the merge requests: %v, %v", status, got, err)
+		}
+		if got, err := group(t, "/groups/", status).Repositories(t.Context(), owner); err == nil || got != nil {
+			t.Errorf("%d: half of the projects: %v, %v", status, got, err)
+		}
+		if got, err := group(t, "branches", status).Branches(t.Context(), all[0], true); err == nil || got != nil {
+			t.Errorf("%d: half of the branches: %v, %v", status, got, err)
+		}
+		if _, err := group(t, "tree", status).HasPath(t.Context(), all[0], "main", "deploy/none"); err == nil {
+			t.Errorf("%d: half of a folder was taken for all of it", status)
+		}
 	}
 }
