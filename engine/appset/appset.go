@@ -65,6 +65,20 @@ func (p Pull) Repository() string {
 	return "https://" + host + "/" + name
 }
 
+// PullOf finds the pull request of a Key again among those that a set's generators list; not where they are templates themselves.
+func PullOf(set *argo.ApplicationSet, key, head string) (Pull, bool) {
+	_, number, _ := strings.Cut(key, "#")
+	for _, leaf := range Leaves(set) {
+		if leaf.PullRequest == nil {
+			continue
+		}
+		if p := (Pull{Generator: leaf.PullRequest, Number: number, Head: head}); p.Key() == key {
+			return p, true
+		}
+	}
+	return Pull{}, false
+}
+
 // Generate makes the applications of a set, all of them or none: an error is a NeedsWorld, a Fault of the set or of a file it reads, or
 // the World's. Destinations and projects are not looked up.
 func Generate(set *argo.ApplicationSet, world World) ([]*argo.Application, error) {

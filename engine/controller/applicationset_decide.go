@@ -60,7 +60,7 @@ func (p *setPass) gather(ctx context.Context, made appset.Generation) (setSeen, 
 	if err := p.validate(ctx, &s); err != nil {
 		return s, err
 	}
-	p.memo.note(made, s.current, p.memo.listing.at)
+	p.memo.note(p.set, made, s.current, p.memo.listing.at)
 	return s, p.farewells(ctx, &s)
 }
 

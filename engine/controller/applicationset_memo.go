@@ -11,10 +11,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
+	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
 )
 
-// setMemo is what is remembered of a set between reconciles. Forgetting it costs a listing, and puts deletions off.
+// setMemo is what is remembered of a set between reconciles. Forgetting it costs a listing, and puts deletions off that no closed pull request explains.
 type setMemo struct {
 	// news is whether something that generators read has changed since the last listing.
 	news atomic.Bool
@@ -61,8 +62,8 @@ func (p *setPass) digestOf() [sha256.Size]byte {
 	return sha256.Sum256(data)
 }
 
-// note keeps account of what a listing does not have any more.
-func (m *setMemo) note(made appset.Generation, current []*argo.Application, at time.Time) {
+// note keeps account of what a listing does not have any more. What an application was made of is remembered, or else read from it.
+func (m *setMemo) note(set *argo.ApplicationSet, made appset.Generation, current []*argo.Application, at time.Time) {
 	generated := map[string]bool{}
 	for _, app := range made.Applications {
 		generated[app.Name] = true
@@ -79,7 +80,11 @@ func (m *setMemo) note(made appset.Generation, current []*argo.Application, at t
 		if first, ok := m.absent[app.Name]; ok {
 			absent[app.Name] = first
 		}
-		if pull, ok := m.pulls[app.Name]; ok {
+		pull, ok := m.pulls[app.Name]
+		if !ok {
+			pull, ok = appset.PullOf(set, app.Annotations[slipway.AnnotationPullRequest], app.Annotations[slipway.AnnotationPullRequestHead])
+		}
+		if ok {
 			pulls[app.Name] = pull
 		}
 	}

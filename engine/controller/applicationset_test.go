@@ -230,7 +230,7 @@ func TestSetsDeleteNothingOnAnError(t *testing.T) {
 	h := &hub{closed: map[string]bool{}}
 	w.sets = &controller.Sets{Forges: h, Options: controller.SetOptions{Confirm: 2 * time.Second, DeleteLimit: 3}}
 	h.lists(nil, 1, 2, 3, 4, 5, 6)
-	w.start(options(), -1, false)
+	before := w.start(options(), -1, false)
 	w.set("set", pullRequests+fmt.Sprintf(w.inPreviews(left), "{{number}}", "web"))
 	const all = "1 2 3 4 5 6"
 	w.expectNames("listed", all)
@@ -274,13 +274,15 @@ func TestSetsDeleteNothingOnAnError(t *testing.T) {
 		return s.Annotations["slipway.dev/allow-deletions"] == "" && conditionOf(s, "ErrorOccurred").Status == "False" && s.Status.ResourcesCount == 2
 	})
 
-	// A pull request that is known to be closed goes at once.
+	// A pull request that is known to be closed goes at once, also one that was closed while nobody listened.
+	before.stop()
+	<-before.ended
 	w.sets.Options.Confirm = time.Hour
 	h.mu.Lock()
 	h.closed["2"] = true
 	h.mu.Unlock()
 	h.lists(nil, 1)
-	w.refresh("set")
+	w.start(options(), -1, false)
 	w.expectNames("closed", "1")
 }
 
