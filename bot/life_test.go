@@ -40,15 +40,20 @@ func (p *play) runs(c client.Client, namespace, tag string) {
 // held are the applications that locks are on, with the revisions.
 func (p *play) held() map[string]string {
 	p.t.Helper()
-	locks := &slipway.LockList{}
-	p.must(p.Client.List(p.t.Context(), locks, client.InNamespace(stage.Namespace)))
 	held := map[string]string{}
-	for _, l := range locks.Items {
+	for _, l := range p.locks() {
 		if a := l.Spec.Application; a != nil {
 			held[a.Name] = l.Spec.Revision
 		}
 	}
 	return held
+}
+
+func (p *play) locks() []slipway.Lock {
+	p.t.Helper()
+	locks := &slipway.LockList{}
+	p.must(p.Client.List(p.t.Context(), locks, client.InNamespace(stage.Namespace)))
+	return locks.Items
 }
 
 // everywhere is a change of the web's image in every environment.
@@ -244,6 +249,12 @@ func heldByHand(p *play) {
 	p.reacted(c, "rocket")
 	if held := p.held(); len(held) != 1 || len(held["web-dev"]) != 40 {
 		p.t.Fatalf("held: %v", held)
+	}
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/lock dev --for 100h"), "🔒 Held")
+	for _, l := range p.locks() {
+		if ends := l.Spec.ExpiresAt; ends == nil || time.Until(ends.Time) < 99*time.Hour || time.Until(ends.Time) > 100*time.Hour {
+			p.t.Errorf("given again for longer, %s ends at %v", l.Name, ends)
+		}
 	}
 	before := p.image(p.Client, "shop-dev")
 	files := p.tag("dev", "1.5.95")
