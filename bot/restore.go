@@ -38,12 +38,8 @@ func (v *visit) restoring(ctx context.Context, b backward) (u undo, refusal stri
 		} else if fault != nil {
 			return u, quote(r.app.Name) + " could not be rendered at " + quote(short(string(from))) + ": " + quote(clip(fault.Error(), 500)), nil
 		}
-		fault, err := v.reads(ctx, r.app, b.ground.base, read)
-		if err != nil {
+		if err := v.readsNow(ctx, r.app, b.ground, &read); err != nil {
 			return u, "", err
-		}
-		if fault != nil { // what it would have read after the fault is not known
-			read.folders = append(read.folders, v.foldersOf(r.app)...)
 		}
 	}
 	files, err := v.restored(ctx, b.ground, from, read)
@@ -171,6 +167,16 @@ func (v *visit) reads(ctx context.Context, app *argo.Application, tree *git.Tree
 	return t.Fault, nil
 }
 
+// readsNow adds what rendering an application from the base branch reads. Where that fails, nobody knows what it would have read after the fault,
+// and its folders count as a whole.
+func (v *visit) readsNow(ctx context.Context, app *argo.Application, g *ground, into *reading) error {
+	fault, err := v.reads(ctx, app, g.base, *into)
+	if fault != nil {
+		into.folders = append(into.folders, v.foldersOf(app)...)
+	}
+	return err
+}
+
 // foldersOf are the folders of this repository that an application is rendered from.
 func (v *visit) foldersOf(app *argo.Application) []string {
 	var all []string
@@ -205,7 +211,7 @@ func (v *visit) sharing(ctx context.Context, b backward, files []string) (string
 	var others []reach
 	for _, r := range b.beside() {
 		read := reading{files: map[string]bool{}}
-		if _, err := v.reads(ctx, r.app, b.ground.base, read); err != nil {
+		if err := v.readsNow(ctx, r.app, b.ground, &read); err != nil {
 			return "", err
 		}
 		if slices.ContainsFunc(files, read.has) {

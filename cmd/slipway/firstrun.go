@@ -111,17 +111,13 @@ func (o *serveOptions) firstRun(ctx context.Context, place secretPlace, log *slo
 
 // registration is the pages that register an App, and the key that opens them.
 func (o *serveOptions) registration(place secretPlace, log *slog.Logger) (*manifest.Flow, string, error) {
-	allowed, err := o.addresses()
-	if err != nil {
-		return nil, "", err
-	}
-	pool, err := roots(o.caFile)
+	out, pool, err := o.outside()
 	if err != nil {
 		return nil, "", err
 	}
 	key := rand.Text()
 	flow, err := manifest.New(manifest.Options{Template: slipwayapp.App, Path: setupPath, Key: key, API: o.githubURL, URL: o.publicURL, Store: place.keep,
-		HTTP: gate{allowed}.client(pool), Log: log})
+		HTTP: out.client(pool), Log: log})
 	return flow, key, err
 }
 

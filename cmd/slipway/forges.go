@@ -51,15 +51,11 @@ func (f *forges) seed() []byte { return derive(f.secret, "random template functi
 
 // openForges makes a client for each forge that is configured. It makes no call.
 func openForges(o *serveOptions, log *slog.Logger) (*forges, error) {
-	allowed, err := o.addresses()
+	out, pool, err := o.outside()
 	if err != nil {
 		return nil, err
 	}
-	pool, err := roots(o.caFile)
-	if err != nil {
-		return nil, err
-	}
-	client := gate{allowed}.client(pool)
+	client := out.client(pool)
 	f := &forges{owners: o.allowOwners}
 	if o.github() {
 		if err := f.addGitHub(o, github.Options{BaseURL: o.githubURL, AllowedOwners: o.allowOwners, HTTP: client, Log: log}); err != nil {

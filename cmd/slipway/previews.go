@@ -28,15 +28,11 @@ type addresses struct {
 var _ bot.Addresses = addresses{}
 
 func outsideOf(o *serveOptions, sources *source.Sources) (bot.Addresses, error) {
-	allowed, err := o.addresses()
+	out, pool, err := o.outside()
 	if err != nil {
 		return nil, err
 	}
-	pool, err := roots(o.caFile)
-	if err != nil {
-		return nil, err
-	}
-	return addresses{client: gate{allowed}.client(pool), image: func(ctx context.Context, reference string) (bool, error) {
+	return addresses{client: out.client(pool), image: func(ctx context.Context, reference string) (bool, error) {
 		return sources.Image(ctx, reference, "")
 	}}, nil
 }

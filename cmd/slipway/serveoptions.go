@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -190,6 +191,16 @@ func (o *serveOptions) addresses() ([]netip.Prefix, error) {
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// outside is what may be dialled, and whose certificates are believed there; nil are the system's.
+func (o *serveOptions) outside() (gate, *x509.CertPool, error) {
+	allowed, err := o.addresses()
+	if err != nil {
+		return gate{}, nil, err
+	}
+	pool, err := roots(o.caFile)
+	return gate{allowed}, pool, err
 }
 
 // partial says whether a repository is fetched in part.

@@ -236,15 +236,11 @@ func (h hostFuncs) HasPath(r appset.Repository, branch, path string) (bool, erro
 
 // newSetForges asks forges with what the installation has.
 func newSetForges(o *serveOptions, d engineDeps) (*setForges, error) {
-	allowed, err := o.addresses()
+	out, pool, err := o.outside()
 	if err != nil {
 		return nil, err
 	}
-	pool, err := roots(o.caFile)
-	if err != nil {
-		return nil, err
-	}
-	return &setForges{forges: d.forges, options: o, resources: d.mgr.GetClient(), fresh: d.mgr.GetAPIReader(), gate: gate{allowed}, roots: pool, log: d.log}, nil
+	return &setForges{forges: d.forges, options: o, resources: d.mgr.GetClient(), fresh: d.mgr.GetAPIReader(), gate: out, roots: pool, log: d.log}, nil
 }
 
 // ofServed are the pull requests of a repository that the installation serves, as a set of the control namespace would list them.
