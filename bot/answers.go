@@ -21,7 +21,7 @@ func (v *visit) status(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	all, err := v.reachable(ctx, v.res.Status.Report, g.policy)
+	all, err := v.reachable(ctx, v.res.Status.CurrentReport(), g.policy)
 	if err != nil {
 		return err
 	}

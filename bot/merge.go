@@ -115,7 +115,7 @@ func (v *visit) merged(ctx context.Context) (change.Change, error) {
 	if err != nil {
 		return change.Change{}, err
 	}
-	r := v.res.Status.Report
+	r := v.res.Status.CurrentReport()
 	reported := r != nil && r.Base != "" && r.Head == v.pull.Head.SHA
 	if reported {
 		if c, ok := v.memory.change(v.key, r.Base, r.Head); ok {
@@ -251,7 +251,7 @@ func (v *visit) tell(ctx context.Context) error {
 			return v.save(ctx)
 		}
 	}
-	r := s.Report
+	r := s.CurrentReport()
 	if r != nil && r.Base != "" && r.Head == v.pull.Head.SHA {
 		if c, ok := v.memory.change(v.key, r.Base, r.Head); ok {
 			return v.retell(ctx, c)
@@ -292,7 +292,7 @@ func (v *visit) retell(ctx context.Context, c change.Change) error {
 		page.Body = ""
 	}
 	r := slipway.Report{Base: c.Base, Head: v.pull.Head.SHA, Merged: c.Merged, Applications: reportedApplications(c), Incomplete: incomplete(c)}
-	if old := v.res.Status.Report; old != nil && old.Head == r.Head && old.Base != "" {
+	if old := v.res.Status.CurrentReport(); old != nil && old.Head == r.Head && old.Base != "" {
 		r.Applications = old.Applications
 	}
 	return v.publish(ctx, page, r)

@@ -52,7 +52,7 @@ func (v *visit) findOwners(ctx context.Context, g *ground) (policy.Ownership, er
 // files are the paths that the pull request changes, or changed when it was merged.
 func (v *visit) files(ctx context.Context, g *ground) ([]string, error) {
 	if v.pull.State == forge.Merged {
-		r := v.res.Status.Report
+		r := v.res.Status.CurrentReport()
 		base, merged, err := v.mergedTrees(ctx, g, r != nil && r.Base != "" && r.Head == v.pull.Head.SHA)
 		if err != nil {
 			return nil, err

@@ -55,9 +55,12 @@ func (v *visit) gone(ctx context.Context, cause error) error {
 // note keeps what people want to see of the pull request, and what goOn needs of it.
 func (v *visit) note() {
 	s, p := &v.res.Status, v.pull
-	v.force = v.force || s.BaseRef != "" && s.BaseRef != p.Base.Name // it goes somewhere else now
+	if s.GoInto(p.Base.Name, v.Now()) {
+		v.log.Info("the pull request goes into another branch now", "base", p.Base.Name)
+		v.force = true
+	}
 	s.Title, s.Author, s.State, s.Draft = clip(p.Title, 256), p.Author.Login, string(p.State), p.Draft
-	s.HeadSHA, s.BaseRef, s.HeadRef, s.Fork = p.Head.SHA, p.Base.Name, p.Head.Name, p.Fork()
+	s.HeadSHA, s.HeadRef, s.Fork = p.Head.SHA, p.Head.Name, p.Fork()
 	if p.State == forge.Merged {
 		s.MergedSHA = p.MergeCommit
 	}

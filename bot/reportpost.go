@@ -149,7 +149,7 @@ func (v *visit) remember(r slipway.Report) {
 	if v.pull.State == forge.Open {
 		s.MergedSHA = r.Merged
 	}
-	if s.Report != nil && s.Report.Head == r.Head && (s.Report.Base == "") == (r.Base == "") && slices.EqualFunc(s.Report.Applications, r.Applications, promiseAlike) {
+	if s.CurrentReport() != nil && s.Report.Head == r.Head && (s.Report.Base == "") == (r.Base == "") && slices.EqualFunc(s.Report.Applications, r.Applications, promiseAlike) {
 		r.PostedAt = s.Report.PostedAt
 		s.Report = &r
 		return

@@ -123,7 +123,7 @@ func (v *visit) ownCommits(ctx context.Context, g *ground, base git.Hash) (own [
 			return nil, false, err
 		}
 	}
-	if r := v.res.Status.Report; r != nil && r.Base != "" && r.Head == v.pull.Head.SHA && repository.Has(ctx, git.Hash(r.Base)) {
+	if r := v.res.Status.CurrentReport(); r != nil && r.Base != "" && r.Head == v.pull.Head.SHA && repository.Has(ctx, git.Hash(r.Base)) {
 		base = git.Hash(r.Base)
 	}
 	fork, err := repository.MergeBase(ctx, base, head)

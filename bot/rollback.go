@@ -57,7 +57,7 @@ func (v *visit) proposeBack(ctx context.Context, o order) error {
 		return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates)
 	}
 	b := backward{order: o, ground: g}
-	if b.all, err = v.reachable(ctx, v.res.Status.Report, g.policy); err != nil {
+	if b.all, err = v.reachable(ctx, v.res.Status.CurrentReport(), g.policy); err != nil {
 		return err
 	}
 	var refusal string

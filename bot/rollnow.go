@@ -61,7 +61,7 @@ func (v *visit) backwards(ctx context.Context, o order) (intent, error) {
 		return intent{}, err
 	}
 	in := intent{ground: g}
-	all, err := v.reachable(ctx, v.res.Status.Report, g.policy)
+	all, err := v.reachable(ctx, v.res.Status.CurrentReport(), g.policy)
 	if err != nil {
 		return in, err
 	}
@@ -224,7 +224,7 @@ func (v *visit) letGo(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	all, err := v.reachable(ctx, v.res.Status.Report, g.policy)
+	all, err := v.reachable(ctx, v.res.Status.CurrentReport(), g.policy)
 	if err != nil {
 		return err
 	}

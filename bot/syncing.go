@@ -238,6 +238,9 @@ func (v *visit) weigh(ctx context.Context, o order, in *intent) error {
 			return err
 		}
 		facts.Reviews, facts.Reviewers, facts.Writers = seen.reviews, seen.reviewers, seen.writers
+		if since := v.res.Status.BaseSince; since != nil {
+			facts.Since = since.Time
+		}
 		facts.Locks = v.heldOf(others, in.apps, name)
 		wanted := append(slices.Clone(facts.Environment.Requires.Approvers.Teams), facts.Owners.Teams()...)
 		if facts.ReviewerTeams, err = v.reviewerTeams(ctx, seen, wanted); err != nil {

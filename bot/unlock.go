@@ -65,7 +65,7 @@ func (v *visit) given(ctx context.Context, o order, g *ground) (locks, queued []
 	if err != nil {
 		return nil, nil, err
 	}
-	reach, err := v.reachable(ctx, v.res.Status.Report, g.policy)
+	reach, err := v.reachable(ctx, v.res.Status.CurrentReport(), g.policy)
 	if err != nil {
 		return nil, nil, err
 	}

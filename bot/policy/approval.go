@@ -82,6 +82,8 @@ func (in Input) counts(r forge.Review) (why string, counts bool) {
 		return r.User.Login + "'s cannot be told to be of this commit", false
 	case r.SHA != in.PullRequest.Head.SHA:
 		return r.User.Login + " approved another commit", false
+	case r.SubmittedAt.Before(in.Since):
+		return r.User.Login + " approved it before it went into " + in.PullRequest.Base.Name, false
 	case r.User.Bot:
 		return "a bot's does not count", false
 	case in.Reviewers[r.User.ID] < forge.Write:

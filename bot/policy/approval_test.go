@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/bot/policy"
 	"github.com/slipway-cd/slipway/forge"
@@ -21,7 +22,13 @@ func TestApproval(t *testing.T) {
 		"dismissed":           {change: reviews(forge.Review{User: bob, State: forge.Dismissed, SHA: head}), value: "0 of 1", satisfy: "approval"},
 		"only commented":      {change: reviews(forge.Review{User: bob, State: forge.Commented, SHA: head}), value: "0 of 1", satisfy: "approval"},
 		"by a stranger":       {change: reviews(forge.Review{User: mallo, State: forge.Approved, SHA: head}), value: "mallory has no write", satisfy: "approval"},
-		"by a bot":            {change: reviews(forge.Review{User: forge.User{ID: 5, Login: "b[bot]", Bot: true}, State: forge.Approved, SHA: head}), value: "a bot's", satisfy: "approval"},
+		"of another merge": {change: func(in *policy.Input) {
+			in.PullRequest.Base.Name, in.Since, in.Reviews[0].SubmittedAt = "main", in.Now.Add(time.Minute), in.Now
+		}, value: "bob approved it before it went into main", satisfy: "1 approval"},
+		"of this merge": {change: func(in *policy.Input) {
+			in.Since, in.Reviews[0].SubmittedAt = in.Now.Add(time.Minute), in.Now.Add(time.Hour)
+		}, allowed: true},
+		"by a bot": {change: reviews(forge.Review{User: forge.User{ID: 5, Login: "b[bot]", Bot: true}, State: forge.Approved, SHA: head}), value: "a bot's", satisfy: "approval"},
 		"one twice of two": {change: func(in *policy.Input) {
 			in.Environment.Requires.Approvals = 2
 			in.Reviews = append(in.Reviews, in.Reviews[0])

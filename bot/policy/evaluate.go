@@ -18,6 +18,9 @@ type Input struct {
 	Teams       []string
 	PullRequest forge.PullRequest
 	Reviews     []forge.Review
+	// Since is when the pull request came to go into another base branch than before; zero when it never did. What was approved before that
+	// was another change.
+	Since time.Time
 	// Writers are the accounts that had a hand in the head beside its author: their approvals do not count.
 	Writers []forge.User
 	// Reviewers is what those who approved may do in the repository now, by their ID. Who is missing may do nothing.

@@ -152,6 +152,12 @@ type PullRequestStatus struct {
 	MergedSHA string `json:"mergedSHA,omitempty"`
 	// BaseRef is the branch to merge into.
 	BaseRef string `json:"baseRef,omitempty"`
+	// BaseSince is when that was seen to be another branch than before, by our
+	// clock; absent while it never was. What was reported, approved or overridden
+	// before that was about another merge, by another branch's rules.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9-]{10}T[0-9:]{8}\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+	BaseSince *metav1.MicroTime `json:"baseSince,omitempty"`
 	// HeadRef is the branch to merge from.
 	HeadRef string `json:"headRef,omitempty"`
 	// Fork says that the head is in another repository.

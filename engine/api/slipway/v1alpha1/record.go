@@ -69,17 +69,40 @@ func (s *PullRequestStatus) AddReport(r Report) {
 
 // ReportBefore returns the newest report that was posted before t, or nil. A
 // command is bound to the report before its comment: that is what its author
-// can have read.
+// can have read. A report about merging into another branch is none.
 func (s *PullRequestStatus) ReportBefore(t time.Time) *Report {
 	if s.Report != nil && s.Report.PostedAt.Time.Before(t) {
-		return s.Report
+		return s.ofThisBase(s.Report)
 	}
 	for i := len(s.Reports) - 1; i >= 0; i-- {
 		if s.Reports[i].PostedAt.Time.Before(t) {
-			return &s.Reports[i]
+			return s.ofThisBase(&s.Reports[i])
 		}
 	}
 	return nil
+}
+
+// CurrentReport is the newest report, or nil where it is about merging into
+// another branch than the pull request goes into now.
+func (s *PullRequestStatus) CurrentReport() *Report { return s.ofThisBase(s.Report) }
+
+func (s *PullRequestStatus) ofThisBase(r *Report) *Report {
+	if r != nil && s.BaseSince != nil && r.PostedAt.Before(s.BaseSince) {
+		return nil
+	}
+	return r
+}
+
+// GoInto notes the branch that the pull request goes into. Where that was
+// another before, nothing counts any more that was said of the merge into that.
+// changed is whether it was.
+func (s *PullRequestStatus) GoInto(branch string, now time.Time) (changed bool) {
+	if changed = s.BaseRef != "" && s.BaseRef != branch; changed {
+		since := metav1.NewMicroTime(now)
+		s.BaseSince, s.Overrides = &since, nil
+	}
+	s.BaseRef = branch
+	return changed
 }
 
 // Application returns the application as the report showed it, or nil.

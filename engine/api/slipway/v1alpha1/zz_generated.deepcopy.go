@@ -458,6 +458,10 @@ func (in *PullRequestSpec) DeepCopy() *PullRequestSpec {
 func (in *PullRequestStatus) DeepCopyInto(out *PullRequestStatus) {
 	*out = *in
 	in.ObservedAsked.DeepCopyInto(&out.ObservedAsked)
+	if in.BaseSince != nil {
+		in, out := &in.BaseSince, &out.BaseSince
+		*out = (*in).DeepCopy()
+	}
 	if in.Report != nil {
 		in, out := &in.Report, &out.Report
 		*out = new(Report)
