@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -289,6 +291,39 @@ func TestLiveFindsWantedAndTracked(t *testing.T) {
 	}
 	if len(names) != 3 || live[object.IDOf(ours)] == nil || live[object.IDOf(extra)] == nil || live[object.IDOf(foreign)] == nil {
 		t.Errorf("found %v", names)
+	}
+}
+
+// What was rendered before its kind was served is wanted in a namespace although it lives in none: it is the one object, and not a second
+// one beside it that nobody wants and that a sync would prune.
+func TestLiveGivesAClusterWideObjectOnce(t *testing.T) {
+	w := begin(t)
+	role := w.parse("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: NAMESPACE}\nrules: []\n")
+	compare.Track(role, "once", w.namespace)
+	if _, err := w.c.Apply(w.ctx, role, cluster.ApplyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	own := object.IDOf(role)
+	placed := own
+	placed.Namespace = w.namespace
+	for name, c := range map[string]struct{ want, found []object.ID }{
+		"wanted in a namespace": {[]object.ID{placed}, []object.ID{placed}},
+		"wanted as it is":       {[]object.ID{own}, []object.ID{own}},
+		"wanted both ways":      {[]object.ID{placed, own}, []object.ID{placed, own}},
+		"not wanted":            {nil, []object.ID{own}},
+	} {
+		live, err := w.c.Live(w.ctx, "once", c.want, []object.ID{own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range c.found {
+			if live[id] == nil {
+				t.Errorf("%s: %s is not found", name, id)
+			}
+		}
+		if len(live) != len(c.found) {
+			t.Errorf("%s: found %v", name, slices.Collect(maps.Keys(live)))
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ func (e *UnreadableError) Error() string {
 func (e *UnreadableError) Unwrap() []error { return slices.Collect(maps.Values(e.Kinds)) }
 
 // Live gives, from a cache that watches keep, the objects with the wanted identities, and all objects of those kinds and of the
-// hinted ones that app tracks. It also loads the schemas of those kinds, for Schema. The objects are the cache's own: do not
+// hinted ones that app tracks, each once: under the identity by which it is wanted, if it is. It also loads the schemas of those kinds, for Schema. The objects are the cache's own: do not
 // change them. A kind that is not served has no objects. An *UnreadableError comes beside what could be read; any other
 // error comes alone.
 func (c *Cluster) Live(ctx context.Context, app string, want, hint []object.ID) (map[object.ID]*unstructured.Unstructured, error) {
@@ -113,8 +113,14 @@ func (c *Cluster) wanted(ctx context.Context, want []object.ID, kinds map[schema
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", id, err)
 		}
-		if u != nil {
-			out[id] = u
+		if u == nil {
+			continue
+		}
+		out[id] = u
+		// Whoever wants a cluster-wide object by a namespace's name took its kind for a namespaced one, before it was served. Under its own
+		// name as well it would pass for another object, which nobody wants.
+		if own := object.IDOf(u); own != id && !slices.Contains(want, own) {
+			delete(out, own)
 		}
 	}
 	return nil
