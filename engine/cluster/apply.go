@@ -294,44 +294,6 @@ func (a *application) replace(ctx context.Context) (verb string, err error) {
 	return "", fmt.Errorf("replacing %s: it keeps changing", a.id())
 }
 
-// recreate deletes the live object, waits until it is gone, and creates the wanted one.
-func (a *application) recreate(ctx context.Context) error {
-	live, err := a.live(ctx)
-	if err != nil {
-		return err
-	}
-	if live != nil {
-		if err := a.Delete(ctx, a.id(), DeleteOptions{Propagation: metav1.DeletePropagationBackground, UID: live.GetUID()}); err != nil {
-			return err
-		}
-		if err := a.waitGone(ctx, live.GetUID()); err != nil {
-			return err
-		}
-	}
-	return a.create(ctx)
-}
-
-func (a *application) waitGone(ctx context.Context, uid types.UID) error {
-	ctx, cancel := context.WithTimeout(ctx, changeTimeout)
-	defer cancel()
-	ticker := time.NewTicker(200 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		live, err := a.live(ctx)
-		if err != nil {
-			return err
-		}
-		if live == nil || live.GetUID() != uid {
-			return nil
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return fmt.Errorf("replacing %s: the old one is not gone after %s (finalizers %v)", a.id(), changeTimeout, live.GetFinalizers())
-		}
-	}
-}
-
 // isUndeclared reports whether server-side apply, which has to know each field's owner, stumbled on a field that its kind does not have.
 // Nothing but a client-side apply drops such a field.
 func isUndeclared(err error) bool {

@@ -99,6 +99,39 @@ func TestForceReplacesWhatCannotChange(t *testing.T) {
 	}
 }
 
+// What the server would not take either way replaces nothing.
+func TestForceKeepsWhatItCannotReplace(t *testing.T) {
+	w := begin(t)
+	before := w.apply(web, cluster.ApplyOptions{})
+	wrong := strings.NewReplacer("app: web", "app: other", "name: web, image", "name: Not_A_Name, image").Replace(web)
+	for name, o := range map[string]cluster.ApplyOptions{"forced": {Force: true}, "replaced by force": {Force: true, Replace: true}} {
+		_, err := w.c.Apply(w.ctx, w.parse(wrong), o)
+		if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "the live object stays") || !strings.Contains(err.Error(), "Not_A_Name") {
+			t.Errorf("%s: %v", name, err)
+		}
+		live, err := w.c.Get(w.ctx, object.IDOf(before.Object))
+		if err != nil || live.GetUID() != before.Object.GetUID() {
+			t.Errorf("%s: the live object is gone, or another: %v", name, err)
+		}
+	}
+}
+
+// Of a Service no second one can be tried beside the first: it is put back.
+func TestForcePutsBackWhatItCannotReplace(t *testing.T) {
+	w := begin(t)
+	const service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: NAMESPACE, labels: {of: the-old-one}}\nspec: {clusterIP: None, ports: [{port: 80}]}\n"
+	before := w.apply(service, cluster.ApplyOptions{})
+	wrong := strings.NewReplacer("clusterIP: None", "clusterIP: 10.0.0.999", "the-old-one", "the-new-one").Replace(service)
+	_, err := w.c.Apply(w.ctx, w.parse(wrong), cluster.ApplyOptions{Force: true})
+	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "was put back") {
+		t.Errorf("%v", err)
+	}
+	live, err := w.c.Get(w.ctx, object.IDOf(before.Object))
+	if err != nil || live.GetLabels()["of"] != "the-old-one" {
+		t.Errorf("%v %v", err, live)
+	}
+}
+
 func TestErrorsOfSecretsDoNotQuoteThem(t *testing.T) {
 	w := begin(t)
 	for _, text := range []string{

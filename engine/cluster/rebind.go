@@ -8,7 +8,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/engine/compare"
 )
@@ -25,9 +24,6 @@ func (a *application) bindsAnother(err error) bool {
 	}
 	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "roleRef" })
 }
-
-// nextName is what is added to the name of a binding to try what takes its place.
-const nextName = "-next"
 
 // rebind puts another binding in the place of the live one. Since between the two nobody has the rights that they give, the server is
 // asked first, under another name, whether it will take the new one: it lets nobody bind a role whose rights they do not have.
@@ -46,22 +42,4 @@ func (a *application) rebind(ctx context.Context) error {
 		}
 	}
 	return a.recreate(ctx)
-}
-
-// tryNext has the server say what would come of making the wanted object anew.
-func (a *application) tryNext(ctx context.Context) (*unstructured.Unstructured, error) {
-	trial := a.wanted.DeepCopy()
-	trial.SetName(a.wanted.GetName() + nextName)
-	next, err := retried(ctx, changeTimeout, func(ctx context.Context) (*unstructured.Unstructured, error) {
-		return a.objects(a.resource, trial.GetNamespace()).Create(ctx, trial,
-			metav1.CreateOptions{FieldManager: a.manager(), DryRun: []string{metav1.DryRunAll}, FieldValidation: a.validation()})
-	})
-	if apierrors.IsAlreadyExists(err) { // there is one of that name; it was admitted before that was found out
-		next, err = trial, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	next.SetName(a.wanted.GetName())
-	return next, nil
 }
