@@ -50,7 +50,6 @@ type shared struct {
 	// connecting holds one token: who has it connects, and the others wait for what comes of it.
 	connecting chan struct{}
 	mu         sync.Mutex
-	version    string
 	failure    error
 	failedAt   time.Time
 }
@@ -89,11 +88,12 @@ func newCluster(r settings.Cluster, config *rest.Config, now settings.Settings, 
 func (c *Cluster) Name() string   { return c.registered.Name }
 func (c *Cluster) Server() string { return c.registered.Server }
 
-// KubeVersion is the API server's version, such as "v1.36.3".
+// KubeVersion is the API server's version as of the last look at what it serves, such as "v1.36.3"; empty before the first.
 func (c *Cluster) KubeVersion() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.version
+	if now := c.served.now.Load(); now != nil {
+		return now.kubeVersion
+	}
+	return ""
 }
 
 // Tracking is how objects in this cluster are marked.
@@ -129,23 +129,16 @@ func (c *Cluster) connect(ctx context.Context) error {
 	if failure != nil && time.Since(failedAt) < retryConnecting {
 		return failure
 	}
-	info, err := retried(ctx, callTimeout, c.discovery.ServerVersionWithContext)
-	if err == nil {
-		err = c.refresh(ctx)
-	}
+	err := c.refresh(ctx)
 	if err == nil {
 		c.followKinds(ctx)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil {
-		if ctx.Err() == nil { // a caller's haste says nothing about the cluster
-			c.failure, c.failedAt = err, time.Now()
-		}
-		return err
+	if err == nil || ctx.Err() == nil { // a caller's haste says nothing about the cluster
+		c.failure, c.failedAt = err, time.Now()
 	}
-	c.failure, c.version = nil, versionOf(info)
-	return nil
+	return err
 }
 
 // versionOf is the version that the server goes by. One that was built without a version knows at least which it emulates.

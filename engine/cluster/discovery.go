@@ -36,11 +36,12 @@ func (s *served) tryAgain(after time.Duration) bool {
 
 // catalog never changes once it is made.
 type catalog struct {
-	at       time.Time
-	kinds    map[schema.GroupKind][]resource // preferred version first
-	versions []string
-	down     map[string]error // groups of which a version does not answer, such as an API service whose server is down
-	looks    looks
+	at          time.Time
+	kubeVersion string                          // the server's own
+	kinds       map[schema.GroupKind][]resource // preferred version first
+	versions    []string
+	down        map[string]error // groups of which a version does not answer, such as an API service whose server is down
+	looks       looks
 }
 
 // looks tell whether two catalogs are of the same: what they list, and how often a definition was seen to change.
@@ -68,10 +69,15 @@ const (
 	missFollowed = 20 * time.Second
 )
 
-// refresh looks at what is served. A group that does not answer (an API service that is down) keeps what it had.
+// refresh looks at what is served, and by which version: clusters are upgraded. A group that does not answer (an API service that is down)
+// keeps what it had.
 func (c *Cluster) refresh(ctx context.Context) error {
 	c.served.looking.Lock()
 	defer c.served.looking.Unlock()
+	info, err := retried(ctx, callTimeout, c.discovery.ServerVersionWithContext)
+	if err != nil {
+		return fmt.Errorf("asking for its version: %w", err)
+	}
 	type lists struct {
 		groups    []*metav1.APIGroup
 		resources []*metav1.APIResourceList
@@ -85,6 +91,7 @@ func (c *Cluster) refresh(ctx context.Context) error {
 		return fmt.Errorf("asking what it serves: %w", err)
 	}
 	next := catalogOf(got.groups, got.resources)
+	next.kubeVersion = versionOf(info)
 	before := c.served.now.Load()
 	if partial != nil {
 		if before == nil || len(before.down) == 0 {

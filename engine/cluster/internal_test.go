@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -152,6 +153,39 @@ func TestFingerprintsTellCredentialsApart(t *testing.T) {
 	first, again := of("a"), of("a")
 	if first == of("b") || first != again {
 		t.Error("a new token makes no new connection, or an old one does")
+	}
+}
+
+// A cluster that is upgraded is asked for its version again when it is asked what it serves.
+func TestAClusterIsUpgraded(t *testing.T) {
+	var version atomic.Value
+	version.Store("v1.35.4")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/version":
+			fmt.Fprintf(w, `{"gitVersion": %q}`, version.Load())
+		case "/api":
+			fmt.Fprint(w, `{"kind": "APIVersions", "versions": []}`)
+		case "/apis":
+			fmt.Fprint(w, `{"kind": "APIGroupList", "apiVersion": "v1", "groups": []}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer server.Close()
+	clusters := NewClusters(Deps{})
+	defer clusters.Close()
+	c, err := clusters.connection(settings.Cluster{Name: "a", Server: server.URL}, &rest.Config{Host: server.URL}, settings.Defaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.connect(t.Context()); err != nil || c.KubeVersion() != "v1.35.4" {
+		t.Fatalf("%q %v", c.KubeVersion(), err)
+	}
+	version.Store("v1.36.3")
+	if err := c.refresh(t.Context()); err != nil || c.KubeVersion() != "v1.36.3" {
+		t.Errorf("after the upgrade %q %v", c.KubeVersion(), err)
 	}
 }
 

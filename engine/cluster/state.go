@@ -40,9 +40,9 @@ func (c *Clusters) States() []State {
 }
 
 func (c *Cluster) state() State {
-	s := State{Name: c.Name(), Server: c.Server()}
+	s := State{Name: c.Name(), Server: c.Server(), KubeVersion: c.KubeVersion()}
 	c.mu.Lock()
-	s.KubeVersion, s.Asked = c.version, c.version != "" || c.failure != nil
+	s.Asked = s.KubeVersion != "" || c.failure != nil
 	c.mu.Unlock()
 	c.cache.mu.Lock()
 	defer c.cache.mu.Unlock()
