@@ -51,9 +51,17 @@ type Clusters struct {
 	documents *documents
 
 	mu          sync.Mutex
-	open        map[string]*connection // by address
+	open        map[registration]*connection
 	subscribers subscribers
 	closed      bool
+}
+
+// registration tells connections apart. One server may be registered more than once: under several names, and for several projects, with
+// rights of their own.
+type registration struct{ server, name, project string }
+
+func registrationOf(r settings.Cluster) registration {
+	return registration{r.Server, r.Name, r.Project}
 }
 
 // connection is a cluster and the settings it was made from: when those change, another is made.
@@ -76,7 +84,7 @@ func (e *DestinationError) Error() string { return e.Message }
 
 // NewClusters keeps no connection yet. Close ends those that it will have made.
 func NewClusters(d Deps) *Clusters {
-	c := &Clusters{settings: d.Settings, log: d.Log, documents: newDocuments(), open: map[string]*connection{},
+	c := &Clusters{settings: d.Settings, log: d.Log, documents: newDocuments(), open: map[registration]*connection{},
 		ways: ways{inCluster: d.InCluster, programs: d.Programs, identity: newIdentity(d.Environment)}}
 	if c.settings == nil {
 		c.settings = settings.Defaults
@@ -121,7 +129,8 @@ func (c *Clusters) connection(registered settings.Cluster, config *rest.Config, 
 	if c.closed {
 		return nil, errors.New("clusters are closed")
 	}
-	if k, ok := c.open[registered.Server]; ok && k.stands(registered, now) {
+	key := registrationOf(registered)
+	if k, ok := c.open[key]; ok && k.stands(registered, now) {
 		return k.cluster, nil
 	}
 	mark, err := fingerprint(registered, now)
@@ -129,29 +138,32 @@ func (c *Clusters) connection(registered settings.Cluster, config *rest.Config, 
 		return nil, err
 	}
 	c.dropUnregistered(now)
-	if k, ok := c.open[registered.Server]; ok {
+	if k, ok := c.open[key]; ok {
 		if k.fingerprint == mark {
 			k.registered, k.settings = registered, now
 			return k.cluster, nil
 		}
 		k.cluster.close()
-		delete(c.open, registered.Server)
+		delete(c.open, key)
 	}
 	cl, err := newCluster(registered, config, now, c)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", registered.Name, err)
 	}
-	c.open[registered.Server] = &connection{registered: registered, settings: now, fingerprint: mark, cluster: cl}
+	c.open[key] = &connection{registered: registered, settings: now, fingerprint: mark, cluster: cl}
 	return cl, nil
 }
 
 // dropUnregistered ends the connections to clusters that are no longer registered: nobody asks for them again, and their watches would go on.
 func (c *Clusters) dropUnregistered(now settings.Settings) {
-	for server, k := range c.open {
-		known := slices.ContainsFunc(now.Clusters, func(r settings.Cluster) bool { return r.Server == server })
-		if !known && server != settings.InClusterServer {
+	for key, k := range c.open {
+		known := slices.ContainsFunc(now.Clusters, func(r settings.Cluster) bool { return registrationOf(r) == key })
+		if key.server == settings.InClusterServer { // which is there unless a registration takes its place
+			known = known || !slices.ContainsFunc(now.Clusters, func(r settings.Cluster) bool { return r.Server == key.server })
+		}
+		if !known {
 			k.cluster.close()
-			delete(c.open, server)
+			delete(c.open, key)
 		}
 	}
 }
@@ -222,9 +234,9 @@ func (c *Clusters) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	for server, k := range c.open {
+	for key, k := range c.open {
 		k.cluster.close()
-		delete(c.open, server)
+		delete(c.open, key)
 	}
 }
 

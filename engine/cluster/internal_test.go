@@ -210,3 +210,28 @@ func TestTheConnectionToAClusterEndsWithItsRegistration(t *testing.T) {
 		t.Errorf("%d connections are open after a cluster was taken from the list", len(c.open))
 	}
 }
+
+// One server that is registered twice has two connections, and neither ends when the other is asked for.
+func TestRegistrationsOfOneServerStandSideBySide(t *testing.T) {
+	c := NewClusters(Deps{})
+	defer c.Close()
+	all := []settings.Cluster{{Name: "all", Server: "https://a.example.com"}, {Name: "shop", Project: "shop", Server: "https://a.example.com"}}
+	var first [2]*Cluster
+	for range 2 {
+		for i, to := range all {
+			cl, err := c.connection(to, &rest.Config{Host: to.Server}, settings.Settings{Clusters: all})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first[i] == nil {
+				first[i] = cl
+			}
+			if cl != first[i] || cl.cache.closed {
+				t.Errorf("the connection of %s is made anew, or closed", to.Name)
+			}
+		}
+	}
+	if first[0] == first[1] {
+		t.Error("two registrations share one connection, and with it their rights")
+	}
+}

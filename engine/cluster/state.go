@@ -25,9 +25,10 @@ func (c *Clusters) States() []State {
 		all[r.Server] = State{Name: r.Name, Server: r.Server}
 	}
 	c.mu.Lock()
-	for server, k := range c.open {
-		if _, registered := all[server]; registered || server == settings.InClusterServer {
-			all[server] = k.cluster.state()
+	for key, k := range c.open {
+		is, registered := all[key.server]
+		if !is.Asked && (registered || key.server == settings.InClusterServer) {
+			all[key.server] = k.cluster.state()
 		}
 	}
 	c.mu.Unlock()
