@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	documents "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,7 +34,6 @@ type generateOptions struct {
 }
 
 func appsetCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "appset", Short: "Work with ApplicationSets"}
 	var o generateOptions
 	generate := &cobra.Command{
 		Use:   "generate FILE",
@@ -44,13 +44,20 @@ Lists, and git generators that read this repository, need nothing but the checko
 tags that the set names. With --clusters the clusters generator reads the cluster Secrets of the control namespace that the kubeconfig
 reaches; nothing is written there. Generators that ask a forge, a plugin or other objects of the server are answered by the server alone:
 a set with one of them is named, and makes the exit code 1. So does an application that would be refused.`,
-		Args: cobra.ExactArgs(1),
+		Example: "  slipway appset generate sets.yaml --names\n  slipway appset generate sets.yaml --clusters | kubectl diff -f -",
+		Args:    arguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), args[0], streams{cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()})
 		},
 	}
 	f := generate.Flags()
-	f.StringVar(&o.render.dir, "dir", ".", "the checkout that git generators read")
+	f.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "dir" { // what --directory was once called here
+			name = "directory"
+		}
+		return pflag.NormalizedName(name)
+	})
+	f.StringVarP(&o.render.dir, "directory", "C", ".", "the checkout that git generators read")
 	f.StringVar(&o.render.revision, "revision", "HEAD", "the commit that stands for the branch that is checked out")
 	f.StringSliceVar(&o.render.repos, "repo", nil, "a further URL of this repository, if sets name it by another than its remotes (repeatable)")
 	f.BoolVar(&o.clusters, "clusters", false, "let the clusters generator read the cluster Secrets that the kubeconfig reaches")
@@ -58,8 +65,7 @@ a set with one of them is named, and makes the exit code 1. So does an applicati
 	f.StringVar(&o.context, "context", "", "the kubeconfig's context; implies --clusters")
 	f.StringVar(&o.namespace, "control-namespace", "argocd", "where the cluster Secrets are")
 	f.BoolVar(&o.names, "names", false, "print names alone")
-	cmd.AddCommand(generate)
-	return cmd
+	return family("appset", "Work with ApplicationSets", generate)
 }
 
 // streams are a command's.
@@ -126,7 +132,7 @@ func printSets(sets []*argo.ApplicationSet, world appset.World, names bool, s st
 		}
 	}
 	if wrong > 0 {
-		return exitCode(1)
+		return exitCode(exitNo)
 	}
 	return nil
 }

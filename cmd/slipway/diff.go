@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -58,30 +60,31 @@ The exit code is 0 when the change can be deployed, 1 when it cannot (a conflict
 ApplicationSet that cannot be generated, a guard that blocks) and 2 when it could not be found out.`,
 		Example: `  slipway diff main
   slipway diff origin/main my-branch --output markdown > report.md
-  slipway diff main --guards --kube-version v1.32.0`,
-		Args: cobra.RangeArgs(1, 2),
+  slipway diff main --guards --kube-version v1.32.0
+  slipway diff main -o json | jq -r '.applications[] | select(.kind != "unchanged") | .name'`,
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			head := "HEAD"
 			if len(args) == 2 {
 				head = args[1]
 			}
-			if !slices.Contains([]string{"auto", "markdown", "plain", "color"}, o.output) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "slipway: --output %q: auto, markdown, plain or color\n", o.output)
-				return exitCode(2)
+			if err := choices(cmd, "output", o.output, diffOutputs...); err != nil {
+				return err
 			}
-			if !slices.Contains([]string{guardsAll, guardsLocal, guardsNone}, o.guards) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "slipway: --guards %q: all, local or none\n", o.guards)
-				return exitCode(2)
+			if err := choices(cmd, "guards", o.guards, guardsAll, guardsLocal, guardsNone); err != nil {
+				return err
 			}
 			o.sets = &sets{notes: cmd.ErrOrStderr()}
 			in, err := o.compare(cmd.Context(), args[0], head)
 			if err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "slipway:", err)
-				return exitCode(2)
+				return exitCode(exitWrong)
 			}
-			fmt.Fprint(cmd.OutOrStdout(), o.print(in))
+			if err := o.print(cmd.OutOrStdout(), in); err != nil {
+				return err
+			}
 			if in.Change.Failed() || o.sets.broken {
-				return exitCode(1)
+				return exitCode(exitNo)
 			}
 			return nil
 		},
@@ -94,7 +97,9 @@ ApplicationSet that cannot be generated, a guard that blocks) and 2 when it coul
 	cmd.Flags().Lookup("guards").NoOptDefVal = guardsAll
 	cmd.Flags().StringVar(&o.kubeVersion, "kube-version", cmp.Or(libraryVersion(), guard.KubernetesVersion), "the release of Kubernetes that charts see and guards judge by")
 	cmd.Flags().BoolVar(&o.offline, "offline", false, "fetch nothing")
-	cmd.Flags().StringVarP(&o.output, "output", "o", "auto", "markdown, plain, color, or auto: color on a terminal, else markdown")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "auto", "markdown, plain, color, json, or auto: color on a terminal, else markdown")
+	completes(cmd, "output", diffOutputs...)
+	completes(cmd, "guards", guardsLocal, guardsAll, guardsNone)
 	return cmd
 }
 
@@ -317,13 +322,23 @@ func (o diffOptions) input(c change.Change) report.Input {
 	return report.Input{Change: c, Limit: maxOutput, Version: version}
 }
 
-func (o diffOptions) print(in report.Input) string {
+// diffOutputs are the forms of the report.
+var diffOutputs = []string{"auto", "markdown", "plain", "color", "json"}
+
+func (o diffOptions) print(out io.Writer, in report.Input) error {
+	var err error
 	switch style := o.style(); style {
 	case "plain", "color":
-		return report.Terminal(in, style == "color")
+		_, err = io.WriteString(out, report.Terminal(in, style == "color"))
+	case "json":
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		err = e.Encode(report.Summarise(in.Change))
 	default:
-		return report.Comment(in).Body
+		_, err = io.WriteString(out, report.Comment(in).Body)
 	}
+	return err
 }
 
 func (o diffOptions) style() string {

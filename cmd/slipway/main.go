@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // sync windows name time zones, and a minimal image has none
 
@@ -24,29 +25,32 @@ func main() {
 	defer stop()
 	err := root().ExecuteContext(ctx)
 	var code exitCode
-	switch {
-	case err == nil:
-	case errors.As(err, &code):
-		os.Exit(int(code))
-	default:
-		fmt.Fprintln(os.Stderr, "slipway:", err)
-		os.Exit(1)
+	if err != nil && !errors.As(err, &code) {
+		fmt.Fprintln(os.Stderr, "slipway:", strings.TrimSpace(err.Error()))
 	}
+	os.Exit(status(err))
 }
-
-// exitCode ends the program with a code and nothing more to say.
-type exitCode int
-
-// Error gives the number.
-func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 func root() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:           "slipway",
-		Short:         "Delivers to Kubernetes from pull requests",
+		Use:   "slipway",
+		Short: "Delivers to Kubernetes from pull requests",
+		Long: `Slipway delivers to Kubernetes from pull requests. "slipway serve" is the GitHub App, the GitLab bot and the engine; all other verbs work
+on a laptop.
+
+Every verb ends with exit code 0 when all is well, 1 when the answer is no (a mistake in what was looked at, something that is not
+allowed), and 2 when there is no answer (a wrong command line, a file that cannot be read, a cluster out of reach).`,
+		Example: `  slipway diff main                       what this branch changes, in every application
+  slipway render web-prod                 what the server would apply
+  slipway policy explain                  what .slipway.yaml asks for
+  source <(slipway completion bash)       completion in this shell; zsh, fish and powershell too`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	cmd.SetVersionTemplate("slipway {{.Version}}\n")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%v", err) })
+	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), "Flags.FlagUsages |", fmt.Sprintf("Flags.FlagUsagesWrapped %d |", helpWidth)))
 	cmd.AddCommand(serveCommand(), diffCommand(), renderCommand(), appsetCommand(), policyCommand(), rbacCommand(), sandboxCommand(), versionCommand(), setupCommand(), workerCommand())
 	return cmd
 }

@@ -19,7 +19,7 @@ func filled(t *testing.T, file string, arguments ...string) (serveOptions, error
 	t.Setenv("SLIPWAY_CONFIG", path)
 	var o serveOptions
 	cmd := &cobra.Command{}
-	o.flags(cmd.Flags())
+	sections(cmd, o.sections())
 	if err := cmd.ParseFlags(arguments); err != nil {
 		t.Fatal(err)
 	}

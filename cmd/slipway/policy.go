@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -17,9 +18,7 @@ import (
 )
 
 func policyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "policy", Short: "Check and explain a " + policy.File}
-	cmd.AddCommand(policyExplainCommand(), policySchemaCommand())
-	return cmd
+	return family("policy", "Check and explain a "+policy.File, policyExplainCommand(), policySchemaCommand())
 }
 
 func policyExplainCommand() *cobra.Command {
@@ -29,6 +28,9 @@ func policyExplainCommand() *cobra.Command {
 		Short: "Say what a policy asks for in each environment, or what is wrong with it",
 		Long: "Says what a policy asks of a command in each environment, or in those that are named. The file is " + policy.File + " in the\n" +
 			"working folder unless one is named, or - for standard input. A fault is told with its line, and ends with exit code 1.",
+		Example: "  slipway policy explain\n" +
+			"  slipway policy explain .slipway.yaml prod --rbac-file argocd-rbac-cm.yaml\n" +
+			"  git show origin/main:" + policy.File + " | slipway policy explain -",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, environments := policy.File, args
 			if len(args) > 0 {
@@ -36,7 +38,7 @@ func policyExplainCommand() *cobra.Command {
 			}
 			content, err := readPolicyFile(file, cmd.InOrStdin())
 			if err != nil {
-				return err
+				return missing(err, "name a FILE, or change to the root of the repository (without a policy, /sync is for the time after the merge and for whoever may write)")
 			}
 			p, fault := policy.Decode(content)
 			if fault != nil {
@@ -109,7 +111,7 @@ func explain(cmd *cobra.Command, p policy.Policy, environments []string, rights 
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, name := range environments {
 		if !slices.ContainsFunc(p.Environments, func(e policy.Environment) bool { return e.Name == name }) {
-			return fmt.Errorf("there is no environment %q in the policy", name)
+			return fmt.Errorf("there is no environment %q in the policy: it has %s", name, named(p))
 		}
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -122,11 +124,21 @@ func explain(cmd *cobra.Command, p policy.Policy, environments []string, rights 
 	return w.Flush()
 }
 
+// named are the environments of a policy, for who asked for another.
+func named(p policy.Policy) string {
+	var names []string
+	for _, e := range p.Environments {
+		names = append(names, e.Name)
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
 func policySchemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON Schema of " + policy.File + ", for editors",
-		Args:  cobra.NoArgs,
+		Use:     "schema",
+		Short:   "Print the JSON Schema of " + policy.File + ", for editors",
+		Example: "  slipway policy schema > slipway.schema.json    # then, as the first line of " + policy.File + ":\n                                                 # yaml-language-server: $schema=slipway.schema.json",
+		Args:    arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(policy.Schema)
 			return err

@@ -19,9 +19,7 @@ import (
 )
 
 func rbacCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "rbac", Short: "Try and check the rights that " + settings.RBACName + " and projects give"}
-	cmd.AddCommand(rbacCanCommand(), rbacValidateCommand())
-	return cmd
+	return family("rbac", "Try and check the rights that "+settings.RBACName+" and projects give", rbacCanCommand(), rbacValidateCommand())
 }
 
 // rbacSource is where rights are read from.
@@ -138,11 +136,11 @@ func rbacCanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "can SUBJECT ACTION RESOURCE [OBJECT]",
 		Short: "Say whether a role, user or group may do something, and by which line",
-		Long: "Says Yes or No, and the line that decides; ends with exit code 0 or 1. RESOURCE may be short (app, proj, repo); an OBJECT that is\n" +
+		Long: "Says Yes or No, and the line that decides; ends with exit code 0 or 1, and 2 where it cannot be told. RESOURCE may be short (app, proj, repo); an OBJECT that is\n" +
 			"left out stands for all. Forge accounts are github:LOGIN and gitlab:LOGIN, their teams ORG:TEAM and GROUP/PATH.",
 		Example: "  slipway rbac can role:deployer sync app shop/web --policy-file policy.csv\n" +
 			"  slipway rbac can github:alice sync app shop/web --group acme:platform --namespace argocd",
-		Args: cobra.RangeArgs(3, 4),
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r := rbac.Request{Subject: args[0], Groups: groups, Action: args[1], Resource: rbac.Resource(args[2])}
 			if len(args) > 3 {
@@ -196,7 +194,7 @@ func answer(cmd *cobra.Command, e *rbac.Enforcer, r rbac.Request, quiet bool) er
 	}
 	if !v.Allowed {
 		say("No: " + v.String())
-		return exitCode(1)
+		return exitCode(exitNo)
 	}
 	say("Yes, by " + v.String())
 	if v.By == r.Subject && strings.Contains(v.By, ":") && !strings.HasPrefix(v.By, "role:") && !strings.HasPrefix(v.By, "proj:") &&
@@ -209,10 +207,11 @@ func answer(cmd *cobra.Command, e *rbac.Enforcer, r rbac.Request, quiet bool) er
 func rbacValidateCommand() *cobra.Command {
 	s := rbacSource{builtin: true}
 	cmd := &cobra.Command{
-		Use:   "validate",
-		Short: "Say what cannot be read, or is probably not meant, in a policy and the roles of projects",
-		Long:  "Says that the policy is valid, or names the first line that is not and ends with exit code 1. What can be read and is probably not meant\nis told too, and is no fault.",
-		Args:  cobra.NoArgs,
+		Use:     "validate",
+		Short:   "Say what cannot be read, or is probably not meant, in a policy and the roles of projects",
+		Long:    "Says that the policy is valid, or names the first line that is not and ends with exit code 1. What can be read and is probably not meant\nis told too, and is no fault.",
+		Example: "  slipway rbac validate --policy-file argocd-rbac-cm.yaml --project-file shop.yaml\n  slipway rbac validate --namespace argocd",
+		Args:    arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			from, err := s.load(cmd.Context(), cmd)
 			if err != nil {
@@ -220,7 +219,7 @@ func rbacValidateCommand() *cobra.Command {
 			}
 			e, err := rbac.New(from.settings)
 			if err != nil {
-				return fmt.Errorf("the policy is invalid: %w", err)
+				return negative{fmt.Errorf("the policy is invalid: %w", err)}
 			}
 			for _, doubt := range e.Doubts() {
 				fmt.Fprintln(cmd.OutOrStdout(), "Note:", doubt)
@@ -232,7 +231,7 @@ func rbacValidateCommand() *cobra.Command {
 				}
 			}
 			if err := errors.Join(faults...); err != nil {
-				return err
+				return negative{err}
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), "Policy is valid.")
 			return err

@@ -60,7 +60,7 @@ which is named with its file and line, and 2 when it could not be found out.`,
 		Example: `  slipway render web-prod
   slipway render web-prod --revision v1.2 --trace
   slipway render charts/web --namespace shop --values values-prod.yaml --set image.tag=1.27 | kubectl diff -f -`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			clock := &stopwatch{}
 			out, err := o.render(cmd.Context(), args[0], clock, cmd.ErrOrStderr())
@@ -73,11 +73,11 @@ which is named with its file and line, and 2 when it could not be found out.`,
 			}
 			if err != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "slipway:", err)
-				return exitCode(2)
+				return exitCode(exitWrong)
 			}
 			if out.fault != nil {
 				fmt.Fprintln(cmd.ErrOrStderr(), "slipway:", out.fault)
-				return exitCode(1)
+				return exitCode(exitNo)
 			}
 			return nil
 		},

@@ -14,7 +14,7 @@ func workerCommand() *cobra.Command {
 		Use:    "render-worker",
 		Short:  "Render what a parent process asks for",
 		Hidden: true,
-		Args:   cobra.NoArgs,
+		Args:   arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return render.Worker(cmd.Context(), os.Stdin, os.Stdout)
 		},

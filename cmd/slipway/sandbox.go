@@ -12,34 +12,31 @@ import (
 )
 
 func sandboxCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "sandbox",
-		Short: "Kubernetes clusters on this machine, for trying things",
-		Long: `Kubernetes clusters on this machine, for trying things: a real control plane, and nodes whose pods become Ready without running
+	long := `Kubernetes clusters on this machine, for trying things: a real control plane, and nodes whose pods become Ready without running
 anything. Several run side by side. They are built from Slipway's source, so this runs in a checkout of it, with Go installed.
 
 A pod whose image tag is "broken" ends in ImagePullBackOff; the annotation sandbox.slipway.dev/exit-code: "1" on a pod template makes
-its containers fail.`,
-	}
+its containers fail.`
 	var name, dir string
 	up := &cobra.Command{
-		Use: "up", Short: "Start a cluster and print its kubeconfig's path", Args: cobra.NoArgs,
+		Use: "up", Short: "Start a cluster and print its kubeconfig's path", Args: arguments,
 		Example: "  export KUBECONFIG=$(slipway sandbox up --name a)",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd, dir, "up", "--name", name) },
 	}
 	down := &cobra.Command{
-		Use: "down", Short: "End a cluster and remove all its files", Args: cobra.NoArgs,
+		Use: "down", Short: "End a cluster and remove all its files", Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd, dir, "down", "--name", name) },
 	}
 	status := &cobra.Command{
-		Use: "status", Short: "List the clusters that are up", Args: cobra.NoArgs,
+		Use: "status", Short: "List the clusters that are up", Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd, dir, "status") },
 	}
 	for _, c := range []*cobra.Command{up, down} {
 		c.Flags().StringVar(&name, "name", "default", "the cluster's name")
 	}
+	cmd := family("sandbox", "Kubernetes clusters on this machine, for trying things", up, down, status)
+	cmd.Long = long
 	cmd.PersistentFlags().StringVar(&dir, "dir", "", "where clusters are kept (default the user's cache folder)")
-	cmd.AddCommand(up, down, status)
 	return cmd
 }
 

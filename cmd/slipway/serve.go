@@ -58,7 +58,9 @@ func serveCommand() *cobra.Command {
 
 Every option can also stand in the file that --config names, under its name without the dashes, and in the environment, as
 SLIPWAY_ALLOW_OWNER for --allow-owner. The command line goes before the environment, the environment before the file.`,
-		Args: cobra.NoArgs,
+		Example: `  slipway serve --config /etc/slipway/config.yaml
+  slipway serve --allow-owner acme --github-secret slipway-github --public-url https://slipway.example.com`,
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fill(cmd, o.config); err != nil {
 				return err
@@ -69,7 +71,10 @@ SLIPWAY_ALLOW_OWNER for --allow-owner. The command line goes before the environm
 			return serve(cmd.Context(), &o)
 		},
 	}
-	o.flags(cmd.Flags())
+	sections(cmd, o.sections())
+	completes(cmd, "engine", engineOwn, engineArgoCD)
+	completes(cmd, "log-format", "json", "text")
+	completes(cmd, "log-level", "debug", "info", "warn", "error")
 	return cmd
 }
 

@@ -38,17 +38,18 @@ type setupOptions struct {
 }
 
 func setupCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "setup", Short: "Make Slipway known to a forge"}
 	var o setupOptions
 	github := &cobra.Command{
-		Use:   "github --url https://slipway.example.com",
+		Use:   "github --url URL",
 		Short: "Register Slipway as a GitHub App of your own, in one click",
 		Long: `Register Slipway as a GitHub App of your own, in one click.
 
 It opens a page on this machine, from which GitHub is given the App's manifest: permissions, events and addresses, all of which GitHub shows
 before anything is made. What GitHub answers, the App's id, key and webhook secret, is kept as a Secret of the cluster, where slipway serve reads
 it, or as files. At last GitHub's first delivery is waited for.`,
-		Args: cobra.NoArgs,
+		Example: `  slipway setup github --url https://slipway.example.com --organization acme
+  slipway setup github --url https://slipway.example.com --github-url https://ghe.example.com/api/v3/ --output ./app`,
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fill(cmd, ""); err != nil {
 				return err
@@ -68,8 +69,7 @@ it, or as files. At last GitHub's first delivery is waited for.`,
 	f.StringVar(&o.output, "output", "", "write files into this folder, instead of a Secret")
 	f.StringVar(&o.addr, "listen", "127.0.0.1:0", "where the page is, for your browser alone")
 	f.BoolVar(&o.replace, "replace", false, "replace the Secret, or the files, of an App that was registered before")
-	cmd.AddCommand(github)
-	return cmd
+	return family("setup", "Make Slipway known to a forge", github)
 }
 
 // setupGitHub serves the pages of the registration until GitHub has delivered.
