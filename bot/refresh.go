@@ -27,6 +27,11 @@ func (v *visit) refresh(ctx context.Context) error {
 		return err
 	})
 	err := group.Wait()
+	if err == nil && !strings.EqualFold(repo.FullName(), v.repo.FullName()) {
+		// The repository is read by its number, the pull request by the repository's name. That it no longer has may be another's by now.
+		repo.Installation = v.repo.Installation
+		pull, err = v.forge.PullRequest(ctx, repo, v.res.Spec.Number)
+	}
 	if errors.Is(err, forge.ErrNotFound) || errors.Is(err, forge.ErrUnauthorized) || errors.Is(err, forge.ErrForbidden) {
 		return v.gone(ctx, err)
 	}
