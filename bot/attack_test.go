@@ -32,6 +32,7 @@ func TestAttacks(t *testing.T) {
 		{"a head pushed between report and command", headBetweenReportAndCommand},
 		{"a head pushed between report and ok-to-test", headBetweenReportAndVouching},
 		{"a command edited after the fact", editedCommand},
+		{"a command edited in the second in which it was posted", editedAtOnce},
 		{"a stranger commands", strangerCommands},
 		{"the author approves", authorApproves},
 		{"who pushed to it approves", pusherApproves},
@@ -143,10 +144,37 @@ func editedCommand(p *play) {
 		_, err := p.Forge.As("root").EditComment(stage.Shop, c.ID, "/sync staging")
 		p.must(err)
 	})
-	marker := p.say(stage.Bob, pull.Number, "/help")
-	p.answer(pull.Number, marker, "Commands")
+	p.unheard(pull.Number, c)
+}
+
+// editedAtOnce puts a command into bob's mouth before the second is over in which he spoke: by the times, nothing was edited.
+func editedAtOnce(p *play) {
+	pull := p.open(stage.Alice, "edited-at-once", p.tag("staging", "1.4.4"))
+	p.reported(pull.Number, pull.HeadSHA)
+	p.approve(pull.Number)
+	var c store.Comment
+	p.asleep(func() {
+		p.eventually("an edit within one second", func() (string, bool) {
+			c = p.say(stage.Bob, pull.Number, "Nice work.")
+			edited, err := p.Forge.As("root").EditComment(stage.Shop, c.ID, "/sync staging")
+			p.must(err)
+			if edited.UpdatedAt.Unix() != c.CreatedAt.Unix() {
+				_, err = p.Forge.As("root").EditComment(stage.Shop, c.ID, "Nice work.")
+				p.must(err)
+			}
+			return "", edited.UpdatedAt.Unix() == c.CreatedAt.Unix()
+		})
+	})
+	p.unheard(pull.Number, c)
+}
+
+// unheard says that a comment is no command, once a later one was heard.
+func (p *play) unheard(number int, c store.Comment) {
+	p.t.Helper()
+	marker := p.say(stage.Bob, number, "/help")
+	p.answer(number, marker, "Commands")
 	p.untouched("web-staging", c)
-	for _, reply := range p.ours(pull.Number, "<!-- slipway:reply ") {
+	for _, reply := range p.ours(number, "<!-- slipway:reply ") {
 		if strings.Contains(reply.Body, "-"+itoa(c.ID)+"-") {
 			p.t.Errorf("the edited comment was answered: %s", reply.Body)
 		}

@@ -43,6 +43,9 @@ func (v *visit) listen(ctx context.Context) error {
 		v.unreported = &comments
 	}
 	seen := v.Now()
+	if err := v.tellEdited(ctx, comments, since); err != nil {
+		return err
+	}
 	slices.SortFunc(comments, func(a, b forge.Comment) int { return cmp.Compare(a.ID, b.ID) })
 	var heard []int64
 	for _, c := range comments {
@@ -67,10 +70,49 @@ func (v *visit) listen(ctx context.Context) error {
 	return nil
 }
 
-// hear records a comment's commands. Ours are none; neither are those of other bots, which repeat what strangers say; nor what was
+// Editors is what a forge may offer beside: which comments were edited where their times do not tell.
+type Editors interface {
+	EditedComments(ctx context.Context, r forge.Repository, comments []forge.Comment) ([]int64, error)
+}
+
+// tellEdited marks those new comments with commands that were edited so soon that their times do not tell.
+func (v *visit) tellEdited(ctx context.Context, comments []forge.Comment, since time.Time) error {
+	f, ok := v.forge.(Editors)
+	if !ok {
+		return nil
+	}
+	var asked []forge.Comment
+	for _, c := range comments {
+		if c.ID > v.res.Status.CommentMark && !c.CreatedAt.Before(since) && audible(c) && len(command.Parse(c.Body, command.Options{Mentions: v.Mentions})) > 0 {
+			asked = append(asked, c)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	edited, err := f.EditedComments(ctx, v.repo, asked)
+	if courtesy(err) { // the forge has no such answer
+		v.log.Warn("it cannot be told whether comments were edited in the second in which they were posted", "error", err)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for edited comments: %w", err)
+	}
+	for i := range comments {
+		comments[i].Edited = comments[i].Edited || slices.Contains(edited, comments[i].ID)
+	}
+	return nil
+}
+
+// audible says whether a comment may hold commands. Ours do not; neither do those of other bots, which repeat what strangers say; nor what was
 // edited, as nobody knows by whom.
+func audible(c forge.Comment) bool {
+	return !c.Ours && !c.Edited && !c.Author.Bot && c.Author.Login != ""
+}
+
+// hear records a comment's commands.
 func (v *visit) hear(c forge.Comment, seen time.Time) bool {
-	if c.Ours || c.Edited || c.Author.Bot || c.Author.Login == "" {
+	if !audible(c) {
 		return false
 	}
 	s := &v.res.Status

@@ -121,8 +121,10 @@ type Comment struct {
 	Body      string
 	Author    User
 	CreatedAt time.Time
-	// Edited is whether the body was changed after it was posted.
+	// Edited is whether the body was changed after it was posted, as far as times tell.
 	Edited bool
+	// Node is what GitHub's GraphQL calls it; "" elsewhere.
+	Node string
 	// Ours is whether this App or bot wrote it.
 	Ours bool
 }

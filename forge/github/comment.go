@@ -65,13 +65,14 @@ func listComments(ctx context.Context, c *github.Client, path string) ([]comment
 	return page, resp, err
 }
 
-// comment maps one. GitHub moves updated_at when the body is edited, and for nothing else: reactions and hiding leave it.
+// comment maps one. GitHub moves updated_at when the body is edited, and for nothing else: reactions and hiding leave it. It counts whole
+// seconds: see EditedComments for an edit within the first.
 func (f *Forge) comment(c comment) forge.Comment {
 	author := user(c.User)
 	return forge.Comment{
 		ID: c.GetID(), URL: c.GetHTMLURL(), Body: c.GetBody(), Author: author,
-		CreatedAt: at(c.CreatedAt),
-		Edited:    !at(c.UpdatedAt).Equal(at(c.CreatedAt)),
+		CreatedAt: at(c.CreatedAt), Node: c.GetNodeID(),
+		Edited: !at(c.UpdatedAt).Equal(at(c.CreatedAt)),
 		// A person may write through the App's sign-in; only its bot's comments are ours.
 		Ours: c.Via != nil && c.Via.ID == f.verifier.app && author.Bot,
 	}

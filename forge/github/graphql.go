@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/forge"
@@ -53,6 +54,60 @@ func (f *Forge) FoldComment(ctx context.Context, r forge.Repository, number int,
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return nil
+}
+
+const lastEdits = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on IssueComment { id lastEditedAt } } }`
+
+// edits is the answer to lastEdits. A comment that is gone is null.
+type edits struct {
+	Data struct {
+		Nodes []*struct {
+			ID           string  `json:"id"`
+			LastEditedAt *string `json:"lastEditedAt"`
+		} `json:"nodes"`
+	} `json:"data"`
+	graphqlAnswer
+}
+
+// EditedComments gives the ids of those comments that were edited, or are gone. Only GraphQL tells that of one which was edited within the
+// second in which it was posted: whoever may write may edit anybody's.
+func (f *Forge) EditedComments(ctx context.Context, r forge.Repository, comments []forge.Comment) ([]int64, error) {
+	doing := "reading whether comments of " + r.FullName() + " were edited"
+	c, err := f.reach(ctx, r, report)
+	if err != nil {
+		return nil, refused(doing, err)
+	}
+	var edited []int64
+	const atOnce = 100
+	for some := range slices.Chunk(comments, atOnce) {
+		var ids []string
+		for _, one := range some {
+			ids = append(ids, one.Node)
+		}
+		req, err := c.NewRequest("POST", f.graphql(), map[string]any{"query": lastEdits, "variables": map[string]any{"ids": ids}})
+		if err != nil {
+			return nil, refused(doing, err)
+		}
+		var answer edits
+		if _, err := c.Do(wire.Contentless(wire.Repeatable(ctx)), req, &answer); err != nil {
+			return nil, refused(doing, err)
+		}
+		if err := answer.refusal(); err != nil && answer.Data.Nodes == nil {
+			return nil, fmt.Errorf("%s: %w", doing, err)
+		}
+		untouched := map[string]bool{}
+		for _, n := range answer.Data.Nodes {
+			if n != nil && n.LastEditedAt == nil {
+				untouched[n.ID] = true
+			}
+		}
+		for _, one := range some {
+			if !untouched[one.Node] {
+				edited = append(edited, one.ID)
+			}
+		}
+	}
+	return edited, nil
 }
 
 // refusal is the first error of an answer, in the forge's vocabulary.
