@@ -196,6 +196,7 @@ type engine struct {
 	sources  *source.Sources
 	settings func(context.Context) settings.Settings
 	pulls    *setForges
+	answers  *controller.Answers
 }
 
 func (e engine) close() {
@@ -278,7 +279,8 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	pipeline := change.New(change.Deps{PullRequests: pulls.ofServed, Render: renderer, Image: askImage, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
+	answers := new(controller.Answers)
+	pipeline := change.New(change.Deps{PullRequests: pulls.ofServed, Answers: answers.Of, Render: renderer, Image: askImage, Impersonation: accounts, Scope: known.scope(ctx), Trees: sources, ControlNamespace: o.namespace, Log: d.log,
 		Registered: func(ctx context.Context) ([]appset.Cluster, error) {
 			return controller.RegisteredClusters(ctx, d.mgr.GetClient(), o.namespace)
 		},
@@ -294,7 +296,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		}})
 	return engine{store: store, renderer: renderer, clusters: clusters, pipeline: pipeline, scope: known.scope(ctx),
 		health: func() *health.Rules { return known.health(ctx) }, access: known.access, accounts: accounts, globals: inherited, counts: known.counts(o.appNamespaces),
-		sources: sources, settings: known.read, pulls: pulls}, nil
+		sources: sources, settings: known.read, pulls: pulls, answers: answers}, nil
 }
 
 // reconcile has the manager run the controller.

@@ -31,6 +31,8 @@ type Generation struct {
 	Held []Refusal
 	// Pulls are the pull requests that applications were made of, by the application's name, where that can be told.
 	Pulls map[string]Pull
+	// Answers are what was told by those whom only the set's controller asks.
+	Answers Answers
 }
 
 // Refusal is an application that cannot stand.
@@ -128,6 +130,7 @@ func Unfold(set *argo.ApplicationSet, world World) (Generation, error) {
 			return Generation{}, fault("spec.generators", "the set makes more than %d applications", maxApplications)
 		}
 	}
+	made.Answers = Answers{r.told}
 	return made, nil
 }
 
@@ -164,6 +167,9 @@ type run struct {
 	trees   map[[2]string]fs.FS
 	listed  map[listing][]string
 	answers map[string]any // of the world, by question
+	told    map[string]any // those of them that only the controller is told
+	// What the base of answers given before names, and what the set at hand does; nil until it is looked for.
+	base, words *vocabulary
 	// held says why pull requests are held, by their number: those of one generator at a time.
 	held map[string]string
 }
@@ -176,7 +182,7 @@ func newRun(set *argo.ApplicationSet, world World) (*run, error) {
 	}
 	text.limit = limit
 	return &run{
-		set: set, world: world, text: text, limit: limit, trees: map[[2]string]fs.FS{}, listed: map[listing][]string{}, answers: map[string]any{}, held: map[string]string{},
+		set: set, world: world, text: text, limit: limit, trees: map[[2]string]fs.FS{}, listed: map[listing][]string{}, answers: map[string]any{}, told: map[string]any{}, held: map[string]string{},
 	}, nil
 }
 

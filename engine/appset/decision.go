@@ -31,7 +31,8 @@ func (r *run) decisions(g generator) ([]params, error) {
 	case (duck.Name != "") == byLabels:
 		return nil, fault(field, "either name or labelSelector says which objects decide")
 	}
-	about, err := once(r, "configmap "+duck.ConfigMapRef, func() (map[string]string, error) { return r.world.ConfigMap(duck.ConfigMapRef) })
+	at := NeedsWorld{Generator: "clusterDecisionResource", Field: field}
+	about, err := outside(r, at, "configmap "+duck.ConfigMapRef, func() (map[string]string, error) { return r.world.ConfigMap(duck.ConfigMapRef) })
 	if err != nil {
 		return nil, fmt.Errorf("reading the ConfigMap %s for %s: %w", duck.ConfigMapRef, field, err)
 	}
@@ -44,7 +45,7 @@ func (r *run) decisions(g generator) ([]params, error) {
 		return nil, fault(field+".configMapRef", "the ConfigMap %s has an apiVersion without a group: %q", duck.ConfigMapRef, short(about["apiVersion"]))
 	}
 	q := ResourceQuery{APIVersion: about["apiVersion"], Kind: about["kind"], Name: duck.Name, Selector: duck.LabelSelector}
-	objects, err := once(r, q, func() ([]map[string]any, error) { return r.world.Resources(q) })
+	objects, err := outside(r, at, q, func() ([]map[string]any, error) { return r.world.Resources(q) })
 	if err != nil {
 		return nil, fmt.Errorf("listing %s for %s: %w", q.Kind, field, err)
 	}
@@ -89,6 +90,10 @@ func (r *run) decided(g generator, objects []map[string]any, keys decisionKeys, 
 			cluster, known := byName[words(decision[keys.match])]
 			if !known || decision[keys.match] == nil {
 				continue
+			}
+			decision, err := r.shown(decision, NeedsWorld{Generator: "clusterDecisionResource", Field: field})
+			if err != nil {
+				return nil, err
 			}
 			set := params{"name": cluster.Name, "server": cluster.Server}
 			for _, k := range slices.Sorted(maps.Keys(decision)) {

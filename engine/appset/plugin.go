@@ -19,7 +19,8 @@ func (r *run) plugin(g generator) ([]params, error) {
 		return nil, err
 	}
 	question := argo.PluginGenerator{ConfigMapRef: g.Plugin.ConfigMapRef, Input: g.Plugin.Input}
-	all, err := once(r, question, func() ([]map[string]any, error) {
+	at := NeedsWorld{Generator: "plugin", Field: field}
+	all, err := outside(r, at, question, func() ([]map[string]any, error) {
 		return r.world.Plugin(g.Plugin.ConfigMapRef.Name, g.Plugin.Input.Parameters)
 	})
 	if err != nil {
@@ -35,6 +36,9 @@ func (r *run) plugin(g generator) ([]params, error) {
 			return nil, within(field, err)
 		}
 		set := params{}
+		if answer, err = r.shown(answer, at); err != nil {
+			return nil, err
+		}
 		if r.set.Spec.GoTemplate {
 			maps.Copy(set, answer)
 		} else {

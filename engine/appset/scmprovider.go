@@ -46,7 +46,7 @@ func (r *run) scmProvider(g generator) ([]params, error) {
 	}
 	question := *g.SCMProvider
 	question.Values, question.Template = nil, argo.ApplicationSetTemplate{}
-	found, err := once(r, question, func() ([]branchOf, error) { return r.branches(g.SCMProvider, filters) })
+	found, err := outside(r, NeedsWorld{Generator: "scmProvider", Field: field}, question, func() ([]branchOf, error) { return r.branches(g.SCMProvider, filters) })
 	if err != nil {
 		return nil, fmt.Errorf("listing the repositories for %s: %w", field, err)
 	}

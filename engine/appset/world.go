@@ -30,6 +30,10 @@ type World struct {
 	// Resources lists objects of another kind, for clusterDecisionResource.
 	Resources func(q ResourceQuery) ([]map[string]any, error)
 
+	// Known are answers that were given before. Where it is set, generators of organisations, of plugins and of objects of other kinds go by
+	// it, and ask nobody.
+	Known *Known
+
 	// Doublestar makes the paths of git files globs in which * stays within a folder and ** does not, as
 	// --enable-new-git-file-globbing of Argo CD's ApplicationSet controller does. Otherwise they are git pathspecs, whose * crosses
 	// folders.
@@ -53,6 +57,8 @@ type NeedsWorld struct {
 	Field string
 	// Reason says what is missing, or is empty.
 	Reason string
+	// Unanswered is that World.Known has no answer to what the generator asks.
+	Unanswered bool
 }
 
 func (e *NeedsWorld) Error() string {
@@ -73,23 +79,22 @@ func (w World) lacks(kind string) bool {
 	case "pullRequest":
 		return w.PullRequests == nil
 	case "scmProvider":
-		return w.Host == nil
+		return w.Known == nil && w.Host == nil
 	case "plugin":
-		return w.Plugin == nil
+		return w.Known == nil && w.Plugin == nil
 	case "clusterDecisionResource":
-		return w.Clusters == nil || w.ConfigMap == nil || w.Resources == nil
+		return w.Clusters == nil || w.Known == nil && (w.ConfigMap == nil || w.Resources == nil)
 	}
 	return false
 }
 
 // once keeps the world's answers to one look at a set: a matrix asks the same again and again, and shall be told the same.
 func once[T any](r *run, question any, ask func() (T, error)) (T, error) {
-	text, err := json.Marshal(question)
+	key, err := keyOf[T](question)
 	if err != nil {
 		var none T
-		return none, fmt.Errorf("remembering an answer: %w", err)
+		return none, err
 	}
-	key := fmt.Sprintf("%T %s", question, text)
 	if known, ok := r.answers[key].(T); ok {
 		return known, nil
 	}
@@ -98,4 +103,13 @@ func once[T any](r *run, question any, ask func() (T, error)) (T, error) {
 		r.answers[key] = answer
 	}
 	return answer, err
+}
+
+// keyOf tells one question to the world from another.
+func keyOf[T any](question any) (string, error) {
+	text, err := json.Marshal(question)
+	if err != nil {
+		return "", fmt.Errorf("remembering an answer: %w", err)
+	}
+	return fmt.Sprintf("%T %T %s", *new(T), question, text), nil
 }

@@ -89,6 +89,9 @@ type Deps struct {
 	// PullRequests are those of the changed repository, as a generator of an ApplicationSet lists them, for heads that are trusted; nil leaves
 	// such sets to the server.
 	PullRequests func(ctx context.Context, g *argo.PullRequestGenerator) ([]appset.PullRequest, error)
+	// Answers are what the generators of a set of the cluster were told when its controller asked last, for heads that are trusted; nil leaves
+	// sets over organisations, plugins and objects of other kinds to the server.
+	Answers func(set *argo.ApplicationSet) appset.Answers
 	// Image asks a registry whether it has an image, with what is registered for a project; the error says why that cannot be told. Nil asks
 	// none.
 	Image func(ctx context.Context, reference, project string) (found bool, err error)

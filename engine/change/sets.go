@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
 	"reflect"
 	"slices"
@@ -18,12 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
-	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/compare"
-	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
-	"github.com/slipway-cd/slipway/engine/plan"
-	"github.com/slipway-cd/slipway/engine/source"
 )
 
 // generated is an ApplicationSet with its specification before and after the merge; either may be missing.
@@ -115,9 +108,9 @@ func (w *walk) unfold(ctx context.Context, g generated) []unit {
 		return nil
 	}
 	w.unfolded[k] = true
-	now := time.Now() // one for both sides, so that the time is no difference
-	before, broken := w.generate(ctx, g, g.before, lookAt{w.in.BaseTree, now})
-	after, err := w.generate(ctx, g, g.after, lookAt{w.in.MergedTree, now})
+	at := lookAt{now: time.Now(), known: w.known(g), opened: named(g.before)}
+	before, broken := w.generate(ctx, g, g.before, at.base(w.in.BaseTree))
+	after, err := w.generate(ctx, g, g.after, at.merged(w.in.MergedTree))
 	if err != nil || broken != nil && !isFault(broken) {
 		w.sets = append(w.sets, unknownSet(g, broken, err))
 		return nil
@@ -145,6 +138,9 @@ func unknownSet(g generated, before, after error) Set {
 	if ok && (before == nil || before.Error() != err.Error()) {
 		s.Fault = fault
 		return s
+	}
+	if before != nil && !isFault(before) {
+		err = before // the head's is no news
 	}
 	s.Note = err.Error()
 	return s
@@ -261,93 +257,6 @@ func generators(set *argo.ApplicationSet) (v any) {
 		return nil
 	}
 	return v
-}
-
-// lookAt is a side of the change, and when it is looked at.
-type lookAt struct {
-	side *git.Tree
-	now  time.Time
-}
-
-// generate makes a set's applications from this repository's side, from the clusters that are registered, and from the repositories that
-// the set names at its base: what only the head names is asked for nowhere.
-func (w *walk) generate(ctx context.Context, g generated, set *argo.ApplicationSet, at lookAt) (map[key]*argo.Application, error) {
-	made := map[key]*argo.Application{}
-	if set == nil {
-		return made, nil
-	}
-	traced := at.side.Traced()
-	world := appset.World{Now: at.now, Tree: func(repoURL, revision string) (fs.FS, error) {
-		if plan.Follows(argo.ApplicationSource{RepoURL: repoURL, TargetRevision: revision}, w.in.Scope) {
-			return traced, nil
-		}
-		if w.p.deps.Trees != nil && !w.in.Scope.Same(repoURL) && namesRepository(g.before, repoURL, revision) {
-			return w.p.deps.Trees.At(ctx, source.Query{RepoURL: repoURL, Revision: revision})
-		}
-		return nil, &appset.NeedsWorld{Generator: "git", Reason: fmt.Sprintf("it reads %s at %q, and only %s of this repository is read here", repoURL, revision, w.in.Scope.BaseBranch)}
-	}}
-	if w.p.deps.Registered != nil && w.in.Trusted {
-		world.Clusters = func() ([]appset.Cluster, error) { return w.p.deps.Registered(ctx) }
-	}
-	if w.p.deps.PullRequests != nil && w.in.Trusted {
-		world.PullRequests = func(q *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
-			return w.pullRequests(ctx, q)
-		}
-	}
-	apps, err := appset.Generate(set, world)
-	w.read[set.Name] = append(w.read[set.Name], traced.Trace()...)
-	var needs *appset.NeedsWorld
-	if errors.As(err, &needs) {
-		return nil, needs
-	}
-	for _, app := range apps {
-		made[keyOf(app)] = app
-	}
-	return made, err
-}
-
-// pullRequests are those that a set lists of this repository, whose pull requests its writers see anyway; others are asked for nowhere, whatever
-// credentials the set names. They are asked for once, so that one that is opened meanwhile is no difference.
-func (w *walk) pullRequests(ctx context.Context, q *argo.PullRequestGenerator) ([]appset.PullRequest, error) {
-	repository := appset.Pull{Generator: q}.Repository()
-	if !w.in.Scope.Same(repository + ".git") {
-		return nil, &appset.NeedsWorld{Generator: "pullRequest", Reason: "it lists those of " + repository + ", and only the server asks other repositories"}
-	}
-	text, err := json.Marshal([]any{q.Github, q.GitLab})
-	if err != nil {
-		return nil, fmt.Errorf("remembering a list of pull requests: %w", err)
-	}
-	if all, asked := w.pulls[string(text)]; asked {
-		return all, nil
-	}
-	all, err := w.p.deps.PullRequests(ctx, q)
-	if err != nil {
-		w.p.deps.Log.Warn("pull requests cannot be listed for a report", "repository", repository, "error", err)
-		return nil, &appset.NeedsWorld{Generator: "pullRequest", Reason: "the forge does not list its pull requests now"}
-	}
-	for i := range all {
-		if all[i].Held == "" && !w.atHand(ctx, repository+".git", all[i].HeadSHA) {
-			all[i].Held = "its head is not at hand here"
-		}
-	}
-	w.pulls[string(text)] = all
-	return all, nil
-}
-
-// atHand says whether a commit can be rendered: what only the store of pull requests has is not for applications.
-func (w *walk) atHand(ctx context.Context, repoURL, revision string) bool {
-	if w.p.deps.Trees == nil {
-		return false
-	}
-	_, err := w.p.deps.Trees.At(ctx, source.Query{RepoURL: repoURL, Revision: revision})
-	return err == nil
-}
-
-// namesRepository says whether a git generator of a set names a repository and a revision outright.
-func namesRepository(set *argo.ApplicationSet, repoURL, revision string) bool {
-	return set != nil && slices.ContainsFunc(appset.Leaves(set), func(l appset.Leaf) bool {
-		return l.Git != nil && l.Git.RepoURL == repoURL && l.Git.Revision == revision
-	})
 }
 
 // declaredSets are the ApplicationSets among rendered objects. One that does not decode is left to the API server to refuse.

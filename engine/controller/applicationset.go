@@ -66,6 +66,8 @@ type Sets struct {
 	Settings   func(ctx context.Context) settings.Settings
 	// Plugins is the client by which plugins are asked. It checks the addresses that it dials.
 	Plugins *http.Client
+	// Answers keeps what generators were told last; nil keeps nothing.
+	Answers *Answers
 	Options SetOptions
 }
 
@@ -155,6 +157,9 @@ func (r *sets) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 		if apierrors.IsNotFound(err) {
 			r.memos.forget(req.NamespacedName)
 			r.meters.forgetSet(req.NamespacedName)
+			if r.Answers != nil {
+				r.Answers.forget(req.NamespacedName)
+			}
 			return reconcile.Result{}, nil
 		}
 		return reconcile.Result{}, fmt.Errorf("reading application set %s: %w", req.NamespacedName, err)

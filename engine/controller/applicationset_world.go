@@ -36,6 +36,9 @@ func (p *setPass) generation(ctx context.Context) (appset.Generation, listing) {
 	at := p.now()
 	made, err := appset.Unfold(p.set, p.world(ctx, at))
 	label(made)
+	if err == nil && p.Answers != nil {
+		p.Answers.keep(client.ObjectKeyFromObject(p.set), made.Answers)
+	}
 	p.memo.digest, p.memo.listing, p.memo.made = digest, listing{at: at, err: err}, made
 	after := appset.RequeueAfter(p.set, p.settings.RequeueAfter)
 	if err != nil {
@@ -75,11 +78,12 @@ func (p *setPass) world(ctx context.Context, now time.Time) appset.World {
 			return p.plugin(ctx, name, input)
 		},
 	}
+	// As in Argo CD a set whose template does not name its project outright reads with credentials that are no project's own.
 	w.Tree = func(repoURL, revision string) (fs.FS, error) {
 		if err := p.mayRead(ctx, repoURL); err != nil {
 			return nil, err
 		}
-		return p.Trees.At(ctx, source.Query{RepoURL: repoURL, Revision: revision, Project: p.project(), Fresh: fresh})
+		return p.Trees.At(ctx, source.Query{RepoURL: repoURL, Revision: revision, Project: project.OfSet(p.set), Fresh: fresh})
 	}
 	if p.Forges == nil {
 		return w
@@ -101,41 +105,27 @@ func (p *setPass) world(ctx context.Context, now time.Time) appset.World {
 	return w
 }
 
-// mayRead says whether the set's generators may read a repository, with credentials that are not its author's. Whoever may write sets elsewhere
-// than in the control namespace reads what their project permits and nothing else: what is listed becomes names and labels that they see.
+// mayRead says whether the set's generators may read a repository, with credentials that are not its author's.
 func (p *setPass) mayRead(ctx context.Context, repoURL string) error {
 	if p.set.Namespace == p.ControlNamespace {
 		return nil
 	}
-	name := p.project()
-	if name == "" {
-		return &object.Fault{Field: "spec.template.spec.project", Message: "a set outside the control namespace that reads repositories names its project outright"}
-	}
-	proj, err := p.projectNamed(ctx, name)
-	if err != nil {
-		return err
-	}
-	if proj == nil || !project.New(proj, project.Scope{}).SourceNamespace(p.set.Namespace, p.ControlNamespace) {
-		return &object.Fault{Field: "spec.template.spec.project", Message: fmt.Sprintf("sets of namespace %q are not allowed to use project %q", p.set.Namespace, name),
-			Hint: "its sourceNamespaces say whose are"}
+	name := project.OfSet(p.set)
+	var proj *argo.AppProject
+	if name != "" {
+		var err error
+		if proj, err = p.projectNamed(ctx, name); err != nil {
+			return err
+		}
 	}
 	var scope project.Scope
 	if p.Scope != nil {
 		scope = p.Scope(name)
 	}
-	if !project.New(proj, scope).Source(repoURL) {
-		return &object.Fault{Message: fmt.Sprintf("repository %s is not permitted in project %q", repoURL, name)}
+	if refused := project.Generates(p.set, proj, scope, p.ControlNamespace, repoURL); refused != nil {
+		return refused
 	}
 	return nil
-}
-
-// project is the one whose credentials the set's repositories are read with: of a template that names one outright. As in Argo CD others
-// read with credentials that are no project's own.
-func (p *setPass) project() string {
-	if name := p.set.Spec.Template.Spec.Project; !strings.Contains(name, "{{") {
-		return name
-	}
-	return ""
 }
 
 // clusterSecrets are the registered clusters, whether they can be reached or not: one whose Secret has a mistake is still there.
