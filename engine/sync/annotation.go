@@ -10,6 +10,7 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/compare"
+	"github.com/slipway-cd/slipway/engine/object"
 )
 
 // Annotations and finalizers that a sync reads and writes.
@@ -182,22 +183,34 @@ func marked(u *unstructured.Unstructured, m mark) *unstructured.Unstructured {
 	return u
 }
 
-// named gives an object that has only generateName a name that is the same however often this operation is computed.
-func (in *Input) named(u *unstructured.Unstructured, phase argo.SyncPhase) *unstructured.Unstructured {
+// namer names objects that have only generateName, the same however often this operation is computed, and no two alike.
+type namer struct {
+	in    *Input
+	given map[object.ID]bool
+}
+
+func (in *Input) namer() namer { return namer{in, map[object.ID]bool{}} }
+
+// named is u with a name.
+func (n namer) named(u *unstructured.Unstructured, phase argo.SyncPhase) *unstructured.Unstructured {
 	if u.GetName() != "" || u.GetGenerateName() == "" {
 		return u
 	}
-	revision := in.Revision
+	revision := n.in.Revision
 	if len(revision) > 7 {
 		revision = revision[:7]
 	}
-	name := u.GetGenerateName() + strings.ToLower(revision+"-"+string(phase)) + "-" + strconv.FormatInt(in.StartedAt.Unix(), 10)
+	name := u.GetGenerateName() + strings.ToLower(revision+"-"+string(phase)) + "-" + strconv.FormatInt(n.in.StartedAt.Unix(), 10)
 	u = u.DeepCopy()
-	u.SetName(name)
 	u.SetGenerateName("")
+	u.SetName(name)
+	for i := 2; n.given[object.IDOf(u)]; i++ {
+		u.SetName(name + "-" + strconv.Itoa(i))
+	}
+	n.given[object.IDOf(u)] = true
 	annotations := u.GetAnnotations()
 	if id, ok := annotations[compare.TrackingAnnotation]; ok && strings.HasSuffix(id, "/") {
-		annotations[compare.TrackingAnnotation] = id + name // the mark ends with the name, which was empty
+		annotations[compare.TrackingAnnotation] = id + u.GetName() // the mark ends with the name, which was empty
 		u.SetAnnotations(annotations)
 	}
 	return u

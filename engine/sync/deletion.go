@@ -71,10 +71,10 @@ func AfterDeletion(in Input, hook argo.HookType) *Step {
 
 func (in *Input) deletionTasks(hook argo.HookType) []*task {
 	var tasks []*task
-	phase := argo.SyncPhase(hook)
+	names, phase := in.namer(), argo.SyncPhase(hook)
 	for _, o := range in.Desired.All() {
 		if types, _ := Hooks(o.Unstructured); slices.Contains(types, hook) {
-			tasks = append(tasks, in.newTask(in.named(o.Unstructured, phase), phase, hook))
+			tasks = append(tasks, in.newTask(names.named(o.Unstructured, phase), phase, hook))
 		}
 	}
 	sortTasks(tasks)

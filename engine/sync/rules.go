@@ -91,22 +91,35 @@ func release(d *decision) (Plan, bool) {
 	return p, true
 }
 
-// invalid looks at what is still to be applied.
+// invalid looks at what is still to be applied. What has become invalid while hooks run ends the operation when they are done: it has to
+// let go of their objects.
 func invalid(d *decision) (Plan, bool) {
-	var messages []string
-	for _, t := range slices.Concat(d.tasks, d.fails) {
+	all := slices.Concat(d.tasks, d.fails)
+	wrong := map[*task]string{}
+	for _, t := range all {
 		if !t.pending() || t.isPrune() {
 			continue
 		}
 		if message := d.validate(t); message != "" {
-			t.status, t.op, t.message = argo.ResultCodeSyncFailed, argo.OperationFailed, message
-			if !slices.Contains(messages, message) {
-				messages = append(messages, message)
-			}
+			wrong[t] = message
 		}
 	}
-	if len(messages) == 0 {
+	if len(wrong) == 0 {
 		return Plan{}, false
+	}
+	if hooks := filter(all, func(t *task) bool { return t.isHook() && t.running() }); len(hooks) > 0 {
+		return running(waiting("completion of hook", hooks, "hooks")), true
+	}
+	var messages []string
+	for _, t := range all {
+		message, is := wrong[t]
+		if !is {
+			continue
+		}
+		t.status, t.op, t.message = argo.ResultCodeSyncFailed, argo.OperationFailed, message
+		if !slices.Contains(messages, message) {
+			messages = append(messages, message)
+		}
 	}
 	return Plan{Phase: argo.OperationFailed, Message: messageInvalid + ": " + strings.Join(some(messages), ", ")}, true
 }

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -393,6 +394,55 @@ func TestGeneratedNameIsTheSameEachTime(t *testing.T) {
 	}
 	if got := live.GetAnnotations()["argocd.argoproj.io/tracking-id"]; got != "app:batch/Job:shop/"+id.Name {
 		t.Errorf("tracked as %q", got)
+	}
+}
+
+func TestNoTwoGeneratedNamesAreAlike(t *testing.T) {
+	first, second, third := job("", hook("PreSync")...), job("", hook("PreSync")...), job("")
+	for _, u := range []*unstructured.Unstructured{first, second, third} {
+		u.SetGenerateName("migrate-")
+	}
+	w := newWorld()
+	w.drive(t, input(set(first, second, third)), forever)
+	want := []string{
+		"PreSync/0 apply Job migrate-0123456-presync-1772366400",
+		"PreSync/0 apply Job migrate-0123456-presync-1772366400-2",
+		"Sync/0 apply Job migrate-0123456-sync-1772366400",
+	}
+	if diff := cmp.Diff(want, w.story()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What becomes invalid while a hook runs must not end the operation over its head: nobody would let go of the hook's object.
+func TestWhatBecomesInvalidWaitsForRunningHooks(t *testing.T) {
+	w := newWorld()
+	in := input(set(job("migrate", hook("PreSync")...), config("x")))
+	in.Tried.DryRun = true
+	forbidden := false
+	in.Permits = func(id object.ID, _ bool) string {
+		if forbidden && id.Kind == "ConfigMap" {
+			return "no more"
+		}
+		return ""
+	}
+	in.Done = Next(in).Results
+	budget := forever
+	outcomes, _ := w.do(Next(in).Step, &budget)
+	in.Done = Record(in.Done, Next(in).Step, outcomes)
+	forbidden = true
+	in.Live = maps.Clone(w.live)
+	if plan := Next(in); plan.Phase != argo.OperationRunning || plan.Message != "waiting for completion of hook batch/Job/migrate" {
+		t.Errorf("%s %q", plan.Phase, plan.Message)
+	}
+	plan, _ := w.drive(t, in, forever)
+	if plan.Phase != argo.OperationFailed || plan.Message != "one or more synchronization tasks are not valid: no more" {
+		t.Errorf("ended %s %q", plan.Phase, plan.Message)
+	}
+	for id, u := range w.live {
+		if len(u.GetFinalizers()) > 0 {
+			t.Errorf("%s still has the finalizer", id)
+		}
 	}
 }
 

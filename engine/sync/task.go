@@ -57,11 +57,12 @@ func (t *task) String() string { return t.id.Group + "/" + t.id.Kind + "/" + t.i
 // tasks are all tasks of the operation in their order, without what was recorded.
 func (in *Input) tasks() []*task {
 	var all []*task
+	names := in.namer()
 	for _, o := range in.Desired.All() {
 		if len(in.Fences) > 0 && IsFence(o.ID()) {
 			continue // ours stands in its place
 		}
-		all = append(all, in.wanted(o.Unstructured)...)
+		all = append(all, in.wanted(names, o.Unstructured)...)
 	}
 	all = append(all, in.fenceTasks(all)...)
 	if ns := in.namespaceTask(all); ns != nil {
@@ -73,10 +74,10 @@ func (in *Input) tasks() []*task {
 }
 
 // wanted are the tasks of one object of the desired set: one for each phase of a hook, else at most one.
-func (in *Input) wanted(u *unstructured.Unstructured) []*task {
+func (in *Input) wanted(names namer, u *unstructured.Unstructured) []*task {
 	types, hook := Hooks(u)
 	if !hook {
-		if u = in.named(u, argo.SyncPhaseSync); !in.selects(object.IDOf(u)) {
+		if u = names.named(u, argo.SyncPhaseSync); !in.selects(object.IDOf(u)) {
 			return nil
 		}
 		return []*task{in.newTask(u, argo.SyncPhaseSync, "")}
@@ -90,7 +91,7 @@ func (in *Input) wanted(u *unstructured.Unstructured) []*task {
 		if _, inSync := phaseOrder[phase]; !inSync {
 			continue // hooks of a deletion
 		}
-		all = append(all, in.newTask(in.named(u, phase), phase, h))
+		all = append(all, in.newTask(names.named(u, phase), phase, h))
 	}
 	return all
 }
