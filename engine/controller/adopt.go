@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -14,6 +15,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/change"
+	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/project"
 	engine "github.com/slipway-cd/slipway/engine/sync"
 )
@@ -110,24 +112,35 @@ func (p *pass) adopter(ctx context.Context) (*argo.Application, error) {
 			continue
 		}
 		// To name our project is not to be in it.
-		same := a.Spec.ProjectName() == p.app.Spec.ProjectName()
-		if same && (p.proj == nil || !p.permits().SourceNamespace(a.Namespace, p.ControlNamespace)) {
+		if a.Spec.ProjectName() == p.app.Spec.ProjectName() && (p.proj == nil || !p.permits().SourceNamespace(a.Namespace, p.ControlNamespace)) {
 			continue
 		}
-		if p.sameCluster(ctx, a) {
+		same, err := p.sameCluster(ctx, a)
+		if err != nil && !p.app.DeletionTimestamp.IsZero() {
+			return nil, fmt.Errorf("looking whether %s/%s adopts from %s: %w", a.Namespace, a.Name, key, err) // else what it adopts would be deleted
+		}
+		if err == nil && same {
 			return a, nil
 		}
 	}
 	return nil, nil
 }
 
-func (p *pass) sameCluster(ctx context.Context, other *argo.Application) bool {
-	ours, err := p.Clusters(ctx, p.app.Spec.Destination)
-	if err != nil {
-		return false
+// sameCluster reports whether another application goes to the same cluster. The error is of a cluster that cannot be reached now.
+func (p *pass) sameCluster(ctx context.Context, other *argo.Application) (bool, error) {
+	var servers [2]string
+	for i, app := range []*argo.Application{p.app, other} {
+		dest, err := p.Clusters(ctx, app.Spec.Destination)
+		var unknown *cluster.DestinationError
+		switch {
+		case errors.As(err, &unknown):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		servers[i] = dest.Server()
 	}
-	theirs, err := p.Clusters(ctx, other.Spec.Destination)
-	return err == nil && ours.Server() == theirs.Server()
+	return servers[0] == servers[1], nil
 }
 
 // taker is the UID of who takes the application's objects over; "" for nobody.

@@ -43,8 +43,7 @@ func (p *pass) finalize(ctx context.Context) (time.Duration, error) {
 		return 0, nil
 	}
 	if p.taken != nil {
-		p.event(eventDeleted, "Delete", fmt.Sprintf("left the application's resources to %s/%s, which adopts them", p.taken.Namespace, p.taken.Name))
-		return 0, p.letGo(ctx, isOurs)
+		return 0, p.letGo(ctx, isOurs, fmt.Sprintf("left the application's resources to %s/%s, which adopts them", p.taken.Namespace, p.taken.Name))
 	}
 	if p.proj == nil {
 		return retryAfter, p.deletionProblem(ctx, p.noProject())
@@ -53,7 +52,7 @@ func (p *pass) finalize(ctx context.Context) (time.Duration, error) {
 	var unknown *cluster.DestinationError
 	if errors.As(err, &unknown) {
 		p.log.Warn("the cluster of a deleted application is not registered; its objects stay", "error", err)
-		return 0, p.letGo(ctx, isOurs)
+		return 0, p.letGo(ctx, isOurs, "left the application's resources where they are: "+unknown.Message)
 	}
 	if err != nil {
 		return retryAfter, p.deletionProblem(ctx, err.Error())
@@ -114,7 +113,7 @@ func (p *pass) lastWave(dest Destination, live map[object.ID]*unstructured.Unstr
 	approved := !approval(p.app).Before(p.app.DeletionTimestamp.Time)
 	last, found := int64(0), false
 	for id, u := range live {
-		namespaced, _ := dest.Namespaced(id.GroupKind())
+		namespaced := id.Namespace != "" // what is live says it itself, whatever is known of its kind at this moment
 		if stays(p.app, id, u, options) || runsAfter(u) || permits.Object(id, namespaced, place(dest, id.Namespace)) != "" {
 			continue
 		}
@@ -189,15 +188,15 @@ func isCascade(f string) bool {
 
 func isOurs(f string) bool { return isCascade(f) || isHookFinalizer(f) }
 
-// letGo takes finalizers off: their part is done.
-func (p *pass) letGo(ctx context.Context, done func(finalizer string) bool) error {
+// letGo takes finalizers off: their part is done. It says what became of the application's resources by it, if anything.
+func (p *pass) letGo(ctx context.Context, done func(finalizer string) bool, became string) error {
 	old := p.app.DeepCopy()
 	p.app.Finalizers = slices.DeleteFunc(p.app.Finalizers, done)
 	if err := p.patch(ctx, old); err != nil {
 		return err
 	}
-	if p.taken == nil && !slices.ContainsFunc(p.app.Finalizers, isOurs) {
-		p.event(eventDeleted, "Delete", "deleted the application's resources")
+	if became != "" {
+		p.event(eventDeleted, "Delete", became)
 	}
 	return nil
 }

@@ -258,10 +258,10 @@ func (g *gathered) absorb(recent recents, outcomes []engine.Outcome, now time.Ti
 	}
 }
 
-// isBeside reports whether an object is the destination namespace that no manifest writes. It is no part of the application, so that no
-// comparison would ever show that the cache has caught up with it; whoever asks for it asks the API server.
+// isBeside reports whether an object is the destination namespace, or what fences a preview in there, that no manifest writes. It is no part
+// of the application, so that no comparison would ever show that the cache has caught up with it; whoever asks for it asks the API server.
 func (g *gathered) isBeside(id object.ID) bool {
-	if id.Group != "" || id.Kind != "Namespace" {
+	if namespace := id.Group == "" && id.Kind == "Namespace"; !namespace && !engine.IsFence(id) {
 		return false
 	}
 	_, written := g.wants.target.Objects.Find(id)

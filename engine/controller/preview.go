@@ -24,7 +24,11 @@ func (p *pass) depart(ctx context.Context, dest Destination, done func(finalizer
 			return err
 		}
 	}
-	return p.letGo(ctx, done)
+	became := ""
+	if slices.ContainsFunc(p.app.Finalizers, func(f string) bool { return isCascade(f) && done(f) }) {
+		became = "deleted the application's resources"
+	}
+	return p.letGo(ctx, done, became)
 }
 
 // clearAway deletes the namespace of a preview, if it was made for it and nothing of others is there. What cannot be looked at stays.
