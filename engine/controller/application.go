@@ -33,7 +33,7 @@ type applications struct {
 	events events.EventRecorder
 	runner *run.Runner
 	now    func() time.Time
-	memos  *memos
+	memos  *memos[memo]
 	beside *beside
 	meters *meters
 }
@@ -44,8 +44,8 @@ func setupApplications(ctx context.Context, mgr ctrl.Manager, d Deps, ms *meters
 	reader := patientReader{mgr.GetAPIReader(), d.Options.Patience}
 	r := &applications{
 		Deps: d, client: patientClient{mgr.GetClient(), d.Options.Patience}, reader: reader, events: mgr.GetEventRecorder(Manager),
-		runner: run.New(runOptions), now: time.Now, memos: newMemos(), meters: ms,
-		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace, name: "argocd-application-controller"},
+		runner: run.New(runOptions), now: time.Now, memos: newMemos(newMemo), meters: ms,
+		beside: newBeside(mgr, reader, d.ControlNamespace, argoApplications),
 	}
 	if err := indexAdoptions(ctx, mgr); err != nil {
 		return err

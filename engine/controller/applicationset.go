@@ -111,17 +111,18 @@ type sets struct {
 	reader client.Reader // reads from the API server
 	events events.EventRecorder
 	now    func() time.Time
-	memos  *setMemos
+	memos  *memos[setMemo]
 	beside *beside
 	meters *meters
 }
 
 func setupSets(mgr ctrl.Manager, d Deps, ms *meters) error {
+	reader := patientReader{mgr.GetAPIReader(), d.Options.Patience}
 	r := &sets{
-		Deps: d, Sets: *d.Sets, client: mgr.GetClient(), reader: mgr.GetAPIReader(), events: mgr.GetEventRecorder(Manager), now: time.Now,
-		memos:  newSetMemos(),
+		Deps: d, Sets: *d.Sets, client: patientClient{mgr.GetClient(), d.Options.Patience}, reader: reader, events: mgr.GetEventRecorder(Manager), now: time.Now,
+		memos:  newMemos(newSetMemo),
 		meters: ms,
-		beside: &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: d.ControlNamespace, name: "argocd-applicationset-controller"},
+		beside: newBeside(mgr, reader, d.ControlNamespace, argoSets),
 	}
 	r.Sets.Options = r.Sets.Options.withDefaults()
 	err := ctrl.NewControllerManagedBy(mgr).Named("applicationset").

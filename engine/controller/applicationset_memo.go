@@ -4,11 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -91,26 +88,4 @@ func (m *setMemo) note(set *argo.ApplicationSet, made appset.Generation, current
 	m.absent, m.pulls = absent, pulls
 }
 
-type setMemos struct {
-	mu sync.Mutex
-	m  map[types.NamespacedName]*setMemo
-}
-
-func newSetMemos() *setMemos { return &setMemos{m: map[types.NamespacedName]*setMemo{}} }
-
-func (s *setMemos) of(key types.NamespacedName) *setMemo {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.m[key]
-	if m == nil {
-		m = &setMemo{}
-		s.m[key] = m
-	}
-	return m
-}
-
-func (s *setMemos) forget(key types.NamespacedName) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.m, key)
-}
+func newSetMemo() *setMemo { return &setMemo{} }

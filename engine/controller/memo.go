@@ -2,11 +2,8 @@ package controller
 
 import (
 	"encoding/json"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"k8s.io/apimachinery/pkg/types"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	engine "github.com/slipway-cd/slipway/engine/sync"
@@ -115,26 +112,4 @@ func (g *progress) note(results []argo.ResourceResult, now time.Time) {
 	}
 }
 
-type memos struct {
-	mu sync.Mutex
-	m  map[types.NamespacedName]*memo
-}
-
-func newMemos() *memos { return &memos{m: map[types.NamespacedName]*memo{}} }
-
-func (s *memos) of(key types.NamespacedName) *memo {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := s.m[key]
-	if m == nil {
-		m = &memo{recent: recents{}}
-		s.m[key] = m
-	}
-	return m
-}
-
-func (s *memos) forget(key types.NamespacedName) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.m, key)
-}
+func newMemo() *memo { return &memo{recent: recents{}} }

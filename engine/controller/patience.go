@@ -25,6 +25,28 @@ func (c patientClient) Create(ctx context.Context, o client.Object, opts ...clie
 	return c.Client.Create(ctx, o, opts...)
 }
 
+func (c patientClient) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
+	ctx, cancel := context.WithTimeout(ctx, c.most)
+	defer cancel()
+	return c.Client.Delete(ctx, o, opts...)
+}
+
+func (c patientClient) Status() client.SubResourceWriter {
+	return patientStatus{c.Client.Status(), c.most}
+}
+
+// patientStatus bounds what is written of a status.
+type patientStatus struct {
+	client.SubResourceWriter
+	most time.Duration
+}
+
+func (s patientStatus) Patch(ctx context.Context, o client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+	ctx, cancel := context.WithTimeout(ctx, s.most)
+	defer cancel()
+	return s.SubResourceWriter.Patch(ctx, o, patch, opts...)
+}
+
 // patientReader bounds what is read past the cache.
 type patientReader struct {
 	client.Reader

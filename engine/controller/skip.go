@@ -99,7 +99,8 @@ func (p *pass) keepOffSet(ctx context.Context, name string) error {
 // Beside says of an application whether Argo CD carries its operations out: its controller runs in the control namespace, and the
 // application's project was not taken over.
 func Beside(mgr ctrl.Manager, controlNamespace string) func(context.Context, *argo.Application) (bool, error) {
-	b := &beside{watched: mgr.GetCache(), reader: mgr.GetAPIReader(), namespace: controlNamespace, name: "argocd-application-controller"}
+	reader := patientReader{mgr.GetAPIReader(), Options{}.withDefaults().Patience}
+	b := newBeside(mgr, reader, controlNamespace, argoApplications)
 	return func(ctx context.Context, app *argo.Application) (bool, error) {
 		running, err := b.argo(ctx, time.Now())
 		if err != nil || !running {
@@ -133,6 +134,16 @@ type beside struct {
 	mu      sync.Mutex
 	until   time.Time
 	running bool
+}
+
+// Argo CD's own controllers, by their label app.kubernetes.io/name.
+const (
+	argoApplications = "argocd-application-controller"
+	argoSets         = "argocd-applicationset-controller"
+)
+
+func newBeside(mgr ctrl.Manager, reader client.Reader, namespace, name string) *beside {
+	return &beside{watched: mgr.GetCache(), reader: reader, namespace: namespace, name: name}
 }
 
 const besidePeriod = 30 * time.Second
