@@ -70,7 +70,7 @@ type Namespace struct {
 	Why            string
 }
 
-// Deps is what the bot works with. All but Record, Diagnose, Access and Actor are needed.
+// Deps is what the bot works with. All but Record, Diagnose, Stuck, Access and Actor are needed.
 type Deps struct {
 	// Client reads through the manager's cache and writes; Reader asks the API server itself, for what an act depends on.
 	Client client.Client
@@ -81,6 +81,8 @@ type Deps struct {
 	Mirrors  Mirrors
 	// Diagnose explains resources of an application that are not well, a line each, without secrets.
 	Diagnose func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error)
+	// Stuck is Diagnose for what is still on its way: it tells only what has gone wrong already, such as an image that cannot be pulled.
+	Stuck func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error)
 	// Access is what the installation's policy.csv lets people do, with the roles of a project, as it is now; nil asks nothing. Beside an
 	// error nobody may do anything in the project.
 	Access func(ctx context.Context, project string) (*rbac.Enforcer, error)
@@ -197,6 +199,9 @@ func New(d Deps) (*Bot, error) {
 	}
 	if d.Diagnose == nil {
 		d.Diagnose = func(context.Context, *argo.Application, []object.ID) ([]string, error) { return nil, nil }
+	}
+	if d.Stuck == nil {
+		d.Stuck = func(context.Context, *argo.Application, []object.ID) ([]string, error) { return nil, nil }
 	}
 	return &Bot{Deps: d, running: newRunning(), memory: newMemory(), looking: make(chan struct{}, d.Workers), goingOn: make(chan struct{}, d.Workers), seen: &singleflight.Group{}, making: make(chan struct{}, 2)}, nil
 }

@@ -50,6 +50,7 @@ type memory struct {
 	told    map[string]map[string]bool // what people waited for, by comment
 	failed  map[types.NamespacedName]int
 	tips    map[string]string    // the commits of branches at the last push, by repository and name
+	glances map[string]glance    // what was seen of applications on their way, by name
 	swept   map[string]time.Time // up to when what forges remember was read, by what
 }
 
@@ -58,7 +59,33 @@ const remembered = 256
 
 func newMemory() *memory {
 	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, told: map[string]map[string]bool{}, failed: map[types.NamespacedName]int{},
-		swept: map[string]time.Time{}, tips: map[string]string{}}
+		swept: map[string]time.Time{}, tips: map[string]string{}, glances: map[string]glance{}}
+}
+
+// glance is what was found at an application that is on its way, and when.
+type glance struct {
+	at    time.Time
+	found []string
+}
+
+// glanceEvery is the least time between two questions to a cluster about one application that is on its way.
+const glanceEvery = 3 * time.Second
+
+// glance recalls what was found a moment ago.
+func (m *memory) glance(app string, now time.Time) ([]string, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g, ok := m.glances[app]
+	return g.found, ok && now.Sub(g.at) < glanceEvery
+}
+
+func (m *memory) glanced(app string, g glance) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.glances) >= remembered {
+		clear(m.glances)
+	}
+	m.glances[app] = g
 }
 
 // sweptAgain is how much of what a forge remembers is read again at the next sweep: clocks differ, and a delivery may be tried several times.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/slipway-cd/slipway/bot/policy"
 	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -207,7 +208,7 @@ func (v *visit) track(ctx context.Context) error {
 			continue
 		}
 		if late && !ended(f.Phase) {
-			f.Phase, f.Message = phaseTimedOut, clip("after "+v.Follow.String()+" it was "+f.Phase+": "+f.Message, 500)
+			f.Phase, f.Message = phaseTimedOut, clip("after "+policy.Span(v.Follow)+" it was "+f.Phase+": "+f.Message, 500)
 		}
 		all = all && over(f.Phase, late)
 	}
@@ -324,8 +325,11 @@ func (v *visit) after(ctx context.Context) *report.After {
 			continue
 		}
 		shown := report.Followed{Application: f.Name, Environment: environment, Phase: f.Phase, Message: f.Message}
-		if f.Phase == phaseDegraded || f.Phase == phaseFailed || f.Phase == phaseTimedOut {
+		switch f.Phase {
+		case phaseDegraded, phaseFailed, phaseTimedOut:
 			shown.Findings = v.diagnose(ctx, app)
+		case phaseSyncing, phaseProgressing:
+			shown.Findings = v.stuck(ctx, app)
 		}
 		a.Followed = append(a.Followed, shown)
 	}

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/slipway-cd/slipway/bot/command"
+	"github.com/slipway-cd/slipway/bot/policy"
 	"github.com/slipway-cd/slipway/bot/report"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -118,8 +119,11 @@ func (v *visit) steps(ctx context.Context, o order) (steps []step, unasked []str
 			}
 			s.Message = placeText(busy(app), n)
 		}
-		if s.over && !s.good {
+		switch {
+		case s.over && !s.good:
 			s.Findings = v.diagnose(ctx, app)
+		case !s.over && !s.dry && current(app, o.OperationID):
+			s.Findings = v.stuck(ctx, app)
 		}
 		steps = append(steps, s)
 	}
@@ -148,7 +152,7 @@ func (v *visit) step(app *argo.Application, o order) step {
 		s = v.operated(s, app, state, o)
 	}
 	if !s.over && late {
-		s.Phase, s.Message, s.over = phaseTimedOut, "not finished within "+v.SyncTimeout.String(), true
+		s.Phase, s.Message, s.over = phaseTimedOut, "not finished within "+policy.Span(v.SyncTimeout), true
 	}
 	return s
 }
@@ -176,7 +180,7 @@ func (v *visit) operated(s step, app *argo.Application, state *argo.OperationSta
 		v.again(time.Second)
 	}
 	if !s.over && state.FinishedAt != nil && v.Now().Sub(state.FinishedAt.Time) > v.Follow {
-		s.Phase, s.Message, s.over = phaseTimedOut, "synced, but not healthy within "+v.Follow.String()+": "+w.message, true
+		s.Phase, s.Message, s.over = phaseTimedOut, "synced, but not healthy within "+policy.Span(v.Follow)+": "+w.message, true
 	}
 	return s
 }
@@ -287,15 +291,41 @@ func (v *visit) conclude(ctx context.Context, o order, steps []step) error {
 	return v.deliver(ctx, steps)
 }
 
-// diagnose explains what is not well with an application. That it cannot be explained stops nothing.
-func (v *visit) diagnose(ctx context.Context, app *argo.Application) []string {
+// unwellIn are the objects of an application that are not well, as far as it was looked.
+func unwellIn(app *argo.Application) []object.ID {
 	var unwell []object.ID
 	for _, r := range app.Status.Resources {
 		if r.Health != nil && r.Health.Status != argo.HealthStatusHealthy && r.Health.Status != argo.HealthStatusSuspended {
 			unwell = append(unwell, object.ID{Group: r.Group, Kind: r.Kind, Namespace: r.Namespace, Name: r.Name})
 		}
 	}
-	return v.diagnoseOf(ctx, app, unwell)
+	return unwell[:min(len(unwell), 20)]
+}
+
+// diagnose explains what is not well with an application. That it cannot be explained stops nothing.
+func (v *visit) diagnose(ctx context.Context, app *argo.Application) []string {
+	return v.diagnoseOf(ctx, app, unwellIn(app))
+}
+
+// stuck tells what has gone wrong already in an application that is on its way: an image that cannot be pulled is not waited for until
+// a Deployment's deadline makes it Degraded. A cluster is asked every few seconds at most.
+func (v *visit) stuck(ctx context.Context, app *argo.Application) []string {
+	unwell := unwellIn(app)
+	if len(unwell) == 0 {
+		return nil
+	}
+	key := app.Namespace + "/" + app.Name
+	if found, ok := v.memory.glance(key, v.Now()); ok {
+		return found
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	found, err := v.Stuck(ctx, app, unwell)
+	if err != nil {
+		v.log.Warn("an application cannot be diagnosed", "application", key, "error", err)
+	}
+	v.memory.glanced(key, glance{v.Now(), found})
+	return found
 }
 
 // diagnoseOf explains what is not well with some objects of an application.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slipway-cd/slipway/forge"
 )
@@ -47,12 +48,24 @@ func (p Policy) Explain(environment string) []Rule {
 	}
 	rules = append(rules, p.explainGuards(environment)...)
 	if e.BeforeMerge {
-		rules = append(rules, Rule{"locks", "a sync before the merge holds its applications for " + p.Holds().String()})
+		rules = append(rules, Rule{"locks", "a sync before the merge holds its applications for " + Span(p.Holds())})
 	}
 	if status, ok := p.status(e); ok {
 		rules = append(rules, status)
 	}
 	return append(rules, p.privileges(e)...)
+}
+
+// Span is a length of time as people write it: "24h" and "1h30m", not "24h0m0s".
+func Span(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // privileges are what some may do beside in an environment.

@@ -182,7 +182,7 @@ freezes:
 			{"approvals", "2, by org/leads, but nobody who wrote or pushed the head"}, {"order", "what is deployed must be deployed and healthy in dev"},
 			{"checks", "ci, lint green"}, {"up to date", "before the merge the head contains the tip of its base branch"},
 			{"freeze", `weekend recurs by "0 16 * * fri" for 64h0m0s (Europe/Berlin) (rest); carol may give the command with --override weekend`},
-			guards, {"locks", "a sync before the merge holds its applications for 24h0m0s"}},
+			guards, {"locks", "a sync before the merge holds its applications for 24h"}},
 	}
 	for environment, rules := range want {
 		if diff := cmp.Diff(rules, p.Explain(environment)); diff != "" {

@@ -79,7 +79,7 @@ func (w *Web) showCommands(c echo.Context) error {
 }
 
 func (w *Web) command(ctx context.Context, p *slipway.PullRequest, cmd slipway.Command, live bool) (shownCommand, error) {
-	shown := shownCommand{Text: cmd.Text, Author: cmd.Author, Phase: string(cmd.Phase), Message: cmd.Message, Created: cmd.CreatedAt.Time}
+	shown := shownCommand{Text: cmd.Text, Author: cmd.Author, Phase: string(cmd.Phase), Message: unmarked(cmd.Message), Created: cmd.CreatedAt.Time}
 	if cmd.StartedAt != nil {
 		end := w.Now()
 		if cmd.FinishedAt != nil {
@@ -99,6 +99,11 @@ func (w *Web) command(ctx context.Context, p *slipway.PullRequest, cmd slipway.C
 		shown.Applications = append(shown.Applications, o)
 	}
 	return shown, nil
+}
+
+// unmarked is what a comment says, without the marks by which its words are quoted there.
+func unmarked(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\n\n", "\n"), "`", "")
 }
 
 func commentAddress(p *slipway.PullRequest, id string) string {

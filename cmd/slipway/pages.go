@@ -200,17 +200,26 @@ func (p pageClusters) Logs(ctx context.Context, app *argo.Application, r web.Log
 		return web.Log{}, web.ErrNotThere
 	}
 	text, err := p.pipeline.Logs(ctx, app, r.Namespace, r.Pod, cluster.LogOptions{Container: log.Container, Previous: r.Previous, Lines: r.Lines})
+	var answer apierrors.APIStatus
 	switch {
 	case errors.Is(err, change.ErrNotOurs):
 		return web.Log{}, web.ErrNotThere
-	case apierrors.ReasonForError(err) != metav1.StatusReasonUnknown: // the API server has answered, and the words may be anybody's
-		log.Refused = "The cluster has no log to read (" + string(apierrors.ReasonForError(err)) + "). The container may not have started or been restarted yet, or its node does not answer."
+	case errors.As(err, &answer): // the API server has answered, and the words may be anybody's
+		log.Refused = "The cluster has no log to read now" + because(apierrors.ReasonForError(err)) + ". The container may not have started or been restarted yet, or its node does not answer."
 		return log, nil
 	case err != nil:
 		return web.Log{}, err
 	}
 	log.Text = string(text)
 	return log, nil
+}
+
+// because is a reason in brackets, where there is one.
+func because(reason metav1.StatusReason) string {
+	if reason == metav1.StatusReasonUnknown {
+		return ""
+	}
+	return " (" + string(reason) + ")"
 }
 
 // containers of a pod with their states.

@@ -332,10 +332,7 @@ func setup(ctx context.Context, mgr manager.Manager, o *serveOptions, e engine, 
 	made, err := bot.Setup(mgr, bot.Deps{
 		Client: countedClient{mgr.GetClient(), reader}, Reader: counted{mgr.GetAPIReader(), e.counts, o.setsCount},
 		Sites: f.sites, Pipeline: e.pipeline, Actor: e.pipeline, Mirrors: e.store, Beside: o.beside(mgr), NormalizeURL: source.NormalizeURL, Access: e.access, Log: log,
-		Diagnose: func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
-			found, err := e.pipeline.Diagnose(ctx, app, unwell)
-			return lines(found), err
-		},
+		Diagnose: e.diagnosis(func(cluster.Finding) bool { return true }), Stuck: e.diagnosis(cluster.Finding.Stuck),
 		Addresses: outside, Exists: namespaces(e.clusters),
 		Options: bot.Options{Namespace: o.namespace, Mentions: []string{o.githubName}, Seed: f.seed(), Version: version,
 			Previews: o.previews, Page: o.page(), Follow: o.follow, Sweep: o.sweep, Workers: o.botWorkers},
@@ -363,12 +360,18 @@ func probes(mgr manager.Manager, o *serveOptions) error {
 }
 
 // lines are findings in words, one each.
-func lines(found []cluster.Finding) []string {
-	var out []string
-	for _, f := range found {
-		out = append(out, fmt.Sprintf("%s %s: %s: %s", f.Object.Kind, f.Object.Name, f.Reason, f.Message))
+// diagnosis tells of objects of an application what a filter lets through, a line each.
+func (e *engine) diagnosis(tell func(cluster.Finding) bool) func(context.Context, *argo.Application, []object.ID) ([]string, error) {
+	return func(ctx context.Context, app *argo.Application, unwell []object.ID) ([]string, error) {
+		found, err := e.pipeline.Diagnose(ctx, app, unwell)
+		var out []string
+		for _, f := range found {
+			if tell(f) {
+				out = append(out, fmt.Sprintf("%s %s: %s: %s", f.Object.Kind, f.Object.Name, f.Reason, f.Message))
+			}
+		}
+		return out, err
 	}
-	return out
 }
 
 // requests are what is answered at --listen.

@@ -33,6 +33,17 @@ type Finding struct {
 	Last time.Time
 }
 
+// stuck are the states of containers and pods in which something has gone wrong already, though health may call them on their way for
+// as long as a Deployment's progressDeadlineSeconds, ten minutes by default.
+var stuck = []string{
+	"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError", "RegistryUnavailable",
+	"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff", "OOMKilled",
+	corev1.PodReasonUnschedulable, "FailedCreate",
+}
+
+// Stuck says whether a finding tells of something that has gone wrong already, and not of what is only on its way.
+func (f Finding) Stuck() bool { return slices.Contains(stuck, f.Reason) }
+
 // Bounds of what is looked at and told.
 const (
 	ownedShown   = 5   // objects of a kind that are looked into

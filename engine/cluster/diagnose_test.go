@@ -22,7 +22,7 @@ func TestDiagnoseFindsTheImageThatCannotBePulled(t *testing.T) {
 		}
 		return len(found) > 0 && (found[0].Reason == "ImagePullBackOff" || found[0].Reason == "ErrImagePull")
 	})
-	if f := found[0]; f.Object.Kind != "Pod" || f.Message == "" || len(f.Message) > 600 {
+	if f := found[0]; f.Object.Kind != "Pod" || !f.Stuck() || f.Message == "" || len(f.Message) > 600 {
 		t.Errorf("%+v", f)
 	}
 	live, err := w.c.Get(w.ctx, id)
