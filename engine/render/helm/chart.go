@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +16,13 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/ignore"
 	"sigs.k8s.io/yaml"
 
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render/manifest"
 )
 
 // Bounds of one chart, packed charts within it included.
@@ -64,11 +67,37 @@ func readChart(ctx context.Context, files Files, dir string, rules *ignore.Rules
 	}
 	c := &loaded{dir: dir, places: map[*chart.File]string{}}
 	var err error
-	c.chart, err = loader.LoadFiles(w.found)
+	c.chart, err = loadFiles(w.found)
 	if err != nil {
 		return nil, loadFault(err, dir)
 	}
 	c.place(c.chart, dir, w.charts)
+	return c, nil
+}
+
+// loadFiles is Helm's loading of a chart, but for its default values where they can be read quickly.
+func loadFiles(files []*loader.BufferedFile) (*chart.Chart, error) {
+	n := slices.IndexFunc(files, func(f *loader.BufferedFile) bool { return f.Name == chartutil.ValuesfileName })
+	if n < 0 {
+		return loader.LoadFiles(files)
+	}
+	text := files[n].Data
+	value, ok := manifest.Block(text, false)
+	values, isMap := value.(map[string]any)
+	if !ok || !isMap {
+		return loader.LoadFiles(files)
+	}
+	files[n].Data = nil
+	c, err := loader.LoadFiles(files)
+	if err != nil {
+		return nil, err
+	}
+	c.Values = values
+	for _, raw := range c.Raw {
+		if raw.Name == chartutil.ValuesfileName {
+			raw.Data = text
+		}
+	}
 	return c, nil
 }
 
@@ -283,6 +312,11 @@ func (k kind) Sys() any           { return nil }
 
 // decodeMap reads a values document.
 func decodeMap(text []byte, file string) (map[string]any, error) {
+	if value, ok := manifest.Block(text, false); ok {
+		if m, isMap := value.(map[string]any); isMap {
+			return m, nil
+		}
+	}
 	m := map[string]any{}
 	if err := yaml.Unmarshal(text, &m); err != nil {
 		f := &object.Fault{Place: object.Place{File: file}}
