@@ -21,6 +21,7 @@ type process struct {
 	link   *link
 	stdin  io.Closer
 	stderr *ending
+	given  *given
 	held   func(confinement) // told once what keeps it
 	once   sync.Once
 	done   chan struct{} // closed when the process is gone
@@ -61,7 +62,7 @@ func (r *Renderer) spawn(isolated bool) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a render worker: %w", err)
 	}
-	return &process{cmd: cmd, link: newLink(out, in), stdin: in, stderr: stderr, held: r.held(), done: make(chan struct{})}, nil
+	return &process{cmd: cmd, link: newLink(out, in), stdin: in, stderr: stderr, given: newGiven(), held: r.held(), done: make(chan struct{})}, nil
 }
 
 // held warns, once, of workers that could see files of the machine if they were taken over: neither of two ways to prevent it is there.
@@ -94,11 +95,20 @@ var errDeadline = errors.New("the render's deadline has passed")
 
 // run has the worker carry out a job. healthy says whether it can take another. A job that ends the worker is a Fault; an error
 // is ours, or ctx's.
-func (p *process) run(ctx context.Context, j job, blob [][]byte, trees library) (o outcome, objects []byte, healthy bool, err error) {
+func (p *process) run(ctx context.Context, j job, trees library) (o outcome, objects []byte, healthy bool, err error) {
+	if j.Forget = p.given.bytes > maxGiven; j.Forget {
+		p.given = newGiven()
+	}
+	g, err := along(trees[""].Tree(), j.Path, p.given)
+	if err != nil {
+		p.given.bytes = maxGiven + 1 // some of it counts as given, and was not
+		return o, nil, true, err
+	}
+	j.Folders = g.folders
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
 	at := ""
-	o, objects, err = p.talk(j, blob, trees, &at)
+	o, objects, err = p.talk(j, g.blob, trees, &at)
 	if err == nil && stop() {
 		return o, objects, !o.Tainted, nil
 	}
@@ -166,7 +176,7 @@ func (p *process) talk(j job, blob [][]byte, trees library, at *string) (o outco
 			if err := f.read(&q); err != nil {
 				return o, nil, err
 			}
-			r, content := trees.answer(q)
+			r, content := trees.answer(q, p.given)
 			if err := p.link.send(kindAnswer, r, content...); err != nil {
 				return o, nil, err
 			}

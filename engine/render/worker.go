@@ -22,7 +22,7 @@ import (
 // output are taken away. It is the body of a command that Options.Command names.
 func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
 	held := harden()
-	w := worker{link: newLink(in, out)}
+	w := worker{link: newLink(in, out), store: newStore()}
 	if err := w.link.send(kindHello, held); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -50,6 +50,7 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
 
 type worker struct {
 	link   *link
+	store  *store
 	driver helm.Driver
 	texts  map[*unstructured.Unstructured][]byte // of the last job's objects
 }
@@ -73,15 +74,18 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	if err := f.read(&j); err != nil {
 		return err
 	}
-	files := newKept(w.link, "")
+	if j.Forget {
+		w.store = newStore()
+	}
+	files := newKept(w.link, w.store, "")
 	if err := files.take(j.Folders, f.blob); err != nil {
 		return err
 	}
 	refs := map[string]*kept{}
 	for _, name := range j.Refs {
-		refs[name] = newKept(w.link, name)
+		refs[name] = newKept(w.link, w.store, name)
 	}
-	wants := &wanting{link: w.link, known: j.Remotes, missing: j.Missing, open: map[Remote]*kept{}}
+	wants := &wanting{link: w.link, store: w.store, known: j.Remotes, missing: j.Missing, open: map[Remote]*kept{}}
 	got, err := w.render(ctx, j, files, refs, wants)
 	uses := files.uses
 	for _, r := range slices.Concat(slices.Collect(maps.Values(refs)), slices.Collect(maps.Values(wants.open))) {
@@ -170,6 +174,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 // wanting is what a job wants from elsewhere: trees that are at hand, and what is not, for the parent to fetch.
 type wanting struct {
 	link    *link
+	store   *store
 	known   []Remote
 	missing []Remote
 	open    map[Remote]*kept
@@ -182,7 +187,7 @@ func (w *wanting) fetch(l lack) *kept {
 		return k
 	}
 	if slices.Contains(w.known, l.Remote) {
-		k := newKept(w.link, l.Remote.tree())
+		k := newKept(w.link, w.store, l.Remote.tree())
 		w.open[l.Remote] = k
 		return k
 	}
