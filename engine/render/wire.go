@@ -70,9 +70,6 @@ type reply struct {
 	Size    int64
 }
 
-// progress says which file is being rendered, for when the worker dies of it.
-type progress struct{ File string }
-
 // use is something that a worker learned from a folder that it kept.
 type use struct {
 	Tree string

@@ -22,7 +22,7 @@ import (
 // output are taken away. It is the body of a command that Options.Command names.
 func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
 	held := harden()
-	w := worker{link: newLink(in, out), store: newStore()}
+	w := worker{link: newLink(in, out), store: newStore(), board: inherited()}
 	if err := w.link.send(kindHello, held); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -51,6 +51,7 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
 type worker struct {
 	link   *link
 	store  *store
+	board  board
 	driver helm.Driver
 	texts  map[*unstructured.Unstructured][]byte // of the last job's objects
 }
@@ -139,7 +140,6 @@ func (w *worker) encode(objects []object.Object) ([]written, [][]byte, error) {
 }
 
 func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string]*kept, wants *wanting) (got rendered, err error) {
-	at := func(file string) { _ = w.link.send(kindAt, progress{file}) } // a broken pipe shows at the next frame
 	defer func() {
 		if p := recover(); p != nil {
 			got.tainted = true
@@ -148,7 +148,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 	}()
 	switch j.Tool {
 	case Directory:
-		req := directory.Request{Path: j.Path, At: at, WithoutJsonnet: j.Switches.JsonnetOff}
+		req := directory.Request{Path: j.Path, At: w.board.write, WithoutJsonnet: j.Switches.JsonnetOff}
 		if j.Source.Directory != nil {
 			req.Options = *j.Source.Directory
 		}
@@ -158,7 +158,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 		return w.kustomize(ctx, j, files, wants)
 	case Helm:
 		req := helm.Request{Path: j.Path, Release: j.Name, Namespace: j.Namespace, KubeVersion: j.KubeVersion, APIVersions: j.APIVersions,
-			Seed: j.Seed, At: at, Refs: map[string]helm.Files{}, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm}
+			Seed: j.Seed, At: w.board.write, Refs: map[string]helm.Files{}, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm}
 		if j.Source.Helm != nil {
 			req.Options = *j.Source.Helm
 		}

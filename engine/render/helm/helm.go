@@ -103,12 +103,13 @@ func (d *Driver) Render(ctx context.Context, files Files, req Request) (Result, 
 		return Result{}, c.fault("Chart.yaml", "dependencies", err.Error())
 	}
 	c.confineSchemas(c.chart)
-	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace(req), Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(c.chart, values, options, caps, req.Options.SkipSchemaValidation)
+	merged, err := c.coalesced(values, !req.Options.SkipSchemaValidation)
 	if err != nil {
 		return Result{}, c.fault("values.schema.json", "", err.Error())
 	}
-	run := &run{chart: c, random: newRandom(req.Seed, req.Path), at: req.At}
+	about := map[string]any{"Name": release, "Namespace": namespace(req), "Revision": 1, "IsInstall": true, "IsUpgrade": false, "Service": "Helm"}
+	top := chartutil.Values{"Values": merged, "Capabilities": caps, "Release": about}
+	run := &run{chart: c, seed: req.Seed, at: req.At}
 	rendered, err := run.all(ctx, &d.parsed, top)
 	if err != nil {
 		return Result{}, err
