@@ -105,6 +105,26 @@ func (a *After) icon(before string) string {
 	return before
 }
 
+// said says in a few words how what was merged is now.
+func (a *After) said() string {
+	healthy, unwell := 0, 0
+	for _, f := range a.Followed {
+		switch phaseIcon(f.Phase) {
+		case "💔":
+			unwell++
+		case "💚":
+			healthy++
+		}
+	}
+	switch {
+	case unwell > 0:
+		return fmt.Sprintf(" · merged, %s not well", count(unwell, "application"))
+	case healthy > 0 && healthy == len(a.Followed):
+		return " · merged, Healthy"
+	}
+	return " · merged"
+}
+
 func in(environment string) string {
 	if environment == "" {
 		return ""

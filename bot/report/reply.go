@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/bot/policy"
@@ -14,7 +15,18 @@ func Refusal(command, reason string, gates []policy.Gate) string {
 	if len(gates) > 0 {
 		b.WriteString("\n| | Gate | Now | What would satisfy it |\n|---|---|---|---|\n")
 	}
-	for _, g := range gates {
+	// Whoever reads it looks for what is in the way.
+	closedFirst := slices.Clone(gates)
+	slices.SortStableFunc(closedFirst, func(a, b policy.Gate) int {
+		switch {
+		case a.Passed == b.Passed:
+			return 0
+		case a.Passed:
+			return 1
+		}
+		return -1
+	})
+	for _, g := range closedFirst {
 		mark := "✅"
 		if !g.Passed {
 			mark = "❌"

@@ -92,6 +92,7 @@ func Comment(in Input) Page {
 	conclusion, symbol := Conclude(in.Change), icon(in.Change)
 	if in.After != nil {
 		symbol = in.After.icon(symbol)
+		headline += in.After.said()
 	}
 	if in.Proposed != nil {
 		conclusion, symbol = forge.Failure, "❌"
