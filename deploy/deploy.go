@@ -15,12 +15,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-//go:embed crds/*.yaml base/*.yaml cluster-read/*.yaml cluster-admin/*.yaml cluster-impersonate/*.yaml application-namespaces/*.yaml applicationset-namespaces/*.yaml first-run/*.yaml
+//go:embed crds/*.yaml base/*.yaml cluster-read/*.yaml cluster-admin/*.yaml cluster-impersonate/*.yaml application-namespaces/*.yaml applicationset-namespaces/*.yaml first-run/*.yaml example/*.yaml
 var files embed.FS
 
 // Files are the manifests as they lie in this folder: crds, base, cluster-read,
 // cluster-admin, cluster-impersonate, application-namespaces,
-// applicationset-namespaces and first-run, each with a kustomization.yaml.
+// applicationset-namespaces, first-run and example, each with a kustomization.yaml.
 func Files() fs.FS {
 	return files
 }
