@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/guard"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/sync"
 )
 
 // Bounds on what one change may ask of the world after its report is posted.
@@ -101,14 +102,15 @@ func (p *Pipeline) askDestination(ctx context.Context, in Input, app *argo.Appli
 	}
 }
 
-// applying are the options with which a sync of an application would apply an object.
+// applying are the options with which a sync of an application would apply an object: an object's own word goes before the application's,
+// which has none on Force.
 func applying(app *argo.Application) func(object.Object) cluster.ApplyOptions {
 	options := app.Spec.SyncPolicy.Options()
 	return func(o object.Object) cluster.ApplyOptions {
-		const annotation = "argocd.argoproj.io/sync-options"
-		has := func(option string) bool { return options.Has(option) || hasOption(o.Unstructured, annotation, option) }
-		return cluster.ApplyOptions{Replace: has("Replace=true"), Force: has("Force=true"), SkipValidation: has("Validate=false"),
-			ClientSide: has("ServerSideApply=false") && !hasOption(o.Unstructured, annotation, "ServerSideApply=true")}
+		setting := func(key string) string { return sync.Setting(o.Unstructured, options, key) }
+		return cluster.ApplyOptions{Replace: setting("Replace") == "true", Force: sync.Setting(o.Unstructured, nil, "Force") == "true",
+			SkipValidation: setting("Validate") == "false", ClientSide: setting("ServerSideApply") == "false",
+			KeepManagers: options.Has("ClientSideApplyMigration=false")}
 	}
 }
 

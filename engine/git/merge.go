@@ -50,8 +50,11 @@ func (r *Repository) Merge(ctx context.Context, base, head Hash) (Merge, error) 
 	commit, err := r.objects.store.line(ctx, command{dir: r.objects.dir, env: mergeIdentity,
 		stdin: []byte("Merge " + string(head) + " into " + string(base) + "\n"),
 		args:  []string{"commit-tree", string(tree), "-p", string(base), "-p", string(head), "-F", "-"}})
-	if err != nil || !Hash(commit).IsFull() {
+	if err != nil {
 		return Merge{}, fmt.Errorf("merging %s into %s: committing: %w", head, base, err)
+	}
+	if !Hash(commit).IsFull() {
+		return Merge{}, fmt.Errorf("merging %s into %s: git commit-tree answered %.80q", head, base, commit)
 	}
 	return Merge{Commit: Hash(commit), Tree: tree}, nil
 }
