@@ -307,7 +307,7 @@ func reconcile(ctx context.Context, mgr manager.Manager, o *serveOptions, e engi
 		return err
 	}
 	return controller.Setup(ctx, mgr, controller.Deps{
-		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Changes: changes, Scope: e.scope, Globals: e.globals, Health: e.health, Impersonation: e.accounts, Sets: sets,
+		Pipeline: e.pipeline, ControlNamespace: o.namespace, Log: log, Clusters: destinations, Registered: e.clusters.Registered, Changes: changes, Scope: e.scope, Globals: e.globals, Health: e.health, Impersonation: e.accounts, Sets: sets,
 		Options: controller.Options{Concurrency: o.controllerWorkers, Namespaces: o.appNamespaces},
 		Tune:    func(c controller.Options) controller.Options { return o.tune(c, e.settings(ctx).Timing) },
 		Metrics: controller.Metrics{Registry: metrics.Registry, Clusters: e.clusters.States, Server: e.server,

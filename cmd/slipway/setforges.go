@@ -259,7 +259,7 @@ func applicationSets(mgr manager.Manager, o *serveOptions, e engine, log *slog.L
 		return nil, fmt.Errorf("looking for the definition of ApplicationSets: %w", err)
 	}
 	return &controller.Sets{
-		Trees: e.sources, Registered: e.clusters.Registered, Settings: o.withSets(e.settings), Plugins: e.pulls.gate.client(e.pulls.roots), Forges: e.pulls, Answers: e.answers,
+		Trees: e.sources, Settings: o.withSets(e.settings), Plugins: e.pulls.gate.client(e.pulls.roots), Forges: e.pulls, Answers: e.answers,
 		Options: controller.SetOptions{Concurrency: o.setWorkers, DeleteLimit: o.setDeleteLimit},
 	}, nil
 }

@@ -208,6 +208,7 @@ func TestDestinations(t *testing.T) {
 	registered := settings.Defaults()
 	registered.Clusters = []settings.Cluster{
 		{Name: "twice", Server: "https://a"}, {Name: "twice", Server: "https://b"},
+		{Name: "wrong", Server: "https://d", Secret: "cluster-d", Fault: "config is not the JSON of a cluster's access"},
 		{Name: "exec", Server: "https://c", Access: settings.Access{Program: &settings.Program{Command: "sh"}}},
 	}
 	clusters := cluster.NewClusters(cluster.Deps{InCluster: shared, Settings: func() settings.Settings { return registered }})
@@ -217,12 +218,13 @@ func TestDestinations(t *testing.T) {
 		want  string
 		fault bool
 	}{
-		"both":    {argo.ApplicationDestination{Server: "https://a", Name: "a"}, "can't have both name and server defined", true},
-		"neither": {argo.ApplicationDestination{}, "Destination server missing from app spec", true},
-		"unknown": {argo.ApplicationDestination{Name: "x"}, "there are no clusters with this name: x", true},
-		"no such": {argo.ApplicationDestination{Server: "https://x"}, "there are no clusters with this server: https://x", true},
-		"twice":   {argo.ApplicationDestination{Name: "twice"}, "there are 2 clusters with the same name: [https://a https://b]", true},
-		"program": {argo.ApplicationDestination{Name: "exec"}, "does not allow the program \"sh\"", false},
+		"both":                    {argo.ApplicationDestination{Server: "https://a", Name: "a"}, "can't have both name and server defined", true},
+		"neither":                 {argo.ApplicationDestination{}, "Destination server missing from app spec", true},
+		"unknown":                 {argo.ApplicationDestination{Name: "x"}, "there are no clusters with this name: x", true},
+		"no such":                 {argo.ApplicationDestination{Server: "https://x"}, "there are no clusters with this server: https://x", true},
+		"twice":                   {argo.ApplicationDestination{Name: "twice"}, "there are 2 clusters with the same name: [https://a https://b]", true},
+		"a Secret with a mistake": {argo.ApplicationDestination{Name: "wrong"}, "its Secret cluster-d cannot be read: config is not", false},
+		"program":                 {argo.ApplicationDestination{Name: "exec"}, "does not allow the program \"sh\"", false},
 	} {
 		_, err := clusters.For(t.Context(), c.d)
 		var fault *cluster.DestinationError

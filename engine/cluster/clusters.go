@@ -103,6 +103,9 @@ func (c *Clusters) For(ctx context.Context, d argo.ApplicationDestination) (*Clu
 	if err != nil {
 		return nil, err
 	}
+	if registered.Fault != "" {
+		return nil, fmt.Errorf("cluster %s: its Secret %s cannot be read: %s", registered.Name, registered.Secret, registered.Fault)
+	}
 	config, err := c.ways.restConfig(registered)
 	if err != nil {
 		return nil, fmt.Errorf("cluster %s: %w", registered.Name, err)

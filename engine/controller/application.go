@@ -129,9 +129,9 @@ func (p *pass) run(ctx context.Context) (time.Duration, error) {
 	if p.proj, err = p.project(ctx, p.app.Spec.ProjectName()); err != nil {
 		return 0, err
 	}
-	if reason, err := p.skip(ctx); reason != "" || err != nil {
+	if reason, again, err := p.skip(ctx); reason != "" || err != nil {
 		p.log.Debug("left alone", "reason", reason)
-		return 0, err
+		return again, err
 	}
 	if p.taken, err = p.adopter(ctx); err != nil {
 		return 0, err

@@ -59,11 +59,9 @@ type Asking struct {
 
 // Sets is what ApplicationSets need beside Deps.
 type Sets struct {
-	Trees  Trees
-	Forges Forges
-	// Registered finds the cluster of a destination without reaching it; the error is a *cluster.DestinationError.
-	Registered func(d argo.ApplicationDestination) (settings.Cluster, error)
-	Settings   func(ctx context.Context) settings.Settings
+	Trees    Trees
+	Forges   Forges
+	Settings func(ctx context.Context) settings.Settings
 	// Plugins is the client by which plugins are asked. It checks the addresses that it dials.
 	Plugins *http.Client
 	// Answers keeps what generators were told last; nil keeps nothing.
@@ -188,9 +186,9 @@ func (r *sets) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.
 
 // run says after how long to come again; 0 is when something changes.
 func (p *setPass) run(ctx context.Context) (time.Duration, error) {
-	if reason, err := p.skip(ctx); reason != "" || err != nil {
+	if reason, again, err := p.skip(ctx); reason != "" || err != nil {
 		p.log.Debug("left alone", "reason", reason)
-		return 0, err
+		return again, err
 	}
 	if !p.set.DeletionTimestamp.IsZero() {
 		return p.finalize(ctx)
@@ -238,19 +236,19 @@ func (p *setPass) run(ctx context.Context) (time.Duration, error) {
 	return again, nil
 }
 
-// skip says why a set is left alone, or "".
-func (p *setPass) skip(ctx context.Context) (string, error) {
+// skip says why a set is left alone, or "", and after how long to look whether that still holds.
+func (p *setPass) skip(ctx context.Context) (reason string, again time.Duration, err error) {
 	if p.set.Annotations[skipAnnotation] == "true" {
-		return skipAnnotation, nil
+		return skipAnnotation, 0, nil
 	}
 	if !p.allowed(p.set.Namespace) {
-		return "its namespace is not among those whose sets count", nil
+		return "its namespace is not among those whose sets count", 0, nil
 	}
 	running, err := p.beside.argo(ctx, p.now())
 	if err != nil || !running {
-		return "", err
+		return "", 0, err
 	}
-	return "Argo CD's application set controller runs in this namespace", nil
+	return "Argo CD's application set controller runs in this namespace", besidePeriod, nil
 }
 
 func (p *setPass) allowed(namespace string) bool {

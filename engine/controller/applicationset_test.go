@@ -17,19 +17,18 @@ import (
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
-	"github.com/slipway-cd/slipway/engine/cluster"
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/settings"
 	"github.com/slipway-cd/slipway/engine/source"
 )
 
 // setsWith are the parts that ApplicationSets need; nil for tests that have none.
-func (w *world) setsWith(trees *source.Sources, clusters *cluster.Clusters) *controller.Sets {
+func (w *world) setsWith(trees *source.Sources) *controller.Sets {
 	if w.sets == nil {
 		return nil
 	}
 	s := *w.sets
-	s.Trees, s.Registered = trees, clusters.Registered
+	s.Trees = trees
 	if s.Settings == nil {
 		s.Settings = func(context.Context) settings.Settings { return settings.Defaults() }
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/project"
 	"github.com/slipway-cd/slipway/engine/run"
+	"github.com/slipway-cd/slipway/engine/settings"
 	engine "github.com/slipway-cd/slipway/engine/sync"
 )
 
@@ -74,6 +75,9 @@ type Changes func(f func(app string, id object.ID)) (cancel func())
 type Deps struct {
 	Pipeline Pipeline
 	Clusters Destinations
+	// Registered finds the cluster of a destination without reaching it; its error is a *cluster.DestinationError. Nil, which application sets
+	// do not take, knows of no cluster that is to be left alone.
+	Registered func(d argo.ApplicationDestination) (settings.Cluster, error)
 	// Changes of live objects; nil means that only the clock and the sources bring news.
 	Changes Changes
 	// Health are the installation's own rules of health; nil is none.
@@ -158,7 +162,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, d Deps) error {
 		return errors.New("controller: no clusters")
 	case d.ControlNamespace == "":
 		return errors.New("controller: no control namespace")
-	case d.Sets != nil && (d.Sets.Trees == nil || d.Sets.Registered == nil || d.Sets.Settings == nil):
+	case d.Sets != nil && (d.Sets.Trees == nil || d.Registered == nil || d.Sets.Settings == nil):
 		return errors.New("controller: application sets need trees, destinations and settings")
 	}
 	if d.Log == nil {

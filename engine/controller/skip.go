@@ -25,28 +25,34 @@ const (
 	engineAnnotation   = "slipway.dev/engine" // on an AppProject: "slipway" takes its applications over
 )
 
-// skip says why an application is left alone, or "".
+// skip says why an application is left alone, or "", and after how long to look whether that still holds where nothing tells.
 //
 // Beside a running Argo CD only the applications of projects that were taken over are ours. There, Argo CD is kept off by its own
 // annotation, which therefore does not keep us off.
-func (p *pass) skip(ctx context.Context) (string, error) {
+func (p *pass) skip(ctx context.Context) (reason string, again time.Duration, err error) {
 	if p.app.Annotations[skipAnnotation] == "true" {
-		return skipAnnotation, nil
+		return skipAnnotation, 0, nil
 	}
 	if !p.ours(p.app.Namespace) {
-		return "its namespace is not among those reconciled", nil
+		return "its namespace is not among those reconciled", 0, nil
+	}
+	if p.Registered != nil {
+		if c, err := p.Registered(p.app.Spec.Destination); err == nil && c.SkipReconcile {
+			return fmt.Sprintf("the Secret of its cluster %s carries %s", c.Name, argoSkipAnnotation), besidePeriod, nil
+		}
 	}
 	if takenOver(p.proj) {
-		return p.keepOff(ctx)
+		reason, err = p.keepOff(ctx)
+		return reason, 0, err
 	}
 	if p.app.Annotations[argoSkipAnnotation] == "true" {
-		return argoSkipAnnotation, nil
+		return argoSkipAnnotation, 0, nil
 	}
 	running, err := p.beside.argo(ctx, p.now())
 	if err != nil || !running {
-		return "", err
+		return "", 0, err
 	}
-	return "Argo CD's application controller runs in this namespace and the project was not taken over", nil
+	return "Argo CD's application controller runs in this namespace and the project was not taken over", besidePeriod, nil
 }
 
 func takenOver(proj *argo.AppProject) bool {

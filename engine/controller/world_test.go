@@ -132,6 +132,8 @@ type world struct {
 	// impersonation is what the installation says of service accounts; elsewhere are further namespaces whose Applications it knows.
 	impersonation project.Impersonation
 	elsewhere     []string
+	// registered finds clusters; nil are those of the controller's own settings.
+	registered func(argo.ApplicationDestination) (settings.Cluster, error)
 	// tune gives options as the installation sets them while the controller runs; nil leaves them.
 	tune func(controller.Options) controller.Options
 	// rules are the installation's own of health; pipeline is that of the last controller that was started.
@@ -258,9 +260,13 @@ func (w *world) start(o controller.Options, budget int, before bool) *process {
 	})
 	w.pipeline = pipeline
 	destinations, changes := controller.From(clusters)
+	registered := clusters.Registered
+	if w.registered != nil {
+		registered = w.registered
+	}
 	must(w.T, controller.Setup(ctx, mgr, controller.Deps{
-		Pipeline: pipeline, Clusters: destinations, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
-		Sets: w.setsWith(sources, clusters), Tune: w.tune, Health: w.rules, Globals: w.globals, Metrics: w.metricsOf(clusters),
+		Pipeline: pipeline, Clusters: destinations, Registered: registered, Changes: changes, ControlNamespace: w.control, Log: log, Options: o, Impersonation: impersonation,
+		Sets: w.setsWith(sources), Tune: w.tune, Health: w.rules, Globals: w.globals, Metrics: w.metricsOf(clusters),
 	}))
 	go func() {
 		defer close(p.ended)

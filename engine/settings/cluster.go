@@ -32,6 +32,9 @@ type Cluster struct {
 	Labels        map[string]string
 	Annotations   map[string]string
 	Access        Access
+	// Fault says why Access cannot be read; empty where it can. The cluster is registered all the same: who cannot reach it must not take it
+	// for one that is gone.
+	Fault string
 }
 
 // Access is how a cluster is reached and who we are there.
@@ -117,8 +120,10 @@ func decodeCluster(secret *corev1.Secret) (Cluster, error) {
 		c.Name = server
 	}
 	var err error
-	c.Access, err = decodeAccess(secret.Data["config"])
-	return c, err
+	if c.Access, err = decodeAccess(secret.Data["config"]); err != nil {
+		c.Fault = err.Error()
+	}
+	return c, nil
 }
 
 func decodeAccess(config []byte) (Access, error) {

@@ -6,6 +6,7 @@ package settings
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -106,7 +107,8 @@ func Defaults() Settings {
 }
 
 // Decode reads ConfigMaps and Secrets in any order; those of other names and labels are skipped. An entry that cannot be read
-// is left out, or keeps its default, and is one of the errors, which name the object and key and never quote a Secret.
+// is left out, or keeps its default, and is one of the errors, which name the object and key and never quote a Secret. A cluster to which
+// no way can be read is left in, with its Fault.
 func Decode(configMaps []corev1.ConfigMap, secrets []corev1.Secret) (Settings, []error) {
 	s := Defaults()
 	var errs []error
@@ -154,6 +156,9 @@ func (s *Settings) readSecret(secret *corev1.Secret) error {
 			return err
 		}
 		s.Clusters = append(s.Clusters, c)
+		if c.Fault != "" {
+			return errors.New(c.Fault)
+		}
 	case "repository":
 		r, err := decodeRepository(secret)
 		if err != nil {
