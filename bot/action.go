@@ -1,9 +1,11 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -51,7 +53,7 @@ func (v *visit) action(ctx context.Context, o order) error {
 		if d := v.decide(order{Command: o.Command, cmd: command.Command{Verb: command.Status}, user: o.user, permission: o.permission}, g); !d.Allowed {
 			return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates) // a stranger is not told what there is
 		}
-		return v.refuse(ctx, o, escape(refusal), nil)
+		return v.refuse(ctx, o, cmp.Or(v.unrendered(o.bound), escape(refusal)), nil)
 	}
 	o.cmd.Object.Group, o.cmd.Object.Kind = found.id.Group, found.id.Kind
 	in := intent{ground: g}
@@ -99,16 +101,20 @@ func (v *visit) act(ctx context.Context, o order, s subjectObject) error {
 	case offered[at].Disabled:
 		return v.refuse(ctx, o, fmt.Sprintf("%s makes no sense for %s as it is now.", quote(o.cmd.Name), quote(s.String())), nil)
 	}
+	params, refusal := given(offered[at], o.cmd.Params)
+	if refusal != "" {
+		return v.refuse(ctx, o, refusal, nil)
+	}
 	now := metav1.NewMicroTime(v.Now())
 	o.Phase, o.StartedAt, o.Applications = slipway.CommandRunning, &now, []string{s.reach.name()}
 	if err := v.save(ctx); err != nil {
 		return err
 	}
 	v.log.Info("action begins", "command", o.Text, "by", o.user.Login, "application", s.reach.name(), "object", s.id.String(), "dry_run", o.cmd.DryRun)
-	done, err := v.Actor.Act(ctx, change.ActRequest{App: s.reach.app, Object: s.id, Name: o.cmd.Name, Params: o.cmd.Params, DryRun: o.cmd.DryRun})
+	done, err := v.Actor.Act(ctx, change.ActRequest{App: s.reach.app, Object: s.id, Name: o.cmd.Name, Params: params, DryRun: o.cmd.DryRun})
 	if err != nil {
 		v.log.Warn("an action failed", "command", o.Text, "object", s.id.String(), "error", err)
-		return v.fail(ctx, o, actText(o, s, done)+"\nIt ended with: "+quote(clip(reasonOf(err), 1000)))
+		return v.fail(ctx, o, carried(o, s, done)+"\nIt ended with: "+quote(clip(reasonOf(err), 1000)))
 	}
 	if !o.cmd.DryRun {
 		v.Record(s.reach.app, "Action", fmt.Sprintf("%s by %s on %s", clip(o.Text, 200), o.user.Login, v.url()))
@@ -121,6 +127,27 @@ func (v *visit) act(ctx context.Context, o order, s subjectObject) error {
 		return err
 	}
 	return v.done(ctx, o, slipway.CommandDone, "", forge.Rocket)
+}
+
+// given are the parameters that an action is carried out with: those of the command, and for the others what the action offers. The second
+// result says what it does not take, or is empty; an action that names no parameters takes whatever it is given.
+func given(a change.Action, params map[string]string) (map[string]string, string) {
+	if len(a.Params) == 0 {
+		return params, ""
+	}
+	all := map[string]string{}
+	var names []string
+	for _, p := range a.Params {
+		all[p.Name] = p.Default
+		names = append(names, p.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		if _, ok := all[name]; !ok {
+			return nil, fmt.Sprintf("%s has no parameter %s. It takes: %s.", quote(a.Name), quote(name), quote(strings.Join(names, ", ")))
+		}
+		all[name] = params[name]
+	}
+	return all, ""
 }
 
 // fail answers a command that was allowed and did not end well.
@@ -138,12 +165,17 @@ func reasonOf(err error) string {
 }
 
 func actText(o order, s subjectObject, done []string) string {
-	var b strings.Builder
 	title := "### Done\n\n"
 	if o.cmd.DryRun {
 		title = "### Dry run\n\nThe API server would take it; nothing was changed.\n\n"
 	}
-	fmt.Fprintf(&b, "%s%s on %s\n", title, quote(o.cmd.Name), quote(s.String()))
+	return title + carried(o, s, done)
+}
+
+// carried is which action went how far on which object.
+func carried(o order, s subjectObject, done []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s on %s\n", quote(o.cmd.Name), quote(s.String()))
 	for _, line := range done {
 		first, rest, more := strings.Cut(line, "\n")
 		fmt.Fprintf(&b, "\n- %s\n", quote(first))

@@ -17,6 +17,9 @@ func (v *visit) status(ctx context.Context, o order) error {
 	if d := v.decide(o, nil); !d.Allowed {
 		return v.refuse(ctx, o, "Not everything that it needs is so.", d.Gates)
 	}
+	if why := v.unrendered(v.res.Status.CurrentReport()); why != "" {
+		return v.refuse(ctx, o, why, nil)
+	}
 	g, err := v.stand(ctx)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/bot/policy"
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
+	"github.com/slipway-cd/slipway/forge"
 )
 
 // reach is an application that a command may be about: it is in the cluster, has a source in this repository, and the report that the
@@ -37,6 +38,15 @@ func (v *visit) reachable(ctx context.Context, r *slipway.Report, p policy.Polic
 		all = append(all, reach{app: app, environment: p.Environment(app.Name, app.Labels), reported: *reported})
 	}
 	return all, nil
+}
+
+// unrendered says why nobody knows what the pull request of a report changes, or is empty.
+func (v *visit) unrendered(r *slipway.Report) string {
+	if r == nil || r.Base != "" || v.pull.State == forge.Merged {
+		return ""
+	}
+	return "Nothing of its head was rendered, so that nobody knows what it changes. Someone with write permission comments " +
+		quote(prefix(v.res.Spec.Forge)+"ok-to-test") + " first."
 }
 
 // ours says whether an application has a source in this repository. Nothing that a pull request says makes it so.

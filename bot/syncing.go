@@ -126,10 +126,10 @@ func (v *visit) intend(ctx context.Context, o order) (intent, error) {
 				in.refusal = "There is nothing to lock. " + candidates(all)
 			}
 		}
-		if in.refusal != "" && g.fault == nil && len(g.conflicts) == 0 {
+		if in.refusal != "" && g.fault == nil && len(g.conflicts) == 0 && v.unrendered(o.bound) == "" {
 			return in, nil
 		}
-		if in.refusal != "" { // nothing has a name where there is no policy or no merge: that is the reason, and a gate tells it
+		if in.refusal != "" { // nothing has a name where there is no policy, no merge, or nothing rendered: that is the reason, and a gate tells it
 			in.refusal, picked = "", nil
 		}
 	}

@@ -211,16 +211,30 @@ func guarded(in Input) (Gate, bool) {
 	if len(in.Report.Blocked) == 0 {
 		return Gate{Name: "guards", Passed: true, Value: "none of them blocks it"}, true
 	}
-	var blocked, ways []string
+	var blocked []string
+	by := map[string][]string{} // the guards in the way, by who may let them pass
 	for _, b := range in.Report.Blocked {
 		blocked = append(blocked, fmt.Sprintf("%s blocks %s", b.Guard, b.Application))
-		way := fmt.Sprintf("%s on the base branch says under overrides who may /override %s", File, b.Guard)
-		if who := in.overriders(b.Guard, in.Environment.Name); len(who) > 0 {
-			way = fmt.Sprintf("/override %s REASON is commented by one of: %s", b.Guard, strings.Join(who, ", "))
+		who := strings.Join(in.overriders(b.Guard, in.Environment.Name), ", ")
+		if !slices.Contains(by[who], b.Guard) {
+			by[who] = append(by[who], b.Guard)
 		}
-		ways = append(ways, way)
 	}
-	slices.Sort(ways)
-	return Gate{Name: "guards", Value: strings.Join(blocked, ", "),
-		Satisfy: "what the report says about it is mended, or " + strings.Join(slices.Compact(ways), " and ")}, true
+	ways := []string{"what the report says about it is mended"}
+	for _, who := range slices.Sorted(maps.Keys(by)) {
+		ways = append(ways, overriding(by[who], who))
+	}
+	return Gate{Name: "guards", Value: strings.Join(blocked, ", "), Satisfy: strings.Join(ways, ", or ")}, true
+}
+
+// overriding says how guards are let pass that the same people may override.
+func overriding(guards []string, who string) string {
+	slices.Sort(guards)
+	switch {
+	case who == "":
+		return fmt.Sprintf("%s on the base branch says under overrides who may /override %s", File, strings.Join(guards, ", "))
+	case len(guards) == 1:
+		return fmt.Sprintf("/override %s REASON is commented by one of: %s", guards[0], who)
+	}
+	return fmt.Sprintf("/override GUARD REASON is commented by one of: %s, for each of %s", who, strings.Join(guards, ", "))
 }
