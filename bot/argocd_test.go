@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
-	"github.com/slipway-cd/slipway/fixtures/forge/store"
 	"github.com/slipway-cd/slipway/fixtures/stage"
 )
 
@@ -32,7 +31,7 @@ func TestBesideArgoCD(t *testing.T) {
 		}
 		s.Stop()
 	})
-	p := &play{Stage: s, t: t}
+	p := (&play{Stage: s, t: t}).atDesks()
 	if app := p.application("web-staging"); app.Name != "" {
 		t.Errorf("there is an application before any engine runs: %v", app.Status)
 	}
@@ -46,10 +45,10 @@ func TestBesideArgoCD(t *testing.T) {
 	p.eventually("the other engine deploys the shop", func() (string, bool) {
 		return string(p.application("web-staging").Status.Sync.Status), p.application("web-staging").Status.Sync.Status != ""
 	})
-	t.Run("a sync before the merge", func(t *testing.T) { besideBefore(p.by(t)) })
-	t.Run("a merge is followed", func(t *testing.T) { besideMerge(p.by(t)) })
+	p.act(t, "a sync before the merge", besideBefore)
+	p.act(t, "a merge is followed", besideMerge)
 	other.Kill()
-	t.Run("a project is taken over", func(t *testing.T) { takenOver(p.by(t)) })
+	p.act(t, "a project is taken over", takenOver)
 }
 
 // besideBefore is carried out where nothing syncs by itself, and refused where Argo CD would put the base back.
@@ -84,8 +83,7 @@ func besideBefore(p *play) {
 
 func besideMerge(p *play) {
 	pull := p.ready("beside-merge", p.tag("dev", "3.0.2"))
-	_, err := p.Forge.As(stage.Alice).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	p.runs(p.Client, "shop-dev", "3.0.2")
 	p.eventually("the report says that it is healthy", func() (string, bool) {
 		body := p.ours(pull.Number, "<!-- slipway:report ")[0].Body
@@ -104,8 +102,7 @@ func takenOver(p *play) {
 	p.must(err)
 	before := p.application("web-dev").Status.ReconciledAt
 	pull := p.ready("beside-taken", p.tag("dev", "3.0.3"))
-	_, err = p.Forge.As(stage.Alice).Merge(ctx, stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	p.eventually("the application is asked to look", func() (string, bool) {
 		app := p.application("web-dev")
 		return app.Annotations["argocd.argoproj.io/refresh"], app.Annotations["argocd.argoproj.io/refresh"] != ""

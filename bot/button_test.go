@@ -30,10 +30,10 @@ func button(p *play) {
 			return fmt.Sprint(all), strings.Contains(strings.Join(all, "\n"), text)
 		})
 	}
-	p.must(p.Forge.As(stage.Alice).Press(stage.Shop, check.ID, "sync:staging"))
+	p.press(stage.Alice, check, "Sync to staging")
 	clicked("0 of 1")
 	p.approve(pull.Number)
-	p.must(p.Forge.As(stage.Alice).Press(stage.Shop, check.ID, "sync:staging"))
+	p.press(stage.Alice, check, "Sync to staging")
 	clicked("**Healthy**")
 	p.runs(p.Client, "shop-staging", "1.5.90")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/unlock\n/sync nowhere\n/lock staging\n/status"), "Given back")

@@ -67,11 +67,7 @@ func (v *visit) setCheck(ctx context.Context, c forge.Check) error {
 	if c.Status == forge.Completed {
 		c.CompletedAt = v.Now()
 	}
-	said, err := v.worst(ctx, c)
-	if err != nil {
-		return err
-	}
-	id, err := v.forge.SetCheck(ctx, v.repo, said)
+	id, err := v.forge.SetCheck(ctx, v.repo, c)
 	if err != nil {
 		return fmt.Errorf("setting the check: %w", err)
 	}

@@ -29,7 +29,7 @@ environments:
 
 // TestGates is about who may what: people, teams, owners, options that only some may use, trials, and parts of an application.
 func TestGates(t *testing.T) {
-	p := perform(t, "--previews=false")
+	p := perform(t, "--previews=false").atDesks()
 	p.push("root", "main", map[string]string{".slipway.yaml": guarding, ".github/CODEOWNERS": "/web/overlays/staging/ @acme/platform\n"})
 	p.must(p.Forge.Member(stage.Owner, "root", "platform"))
 	for _, act := range []struct {
@@ -41,8 +41,13 @@ func TestGates(t *testing.T) {
 		{"trials", trials},
 		{"a part, and what is gone", parts},
 		{"what is misspelt", misspelt},
+		{"what is not as it was reviewed", notAsReviewed},
+		{"what cannot be rendered", nothingWhole},
+		{"what declares applications", declaring},
+		{"what nobody has vouched for", untrusted},
+		{"an action with a parameter", scaled},
 	} {
-		t.Run(act.name, func(t *testing.T) { act.play(p.by(t)) })
+		p.act(t, act.name, act.play)
 	}
 }
 
@@ -58,6 +63,7 @@ func peopleOnly(p *play) {
 		p.t.Errorf("it does not say who may use --force:\n%s", reply.Body)
 	}
 	p.untouched("web-dev", c)
+	p.explained(stage.Alice, pull.Number, "alice is not among them", "one of: bob, acme/platform")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/lock dev"), "one of: bob, acme/platform")
 	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/action restart deploy/web dev"), "is not among the actions of dev: resume")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/preview"), "brings up no environments")
@@ -65,8 +71,7 @@ func peopleOnly(p *play) {
 	p.must(p.Forge.Member(stage.Owner, stage.Alice, "platform"))
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync dev"), "**Healthy**")
 	p.runs(p.Client, "shop-dev", "1.7.1")
-	_, err := p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, pull.Number)
-	p.must(err)
+	p.close(pull.Number)
 }
 
 // codeOwner has somebody approve who owns nothing, and then an owner.
@@ -81,13 +86,13 @@ func codeOwner(p *play) {
 		p.t.Errorf("it does not say who owns it:\n%s", reply.Body)
 	}
 	p.untouched("web-staging", c)
+	p.explained(stage.Alice, pull.Number, "1 file without an owner's approval: web/overlays/staging/kustomization.yaml")
 	// A head that takes the owners out of the file is judged by the base's.
 	next := p.push(stage.Alice, "owned", map[string]string{".github/CODEOWNERS": "* @bob\n"})
 	p.reported(pull.Number, next)
 	p.approve(pull.Number)
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "without an owner's approval")
-	_, err := p.Forge.As("root").Review(stage.Shop, pull.Number, "APPROVE", "")
-	p.must(err)
+	p.approves("root", pull.Number)
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "**Healthy**")
 	p.runs(p.Client, "shop-staging", "1.7.2")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/unlock"), "Given back")
@@ -98,8 +103,7 @@ func (p *play) owned(branch string, files map[string]string) store.Pull {
 	p.t.Helper()
 	pull := p.open(stage.Alice, branch, files)
 	p.reported(pull.Number, pull.HeadSHA)
-	_, err := p.Forge.As("root").Review(stage.Shop, pull.Number, "APPROVE", "")
-	p.must(err)
+	p.approves("root", pull.Number)
 	return pull
 }
 

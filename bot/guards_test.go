@@ -3,9 +3,11 @@ package bot_test
 import (
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/slipway-cd/slipway/bot/policy"
 	"github.com/slipway-cd/slipway/fixtures/forge/store"
 	"github.com/slipway-cd/slipway/fixtures/stage"
 )
@@ -23,7 +26,7 @@ const watchful = `
 environments:
   - name: dev
     beforeMerge: true
-    guards: {schema: block, dry-run: block, images: block, project: block}
+    guards: {schema: block, dry-run: block, images: block, project: block, destructive: block, kinds: block, deprecated-apis: block}
   - name: staging
   - name: prod
 rules:
@@ -51,6 +54,26 @@ apiVersion: admissionregistration.k8s.io/v1
 kind: ValidatingAdmissionPolicyBinding
 metadata: {name: no-debug}
 spec: {policyName: no-debug, validationActions: [Deny], matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: shop-dev}}}}
+`
+
+// gadgets are of a kind whose first version is on its way out.
+const gadgets = `apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.shop.example}
+spec:
+  group: shop.example
+  scope: Namespaced
+  names: {kind: Gadget, plural: gadgets}
+  versions:
+  - {name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+  - {name: v1alpha1, served: true, storage: false, deprecated: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}
+`
+
+// claim is what the base has and the change takes away.
+const claim = `apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: orders}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 `
 
 // questionable has something for every guard.
@@ -93,6 +116,14 @@ spec:
   containers:
   - {name: there, image: REGISTRY/shop/web:there}
   - {name: gone, image: REGISTRY/shop/web:gone}
+---
+apiVersion: shop.example/v1alpha1
+kind: Gadget
+metadata: {name: old}
+---
+apiVersion: shop.example/v1
+kind: Gizmo
+metadata: {name: unheard-of}
 `
 
 // serveImages runs a registry over TLS that has one image, and has the installation trust its certificate.
@@ -120,17 +151,20 @@ func (p *play) serveImages() (host string) {
 
 // TestGuards proposes what every guard has something to say about, and lets it pass, one word after the other.
 func TestGuards(t *testing.T) {
-	p := perform(t, "--check-images")
+	p := perform(t, "--check-images").atDesks()
 	host := p.serveImages()
-	p.must(p.Apply(t.Context(), forbidding))
+	p.must(p.Apply(t.Context(), forbidding+"---\n"+gadgets))
 	p.eventually("the cluster's own policy is in force", func() (string, bool) {
 		probe := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "shop-dev", Name: "probe"}, Data: map[string]string{"debug": "x"}}
 		err := p.Client.Create(t.Context(), probe, client.DryRunAll)
 		return fmt.Sprint(err), err != nil && strings.Contains(err.Error(), "debugging is not")
 	})
-	_, err := p.Forge.As("root").Commit(t.Context(), stage.Shop, store.FileCommit{Branch: "main", Message: "guards", Files: map[string]string{".slipway.yaml": watchful}})
+	_, err := p.Forge.As("root").Commit(t.Context(), stage.Shop, store.FileCommit{Branch: "main", Message: "guards", Files: map[string]string{
+		".slipway.yaml": watchful, "platform/claim.yaml": claim}})
 	p.must(err)
 
+	_, err = p.Forge.As(stage.Alice).Commit(t.Context(), stage.Shop, store.FileCommit{Branch: "questionable", Message: "The orders move out", Delete: []string{"platform/claim.yaml"}})
+	p.must(err)
 	pull := p.open(stage.Alice, "questionable", map[string]string{"platform/questionable.yaml": strings.ReplaceAll(questionable, "REGISTRY", host)})
 	var body string
 	p.eventually("the report of what was asked", func() (string, bool) {
@@ -142,7 +176,7 @@ func TestGuards(t *testing.T) {
 		return body, strings.Contains(body, pull.HeadSHA[:10]) && strings.Contains(body, "| Dry run |") && !strings.Contains(body, "| … |")
 	})
 	t.Logf("the report:\n%s", body)
-	for guard, says := range map[string]string{
+	remarks := map[string]string{
 		"schema":       "`data.port`: must be a string, and is an integer",
 		"dry-run":      "debugging is not for this cluster",
 		"later":        "its namespace comes with this change",
@@ -150,11 +184,17 @@ func TestGuards(t *testing.T) {
 		"project":      "none of `spec.destinations` permits it",
 		"rules":        "say who owns it, by the label owner",
 		"images":       "the registry has no image `" + host + "/shop/web:gone`",
-	} {
+
+		"destructive":     "is removed: its data may go with it",
+		"kinds":           "the destination does not know the kind",
+		"deprecated-apis": "calls the version `v1alpha1` deprecated",
+	}
+	for guard, says := range remarks {
 		if !strings.Contains(body, says) {
 			t.Errorf("%s: the report does not say %q", guard, says)
 		}
 	}
+	p.reads(pull.Number, slices.Collect(maps.Values(remarks))...)
 	for _, never := range []string{"hunter2", "/shop/web:there"} {
 		if strings.Contains(strings.Split(body, "<details")[0], never) {
 			t.Errorf("what comes before the differences says %q", never)
@@ -169,18 +209,27 @@ func TestGuards(t *testing.T) {
 		t.Errorf("the check: %s, %+v", check.Conclusion, check.Output.Annotations)
 	}
 
+	p.checkSays(check, "platform/questionable.yaml:5", "data.port")
+
 	p.approve(pull.Number)
 	refusal := p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync dev"), "schema blocks platform-dev")
 	t.Logf("the refusal:\n%s", refusal.Body)
-	if !strings.Contains(refusal.Body, "/override schema REASON is commented by one of: bob") {
+	if !strings.Contains(refusal.Body, "/override GUARD REASON is commented by one of: bob, for each of deprecated-apis, ") {
 		t.Error("the refusal does not say who may let it pass")
 	}
-	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "| removed-apis blocks platform-staging |") // the others only warn there
+	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "| kinds blocks platform-staging, removed-apis blocks platform-staging |") // the others only warn there
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/override schema because I say so"), "the command is given by one of: bob")
 	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/override shcema it is a trial"), "did you mean /override schema?")
 	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/override schema --dry-run it is a trial"), "Nothing was recorded")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync dev"), "schema blocks platform-dev")
-	for _, guard := range []string{"schema", "dry-run", "images", "project", "owned", "removed-apis"} {
+	p.explained(stage.Bob, pull.Number, "schema blocks platform-dev", "is commented by one of: bob")
+	for _, guard := range append(policy.Policy{}.Overridable(), "owned") {
+		if _, ok := remarks[guard]; !ok && guard != "owned" {
+			t.Errorf("nothing here is for the guard %s", guard)
+		}
+		if !strings.Contains(refusal.Body, guard+" blocks platform-dev") {
+			t.Errorf("%s does not block", guard)
+		}
 		p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/override "+guard+" it is a trial"), "Overridden")
 	}
 	p.eventually("the check passes", func() (string, bool) {

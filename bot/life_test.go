@@ -69,7 +69,7 @@ func (p *play) everywhere(tag string) map[string]string {
 
 // TestLife is a pull request from its opening to production, by way of a deployment before the merge.
 func TestLife(t *testing.T) {
-	p := perform(t)
+	p := perform(t).atDesks()
 	for _, act := range []struct {
 		name string
 		play func(*play)
@@ -90,7 +90,7 @@ func TestLife(t *testing.T) {
 		{"nothing to say", nothingToSay},
 		{"a conflict", conflict},
 	} {
-		t.Run(act.name, func(t *testing.T) { act.play(p.by(t)) })
+		p.act(t, act.name, act.play)
 	}
 }
 
@@ -123,8 +123,7 @@ func wholeLife(p *play) {
 	}
 	p.deployed("staging", "success")
 
-	_, err := p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	p.runs(p.Client, "shop-dev", "1.5.0")
 	p.eventually("the report follows web-dev", func() (string, bool) {
 		body := p.ours(pull.Number, "<!-- slipway:report ")[0].Body
@@ -195,8 +194,7 @@ func (p *play) early(branch, tag string) store.Pull {
 
 func closedAfterSync(p *play) {
 	pull := p.early("closed", "1.5.1")
-	_, err := p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, pull.Number)
-	p.must(err)
+	p.close(pull.Number)
 	p.eventually("the lock is given back", func() (string, bool) { return fmt.Sprint(p.held()), len(p.held()) == 0 })
 	p.eventually("a comment says what that means", func() (string, bool) {
 		said := p.ours(pull.Number, "<!-- slipway:unlocked ")
@@ -280,8 +278,7 @@ func heldByHand(p *play) {
 func neverHealthy(p *play) {
 	pull := p.open(stage.Alice, "broken", p.tag("dev", "broken"))
 	p.reported(pull.Number, pull.HeadSHA)
-	_, err := p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	p.eventually("the report says what broke", func() (string, bool) {
 		body := p.ours(pull.Number, "<!-- slipway:report ")[0].Body
 		return body, strings.Contains(body, "**Degraded**") && strings.Contains(body, "ImagePullBackOff")
@@ -335,7 +332,7 @@ func checkedAgain(p *play) {
 		})
 	}
 	before := writes()
-	p.must(p.Forge.As(stage.Bob).Rerun(stage.Shop, check.ID))
+	p.rerun(stage.Bob, check)
 	p.eventually("the check is under way again, and ends", func() (string, bool) { return fmt.Sprint(writes() - before), writes() >= before+2 })
 	p.eventually("the check ends again", func() (string, bool) {
 		checks := p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA)

@@ -21,7 +21,7 @@ import (
 
 // TestPreviews are the environments of pull requests, from the label to the last trace.
 func TestPreviews(t *testing.T) {
-	p := perform(t)
+	p := perform(t).atDesks()
 	type act struct {
 		name string
 		play func(*play)
@@ -51,7 +51,7 @@ func TestPreviews(t *testing.T) {
 		{"of a conflict", previewOfAConflict},
 		{"of nobody", previewOfNobody}, // takes the set away
 	} {
-		t.Run(a.name, func(t *testing.T) { a.play(p.by(t)) })
+		p.act(t, a.name, a.play)
 	}
 }
 
@@ -114,8 +114,7 @@ func previewLife(p *play) {
 		p.t.Errorf("a preview that nobody asked for:\n%s", body)
 	}
 	start := time.Now()
-	_, err := p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
-	p.must(err)
+	p.label(pull.Number, "preview")
 	namespace := fmt.Sprintf("preview-%d", pull.Number)
 	p.eventually("the first object", func() (string, bool) {
 		err := p.Client.Get(p.t.Context(), client.ObjectKey{Name: namespace}, &corev1.Namespace{})
@@ -196,8 +195,7 @@ func previewOfAStranger(p *play) {
 	give("1\n")
 	pull, err := p.Forge.As(stage.Mallory).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "A gift", Head: stage.Mallory + ":" + branch, Base: "main"})
 	p.must(err)
-	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
-	p.must(err)
+	p.label(pull.Number, "preview")
 	line := p.preview(pull.Number, "none")
 	if !strings.Contains(line, "/ok-to-test") {
 		p.t.Errorf("the comment says %s", line)
@@ -272,8 +270,7 @@ func previewsInLine(p *play) {
 	p.nothingLeft(pulls[0].Number)
 	p.preview(pulls[1].Number, "**ready**")
 	for _, pull := range pulls {
-		_, err := p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, pull.Number)
-		p.must(err)
+		p.close(pull.Number)
 	}
 	p.nothingLeft(pulls[1].Number)
 }
@@ -285,8 +282,7 @@ func previewOfADraft(p *play) {
 	p.push(stage.Alice, "rough", map[string]string{"web/base/rough.txt": "1\n"})
 	pull, err := p.Forge.As(stage.Alice).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "rough", Head: "rough", Base: "main", Draft: true})
 	p.must(err)
-	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, pull.Number, "preview")
-	p.must(err)
+	p.label(pull.Number, "preview")
 	p.preview(pull.Number, "drafts have none")
 	draft := func(is bool) {
 		_, err := p.Forge.As(stage.Alice).Edit(p.t.Context(), stage.Shop, pull.Number, store.PullEdit{Draft: &is})
@@ -299,8 +295,7 @@ func previewOfADraft(p *play) {
 	p.close(pull.Number)
 	p.nothingLeft(pull.Number)
 	other := p.open(stage.Alice, "elsewhere", map[string]string{"README.md": "words\n"})
-	_, err = p.Forge.As(stage.Alice).Label(stage.Shop, other.Number, "preview")
-	p.must(err)
+	p.label(other.Number, "preview")
 	p.preview(other.Number, "it changes none of /web/")
 	p.close(other.Number)
 }

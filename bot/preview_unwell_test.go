@@ -30,24 +30,6 @@ func (p *play) wanting(branch, label string, files map[string]string) store.Pull
 	return pull
 }
 
-func (p *play) label(number int, name string) {
-	p.t.Helper()
-	_, err := p.Forge.As(stage.Alice).Label(stage.Shop, number, name)
-	p.must(err)
-}
-
-func (p *play) unlabel(number int, name string) {
-	p.t.Helper()
-	_, err := p.Forge.As(stage.Alice).Unlabel(stage.Shop, number, name)
-	p.must(err)
-}
-
-func (p *play) close(number int) {
-	p.t.Helper()
-	_, err := p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, number)
-	p.must(err)
-}
-
 // ruled has the base say something of previews, until the returned function is called.
 func (p *play) ruled(previews string) (undo func()) {
 	p.t.Helper()

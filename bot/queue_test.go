@@ -12,11 +12,11 @@ import (
 
 // TestMergeQueue merges by way of a queue that asks for our check on what it tries.
 func TestMergeQueue(t *testing.T) {
-	p := perform(t, "--sweep=2s")
+	p := perform(t, "--sweep=2s").atDesks()
 	p.Forge.Store.Protect(p.Repo.ID, "main", store.Protection{Checks: []string{"slipway"}, Queue: true})
-	t.Run("what holds is merged", func(t *testing.T) { queuedAndMerged(p.by(t)) })
-	t.Run("what does not hold together is not merged", func(t *testing.T) { queuedAndRefused(p.by(t)) })
-	t.Run("a group whose delivery is lost, across a restart", func(t *testing.T) { queuedUnheard(p.by(t)) })
+	p.act(t, "what holds is merged", queuedAndMerged)
+	p.act(t, "what does not hold together is not merged", queuedAndRefused)
+	p.act(t, "a group whose delivery is lost, across a restart", queuedUnheard)
 }
 
 // ready opens a pull request and waits for its report.
@@ -29,9 +29,14 @@ func (p *play) ready(branch string, files map[string]string) store.Pull {
 
 func (p *play) enqueue(pull store.Pull) store.MergeGroup {
 	p.t.Helper()
-	g, err := p.Forge.As(stage.Alice).Enqueue(p.t.Context(), stage.Shop, pull.Number)
-	p.must(err)
-	return g
+	if p.desks == nil {
+		g, err := p.Forge.As(stage.Alice).Enqueue(p.t.Context(), stage.Shop, pull.Number)
+		p.must(err)
+		return g
+	}
+	p.merge(pull.Number)
+	groups := p.Forge.Store.MergeGroups(p.Repo.ID)
+	return groups[len(groups)-1]
 }
 
 func (p *play) mergedByQueue(pull store.Pull, g store.MergeGroup) {

@@ -22,8 +22,7 @@ func rolledBack(p *play) {
 	pull := p.open(stage.Alice, "to-roll-back", p.tag("dev", "1.5.80"))
 	p.reported(pull.Number, pull.HeadSHA)
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/rollback dev"), "the pull request is merged")
-	_, err := p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	p.runs(p.Client, "shop-dev", "1.5.80")
 	p.eventually("the sync is in the history", func() (string, bool) {
 		h := p.application("web-dev").Status.History
@@ -47,8 +46,7 @@ func rolledBack(p *play) {
 	p.t.Logf("proposed:\n%s", p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --reason incident"), "reverts this pull request").Body)
 	revert := p.proposed(fmt.Sprintf("slipway/revert-%d-", pull.Number))
 	p.reported(revert.Number, revert.HeadSHA)
-	_, err = p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, revert.Number, store.Merge{})
-	p.must(err)
+	p.merge(revert.Number)
 	p.runs(p.Client, "shop-dev", before)
 }
 
@@ -63,8 +61,7 @@ func restored(p *play) {
 	p.runs(p.Client, "shop-dev", "1.5.85")
 	pull := p.open(stage.Alice, "to-restore", p.everywhere("1.5.86"))
 	p.reported(pull.Number, pull.HeadSHA)
-	_, err := p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	p.runs(p.Client, "shop-dev", "1.5.86")
 
 	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/rollback dev --to v9"), "no commit, tag or branch of that name")
@@ -81,8 +78,7 @@ func restored(p *play) {
 		p.t.Errorf("the pull request says %q: %s", made.Title, made.Body)
 	}
 	p.reported(made.Number, made.HeadSHA)
-	_, err = p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, made.Number, store.Merge{})
-	p.must(err)
+	p.merge(made.Number)
 	p.runs(p.Client, "shop-dev", before)
 	if got, want := p.file("main", "web/overlays/staging/kustomization.yaml"), p.tag("staging", "1.5.86")["web/overlays/staging/kustomization.yaml"]; got != want {
 		p.t.Errorf("staging was brought back too:\n%s", got)
@@ -119,8 +115,7 @@ func unprivileged(p *play) {
 	p.must(err)
 	pull := p.open(stage.Alice, "unprivileged", p.tag("dev", "1.6.9"))
 	p.reported(pull.Number, pull.HeadSHA)
-	_, err = p.Forge.As(stage.Bob).Merge(p.t.Context(), stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	for _, line := range []string{"/rollback dev", "/rollback dev --to " + base} {
 		reply := p.answer(pull.Number, p.say(stage.Bob, pull.Number, line), "the App would need contents: write")
 		p.t.Logf("the answer:\n%s", reply.Body)

@@ -40,7 +40,7 @@ func (p *play) ci(sha, state string) {
 
 // TestRules takes one pull request through checks, an outdated head, the order of environments, a freeze, and the installation's policy.csv.
 func TestRules(t *testing.T) {
-	p := perform(t)
+	p := perform(t).atDesks()
 	p.must(p.Client.Create(t.Context(), &corev1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Namespace: stage.Namespace, Name: "argocd-rbac-cm"},
 		Data:       map[string]string{"policy.csv": "p, github:bob, applications, sync, */*, allow\np, github:alice, applications, sync, */web-staging, allow\n"},
@@ -54,6 +54,7 @@ func TestRules(t *testing.T) {
 	p.approve(pull.Number)
 
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "ci is not there")
+	p.explained(stage.Alice, pull.Number, "ci is not there")
 	p.ci(pull.HeadSHA, "failure")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "ci is failure")
 	p.ci(pull.HeadSHA, "success")
@@ -61,20 +62,23 @@ func TestRules(t *testing.T) {
 	p.must(err)
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "the head lacks commits of main")
 
-	_, err = p.Forge.As(stage.Bob).Merge(t.Context(), stage.Shop, pull.Number, store.Merge{})
-	p.must(err)
+	p.merge(pull.Number)
 	refusal := p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync prod"), "web-staging does not have it yet in staging")
 	t.Logf("the refusal:\n%s", refusal.Body)
 	if !strings.Contains(refusal.Body, "no line lets github:alice sync it") {
 		t.Error("policy.csv was not asked")
 	}
+	p.explained(stage.Alice, pull.Number, "web-staging does not have it yet in staging")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/sync staging"), "**Healthy**")
 	p.runs(p.Client, "shop-staging", "1.6.0")
+	p.explained(stage.Alice, pull.Number, "it is deployed and healthy in staging", "no line lets github:alice sync it", "one of bob gives the command with --override always")
 	c := p.say(stage.Alice, pull.Number, "/sync prod --override always")
 	p.answer(pull.Number, c, "one of bob gives the command with --override always")
 	p.untouched("web-prod", c)
 	p.answer(pull.Number, p.say(stage.Bob, pull.Number, "/sync prod --override always"), "**Healthy**")
 	p.runs(p.ProdClient, "shop-prod", "1.6.0")
 
-	t.Run("rolled back where the App may not push", func(t *testing.T) { unprivileged(p.by(t)) })
+	p.look()
+
+	p.act(t, "rolled back where the App may not push", unprivileged)
 }

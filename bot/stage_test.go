@@ -26,6 +26,7 @@ type play struct {
 	t testing.TB
 	// patient is how long to wait where that is longer than usual.
 	patient time.Duration
+	desks   *desks
 }
 
 // patience is how long something may take on a slow machine before a test gives up. Nothing is measured by it.
@@ -71,7 +72,23 @@ func program(t *testing.T) string {
 // by is the play seen by a subtest.
 func (p *play) by(t *testing.T) *play {
 	t.Helper()
-	return &play{Stage: p.Stage, t: t}
+	q := &play{Stage: p.Stage, t: t, patient: p.patient}
+	if p.desks != nil {
+		q.desks = &desks{Desk: p.desks.Desk, said: map[int][]string{}}
+	}
+	return q
+}
+
+// act plays a scene as a subtest. What was commanded in it at the desks is looked for on Slipway's own pages at its end.
+func (p *play) act(t *testing.T, name string, do func(*play)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		q := p.by(t)
+		do(q)
+		if q.desks != nil {
+			q.look()
+		}
+	})
 }
 
 // eventually waits until look is content. What it saw last is told when it never is.
@@ -162,31 +179,6 @@ func (p *play) reported(number int, head string) (comment store.Comment, check s
 		return fmt.Sprintf("%d pull requests", len(list.Items)), false
 	})
 	return comment, check
-}
-
-// say comments as a person, and gives the comment.
-func (p *play) say(who string, number int, body string) store.Comment {
-	p.t.Helper()
-	c, err := p.Forge.As(who).Comment(stage.Shop, number, body)
-	p.must(err)
-	return c
-}
-
-// answer waits for the one reply to the first command of a comment to say a text.
-func (p *play) answer(number int, to store.Comment, text string) store.Comment {
-	p.t.Helper()
-	var reply store.Comment
-	p.eventually(fmt.Sprintf("an answer with %q", text), func() (string, bool) {
-		for _, c := range p.ours(number, "<!-- slipway:reply ") {
-			first, _, _ := strings.Cut(c.Body, "\n")
-			if strings.Contains(first, fmt.Sprintf("-%d-0 ", to.ID)) {
-				reply = c
-				return c.Body, strings.Contains(c.Body, text)
-			}
-		}
-		return "no answer", false
-	})
-	return reply
 }
 
 // reacted waits for an emoji on a comment.

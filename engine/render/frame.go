@@ -16,6 +16,7 @@ const (
 	kindAnswer = 'A' // parent: reply, and a content
 	kindHello  = 'H' // worker: confinement, once
 	kindQuery  = 'Q' // worker: query
+	kindAt     = 'P' // worker: progress
 	kindDone   = 'D' // worker: outcome, and the objects
 )
 

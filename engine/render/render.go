@@ -238,16 +238,20 @@ func (r *Renderer) inRounds(ctx context.Context, j job, req Request, t turn) (*s
 func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees library) (*stored, []lack, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.opt.Timeout, errDeadline)
 	defer cancel()
+	g, err := along(req.Tree, j.Path)
+	if err != nil {
+		return nil, nil, err
+	}
+	j.Folders = g.folders
 	in := r.untrusted
 	if req.Trusted {
 		in = r.trusted
 	}
 	var o outcome
 	var blob []byte
-	var err error
 	for attempt := range 2 {
 		err = in.with(ctx, attempt > 0, func(p *process) (healthy bool, err error) {
-			o, blob, healthy, err = p.run(ctx, j, trees)
+			o, blob, healthy, err = p.run(ctx, j, g.blob, trees)
 			return healthy, err
 		})
 		if !errors.Is(err, errKilled) {
