@@ -28,18 +28,12 @@ type Mirror struct {
 	mu      sync.Mutex
 	ready   bool
 	running *fetching // of the first store
+	pulling *fetching // of the second
 	suspect Hash      // an object that was missing or damaged
 	salvage string    // a damaged mirror's first store, from which what was kept is still to be taken
 	took    Auth      // the credential that the remote took last
 	// downloads are the files of LFS on their way, by their digests.
 	downloads map[string]*download
-}
-
-// fetching is a fetch that others may wait for.
-type fetching struct {
-	done    chan struct{}
-	started bool
-	err     error
 }
 
 func newMirror(s *Store, r remote, err error, key string) *Mirror {
@@ -71,23 +65,7 @@ func (m *Mirror) Fetch(ctx context.Context, auth Auth) error {
 	if m.err != nil {
 		return m.err
 	}
-	f, mine := m.join()
-	if !mine {
-		select {
-		case <-f.done:
-			if f.err == nil {
-				return nil
-			}
-			// The other caller's credential or patience may have been at fault: try with ours.
-			return m.fetchBranches(ctx, auth, nil)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	f.err = m.fetchBranches(ctx, auth, f)
-	m.leave(f)
-	close(f.done)
-	return f.err
+	return m.share(ctx, &m.running, nil, func(f *fetching) error { return m.fetchBranches(ctx, auth, f) })
 }
 
 // FetchAlone is Fetch in a conversation of the caller's own: that it succeeds says that the remote took this credential.
@@ -95,35 +73,7 @@ func (m *Mirror) FetchAlone(ctx context.Context, auth Auth) error {
 	if m.err != nil {
 		return m.err
 	}
-	return m.fetchBranches(ctx, auth, nil)
-}
-
-// join yields a fetch that has not begun, and whether the caller is the one to carry it out.
-func (m *Mirror) join() (f *fetching, mine bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.running != nil && !m.running.started {
-		return m.running, false
-	}
-	m.running = &fetching{done: make(chan struct{})}
-	return m.running, true
-}
-
-func (m *Mirror) leave(f *fetching) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.running == f {
-		m.running = nil
-	}
-}
-
-func (m *Mirror) begin(f *fetching) {
-	if f == nil {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	f.started = true
+	return m.fetchBranches(ctx, auth, newFetching(nil))
 }
 
 func (m *Mirror) fetchBranches(ctx context.Context, auth Auth, f *fetching) error {
@@ -154,7 +104,7 @@ func (m *Mirror) into(ctx context.Context, auth Auth, dir string, write func() e
 	once := func() error {
 		renewed, err := m.prepare(ctx)
 		if err == nil && renewed && dir != m.firstDir() {
-			err = m.fetchBranches(ctx, auth, nil)
+			err = m.fetchBranches(ctx, auth, newFetching(nil))
 		}
 		if err != nil {
 			return err
@@ -197,7 +147,7 @@ func validRef(ref string) bool {
 }
 
 // FetchPulls brings refs ("refs/pull/7/head") or commits (full hashes) into the second store. A ref that is not there is
-// ErrUnknownRevision.
+// ErrUnknownRevision. Callers at the same time share one conversation as those of Fetch do.
 func (m *Mirror) FetchPulls(ctx context.Context, auth Auth, refs ...string) error {
 	if m.err != nil {
 		return m.err
@@ -216,15 +166,30 @@ func (m *Mirror) FetchPulls(ctx context.Context, auth Auth, refs ...string) erro
 	if len(specs) == 0 {
 		return nil
 	}
-	err := m.into(ctx, auth, m.pullsDir(), func() error { return m.talk(ctx, auth, m.pullsDir(), false, specs) })
+	return m.share(ctx, &m.pulling, specs, func(f *fetching) error { return m.fetchPulls(ctx, auth, f) })
+}
+
+func (m *Mirror) fetchPulls(ctx context.Context, auth Auth, f *fetching) error {
+	err := m.into(ctx, auth, m.pullsDir(), func() error { return m.talk(ctx, auth, m.pullsDir(), false, m.begin(f)) })
+	if err == nil {
+		m.store.sweep(ctx)
+		return nil
+	}
+	what := strings.Join(sources(m.begin(f)), ", ")
 	if isMissingRef(err, "") {
-		return fmt.Errorf("fetching %s: %w: %w", strings.Join(refs, ", "), ErrUnknownRevision, err)
+		return fmt.Errorf("fetching %s: %w: %w", what, ErrUnknownRevision, err)
 	}
-	if err != nil {
-		return fmt.Errorf("fetching %s: %w", strings.Join(refs, ", "), err)
+	return fmt.Errorf("fetching %s: %w", what, err)
+}
+
+// sources are what refspecs bring, as their callers named it.
+func sources(specs []string) []string {
+	var refs []string
+	for _, spec := range specs {
+		ref, _, _ := strings.Cut(strings.TrimPrefix(spec, "+"), ":")
+		refs = append(refs, ref)
 	}
-	m.store.sweep(ctx)
-	return nil
+	return refs
 }
 
 // unknownObject stands for one that git did not name.
