@@ -220,19 +220,19 @@ type engineDeps struct {
 }
 
 func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, error) {
-	allowed, err := o.addresses()
+	out, pool, err := o.outside()
 	if err != nil {
 		return engine{}, err
 	}
 	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log, last: settings.Defaults()}
-	keys, err := keyring(o, gate{allowed})
+	keys, err := keyring(o, out)
 	if err != nil {
 		return engine{}, err
 	}
 	var sources *source.Sources
 	store, err := git.NewStore(git.Options{Dir: filepath.Join(o.cacheDir, "git"), Log: d.log,
 		Access: func(ctx context.Context, url string) git.Access { return sources.Access(ctx, url, "") },
-		CAFile: o.caFile, AllowedHosts: gate{allowed}.check, MaxBytes: o.mirrorDisk, Partial: o.partial,
+		CAFile: o.caFile, AllowedHosts: out.check, MaxBytes: o.mirrorDisk, Partial: o.partial,
 		Trust: func(ctx context.Context, host string) (git.Trust, error) {
 			return source.Trust(known.read(ctx), host), nil
 		}})
@@ -251,10 +251,6 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	}
 	clusters := cluster.NewClusters(cluster.Deps{InCluster: d.mgr.GetConfig(), Log: d.log, Programs: o.loginPrograms, Environment: os.Getenv,
 		Settings: func() settings.Settings { return known.read(ctx) }})
-	pool, err := roots(o.caFile)
-	if err != nil {
-		return engine{}, err
-	}
 	sources, err = source.New(source.Deps{Store: store, Log: d.log, Signers: known.signers,
 		Submodules: func(ctx context.Context) bool { return !known.read(ctx).SubmodulesDisabled },
 		LFS: func(ctx context.Context, repoURL, project string) bool {
@@ -265,7 +261,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 		Registered: func(ctx context.Context, repoURL, project string) source.Registration {
 			return source.RegisteredCharts(known.read(ctx), repoURL, project)
 		},
-		Network: source.Network{AllowedHosts: gate{allowed}.check, Roots: pool}})
+		Network: source.Network{AllowedHosts: out.check, Roots: pool}})
 	if err != nil {
 		return engine{}, err
 	}
