@@ -31,14 +31,16 @@ func (v *visit) announce(ctx context.Context) error {
 		return nil
 	}
 	c := report.Pending(v.pull.Head.SHA)
-	c.New = s.CheckHead == "" && slices.Contains(v.asked.Reasons(), "pull_request.opened")
+	c.New = v.unmade || s.CheckHead == "" && slices.Contains(v.asked.Reasons(), "pull_request.opened")
 	s.CheckRunID, s.CheckHead, s.CheckState = "", v.pull.Head.SHA, slipway.CheckPending
 	if err := v.save(ctx); err != nil { // before it is made: killed in between, the next look knows which head may have one
 		return err
 	}
+	v.unmade = c.New
 	if err := v.setCheck(ctx, c); err != nil {
 		return err
 	}
+	v.unmade, v.bare = false, c.New
 	return v.save(ctx)
 }
 
@@ -63,7 +65,8 @@ func (v *visit) endCheck(ctx context.Context, c forge.Check) error {
 func (v *visit) setCheck(ctx context.Context, c forge.Check) error {
 	s := &v.res.Status
 	c.ID, c.SHA, c.ExternalID = number(s.CheckRunID), s.CheckHead, v.res.Name+"/"+s.CheckHead
-	c.DetailsURL = v.address(v.res)
+	c.DetailsURL, c.Bare = v.address(v.res), v.bare
+	v.bare = v.bare && len(c.Annotations) == 0
 	if c.Status == forge.Completed {
 		c.CompletedAt = v.Now()
 	}

@@ -152,6 +152,11 @@ func (v *visit) tooSoon() time.Duration {
 
 // decline says that an untrusted head waits, and how it goes on. Nothing of it is rendered or even fetched.
 func (v *visit) decline(ctx context.Context) error {
+	if v.res.Status.Report == nil {
+		if err := v.listen(ctx); err != nil {
+			return err
+		}
+	}
 	page := report.Untrusted(v.pull.Author.Login, v.pull.Head.SHA, prefix(v.res.Spec.Forge))
 	return v.publish(ctx, page, slipway.Report{Head: v.pull.Head.SHA})
 }

@@ -21,6 +21,15 @@ const (
 	mostPending = 50
 )
 
+// overhear listens, unless the first report is to be made: right before that is posted it is listened anyway, and what was said before is about
+// none.
+func (v *visit) overhear(ctx context.Context) error {
+	if v.res.Status.Report == nil && v.pull.State == forge.Open {
+		return nil
+	}
+	return v.listen(ctx)
+}
+
 // listen records the commands in comments that are new. Nothing is done about a command before it is recorded, and no comment is
 // read twice: the mark moves in the same write.
 func (v *visit) listen(ctx context.Context) error {

@@ -46,11 +46,14 @@ func (r *running) poke(key types.NamespacedName) {
 type memory struct {
 	mu      sync.Mutex
 	changes map[types.NamespacedName]change.Change
+	pauses  map[types.NamespacedName]pause
 	edited  map[string]time.Time
 	told    map[string]map[string]bool // what people waited for, by comment
 	failed  map[types.NamespacedName]int
 	tips    map[string]string    // the commits of branches at the last push, by repository and name
 	glances map[string]glance    // what was seen of applications on their way, by name
+	first   map[string]string    // the commits at which looks found those branches first
+	forgot  bool                 // whether some of those were forgotten
 	swept   map[string]time.Time // up to when what forges remember was read, by what
 }
 
@@ -58,8 +61,8 @@ type memory struct {
 const remembered = 256
 
 func newMemory() *memory {
-	return &memory{changes: map[types.NamespacedName]change.Change{}, edited: map[string]time.Time{}, told: map[string]map[string]bool{}, failed: map[types.NamespacedName]int{},
-		swept: map[string]time.Time{}, tips: map[string]string{}, glances: map[string]glance{}}
+	return &memory{changes: map[types.NamespacedName]change.Change{}, pauses: map[types.NamespacedName]pause{}, edited: map[string]time.Time{}, told: map[string]map[string]bool{}, failed: map[types.NamespacedName]int{},
+		swept: map[string]time.Time{}, tips: map[string]string{}, first: map[string]string{}, glances: map[string]glance{}}
 }
 
 // glance is what was found at an application that is on its way, and when.
@@ -123,6 +126,25 @@ func (m *memory) change(key types.NamespacedName, base, head string) (change.Cha
 	defer m.mu.Unlock()
 	c, ok := m.changes[key]
 	return c, ok && c.Base == base && c.Head == head
+}
+
+// pause keeps what a look has read that has to wait.
+func (m *memory) pause(key types.NamespacedName, p pause) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.pauses) >= remembered {
+		clear(m.pauses)
+	}
+	m.pauses[key] = p
+}
+
+// resume takes what a look has read that had to wait.
+func (m *memory) resume(key types.NamespacedName) (pause, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p, ok := m.pauses[key]
+	delete(m.pauses, key)
+	return p, ok
 }
 
 // edit is one that a comment is to have.
@@ -189,6 +211,39 @@ func (m *memory) noteTip(branch, tip string) {
 		clear(m.tips)
 	}
 	m.tips[branch] = tip
+}
+
+// unsure is a commit that nobody knows.
+const unsure = "?"
+
+// firstTip is the commit at which a look found a branch first; "" when none has looked, unsure while one is at it or when that was forgotten.
+func (m *memory) firstTip(branch string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if tip, ok := m.first[branch]; ok || !m.forgot {
+		return tip
+	}
+	return unsure
+}
+
+// findTip notes that a look is about to find out where a branch is. found tells where it was.
+func (m *memory) findTip(branch string) (found func(tip string)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.first[branch] == "" {
+		if len(m.first) >= remembered {
+			clear(m.first)
+			m.forgot = true
+		}
+		m.first[branch] = unsure
+	}
+	return func(tip string) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.first[branch] == unsure {
+			m.first[branch] = tip
+		}
+	}
 }
 
 // failure counts one more failed look, and says how many there were in a row.

@@ -364,7 +364,7 @@ func (v *visit) deliver(ctx context.Context, steps []step) error {
 
 // upToDate makes sure that the pull request was read from the forge in this look, before anything is decided by it.
 func (v *visit) upToDate(ctx context.Context) error {
-	if v.read {
+	if v.read && !v.resumed {
 		return nil
 	}
 	if err := v.refresh(ctx); err != nil {

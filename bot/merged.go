@@ -48,6 +48,7 @@ func (v *visit) footing(ctx context.Context) (*ground, error) {
 		return v.ground, nil
 	}
 	g := &ground{mirror: v.Mirrors.Mirror(v.repo.CloneURL)}
+	found := v.memory.findTip(branchKey(v.repo, v.pull.Base.Name))
 	if err := g.mirror.Fetch(ctx, v.auth); err != nil {
 		return nil, fmt.Errorf("fetching the base branch: %w", err)
 	}
@@ -55,6 +56,7 @@ func (v *visit) footing(ctx context.Context) (*ground, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding the base branch: %w", err)
 	}
+	found(string(tip))
 	if g.base, err = g.mirror.Repository().Tree(ctx, tip); err != nil {
 		return nil, fmt.Errorf("opening the base: %w", err)
 	}
@@ -131,8 +133,12 @@ func (v *visit) merge(ctx context.Context, g *ground, tip git.Hash) error {
 	return nil
 }
 
-// fetchHead brings the head, and the forge's test merge with it where there is one.
+// fetchHead brings the head, and the forge's test merge with it where there is one. Of what is there, the remote is not asked again: a head in
+// this repository came with its branch.
 func (v *visit) fetchHead(ctx context.Context, m *git.Mirror, head git.Hash) error {
+	if m.Pulls().Has(ctx, head) && (v.pull.TestMerge == "" || m.Pulls().Has(ctx, git.Hash(v.pull.TestMerge))) {
+		return nil
+	}
 	refs := []string{v.forge.HeadRef(v.pull.Number)}
 	if v.pull.TestMerge != "" {
 		refs = append(refs, v.forge.MergeRef(v.pull.Number))

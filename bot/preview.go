@@ -167,8 +167,10 @@ func (v *visit) takeTurn(ctx context.Context, e *slipway.PreviewEnvironment) err
 // keepHead makes the commit one that the controller may read, as it reads nothing that is only in a pull request.
 func (v *visit) keepHead(ctx context.Context, e *slipway.PreviewEnvironment) error {
 	mirror := v.Mirrors.Mirror(v.repo.CloneURL)
-	if err := mirror.FetchPulls(ctx, v.auth, v.forge.HeadRef(v.res.Spec.Number)); err != nil {
-		return fmt.Errorf("fetching the head for its environment: %w", err)
+	if !mirror.Pulls().Has(ctx, git.Hash(e.Target)) {
+		if err := mirror.FetchPulls(ctx, v.auth, v.forge.HeadRef(v.res.Spec.Number)); err != nil {
+			return fmt.Errorf("fetching the head for its environment: %w", err)
+		}
 	}
 	if err := mirror.Keep(ctx, v.keptAs(), git.Hash(e.Target)); err != nil {
 		return fmt.Errorf("keeping the head for its environment: %w", err)

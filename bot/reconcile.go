@@ -32,9 +32,13 @@ type visit struct {
 	asked slipway.Asked
 	repo  forge.Repository
 	pull  forge.PullRequest
-	// read is whether pull was read from the forge in this look; else it is what was noted at the last.
-	read  bool
-	pokes <-chan struct{}
+	// read is whether pull was read from the forge for this look, at readAt; else it is what was noted at the last. resumed says that a look
+	// did which had to wait, and goes on now.
+	read, resumed bool
+	readAt        time.Time
+	// unmade says that the check of the head is not there, for certain; bare that it is, and that nothing was ever written on it.
+	unmade, bare bool
+	pokes        <-chan struct{}
 	// fresh are the commands that were recorded in this look: nothing can have been done about them before.
 	fresh map[string]bool
 	// unreported are all comments as they were read in this look, before the first report; else nil.
@@ -98,7 +102,7 @@ func (v *visit) look(ctx context.Context) error {
 		return v.goOn(ctx)
 	}
 	for _, step := range []func(context.Context) error{
-		v.refresh,  // read the pull request from the forge
+		v.begin,    // read the pull request from the forge
 		v.announce, // a check that says we are at it
 	} {
 		if err := step(ctx); err != nil {
@@ -111,8 +115,10 @@ func (v *visit) look(ctx context.Context) error {
 	}
 	defer leave()
 	for _, step := range []func(context.Context) error{
-		v.listen,   // comments become recorded commands
+		v.catchUp,  // what was asked meanwhile is asked of this look too
+		v.overhear, // comments become recorded commands
 		v.press,    // and so do buttons
+		v.sure,     // before anything is done by it, the pull request is read in this look
 		v.judge,    // may this head be rendered?
 		v.inform,   // the report, or why there is none
 		v.fold,     // answers about heads that are no more

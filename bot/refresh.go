@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
@@ -15,35 +14,27 @@ import (
 
 // refresh reads the pull request and its repository from the forge: a delivery is only a hint.
 func (v *visit) refresh(ctx context.Context) error {
-	var repo forge.Repository
-	var pull forge.PullRequest
-	group, gctx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		repo, err = v.forge.Repository(gctx, v.repo)
-		return err
-	})
-	group.Go(func() (err error) {
-		pull, err = v.forge.PullRequest(gctx, v.repo, v.res.Spec.Number)
-		return err
-	})
-	err := group.Wait()
-	if err == nil && !strings.EqualFold(repo.FullName(), v.repo.FullName()) {
-		// The repository is read by its number, the pull request by the repository's name. That it no longer has may be another's by now.
-		repo.Installation = v.repo.Installation
-		pull, err = v.forge.PullRequest(ctx, repo, v.res.Spec.Number)
-	}
+	pull, err := v.forge.PullRequest(ctx, v.repo, v.res.Spec.Number)
 	if errors.Is(err, forge.ErrNotFound) || errors.Is(err, forge.ErrUnauthorized) || errors.Is(err, forge.ErrForbidden) {
 		return v.gone(ctx, err)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the pull request: %w", err)
 	}
-	if repo.Archived {
-		return fmt.Errorf("%s: %w", repo.FullName(), errArchived)
+	if pull.Repository.ID != v.repo.ID {
+		return v.gone(ctx, fmt.Errorf("%w: %s is another repository now", forge.ErrNotFound, v.repo.FullName()))
 	}
-	repo.Installation = v.repo.Installation
-	pull.Repository, v.repo = repo, repo
-	v.pull, v.read = pull, true
+	if pull.Repository.Archived {
+		return fmt.Errorf("%s: %w", pull.Repository.FullName(), errArchived)
+	}
+	pull.Repository.Installation = v.repo.Installation
+	if v.resumed && (pull.Head.SHA != v.pull.Head.SHA || pull.Base.Name != v.pull.Base.Name || pull.State != v.pull.State) {
+		return errSuperseded // while it had to wait
+	}
+	if v.resumed {
+		v.ground = nil
+	}
+	v.repo, v.pull, v.read, v.readAt, v.resumed = pull.Repository, pull, true, v.Now(), false
 	v.note()
 	return nil
 }

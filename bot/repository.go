@@ -82,7 +82,10 @@ func (r repositories) pass(ctx context.Context, res *slipway.Repository, asked s
 	if err != nil {
 		return 0, 0, fmt.Errorf("listing the open pull requests of %s: %w", repo.FullName(), err)
 	}
-	concerned, done := r.concerned(ctx, Site{Forge: site}, repo, asked, pulls)
+	concerned, done, err := r.concerned(ctx, Site{Forge: site}, repo, asked, pulls)
+	if err != nil {
+		return 0, 0, err
+	}
 	for _, p := range concerned {
 		if asked.SHA != "" && asked.SHA != p.Head.SHA {
 			continue
@@ -97,13 +100,22 @@ func (r repositories) pass(ctx context.Context, res *slipway.Repository, asked s
 
 // concerned are the pull requests that a request for a look is about. A push is about those whose base branch moved since the last one: every
 // branch of a pull request is pushed as well, and of that its own events tell. done notes that they were asked about.
-func (r repositories) concerned(ctx context.Context, site Site, repo forge.Repository, asked slipway.Asked, pulls []forge.PullRequest) (concerned []forge.PullRequest, done func()) {
+func (r repositories) concerned(ctx context.Context, site Site, repo forge.Repository, asked slipway.Asked, pulls []forge.PullRequest) (concerned []forge.PullRequest, done func(), err error) {
 	if !onlyPushes(asked.Reasons()) {
-		return pulls, func() {}
+		return pulls, func() {}, nil
 	}
 	tips := sweeper(r).tips(ctx, site, repo, pulls)
+	known, err := sweeper(r).known(ctx, repo)
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, p := range pulls {
-		if tip := tips[p.Base.Name]; tip == "" || r.memory.tip(branchKey(repo, p.Base.Name)) != tip {
+		branch, tip := branchKey(repo, p.Base.Name), tips[p.Base.Name]
+		res, ok := known[p.Number]
+		switch {
+		case tip != "" && r.memory.tip(branch) == tip: // they were asked about when it moved
+		case tip != "" && ok && r.standsOn(&res, branch, tip):
+		default:
 			concerned = append(concerned, p)
 		}
 	}
@@ -111,7 +123,17 @@ func (r repositories) concerned(ctx context.Context, site Site, repo forge.Repos
 		for name, tip := range tips {
 			r.memory.noteTip(branchKey(repo, name), tip)
 		}
+	}, nil
+}
+
+// standsOn says whether what is told of a pull request is of a commit of its base branch, or will be: that of a look which is still to come, or
+// of one that goes on and has found the branch there. A head that waits for trust stands on none.
+func (r repositories) standsOn(res *slipway.PullRequest, branch, tip string) bool {
+	if s := res.Status.Report; s != nil {
+		return s.Base == "" || s.Base == tip
 	}
+	first := r.memory.firstTip(branch)
+	return first == tip || first == "" && res.Due()
 }
 
 func branchKey(r forge.Repository, branch string) string {

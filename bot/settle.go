@@ -32,6 +32,7 @@ func (v *visit) settle(ctx context.Context, err error) (ctrl.Result, error) {
 		return ctrl.Result{}, nil // we are shutting down; the next start goes on
 	case errors.As(err, &limited):
 		v.log.Warn("the forge asks us to wait", "for", limited.After)
+		v.paused(err)
 		return ctrl.Result{RequeueAfter: spread(limited.After)}, nil
 	case errors.Is(err, errArchived):
 		v.log.Warn("nothing is done in an archived repository")

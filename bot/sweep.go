@@ -88,7 +88,7 @@ func (s sweeper) sweepRepository(ctx context.Context, site Site, r forge.Reposit
 	for _, p := range pulls {
 		res, ok := known[p.Number]
 		delete(known, p.Number)
-		if ok && !missed(&res, p, tips[p.Base.Name], s.Now()) {
+		if ok && (onItsWay(&res, p) || !missed(&res, p, tips[p.Base.Name], s.Now())) {
 			continue
 		}
 		if err := s.askFor(ctx, r, p.Number, reasonSweep); err != nil {
@@ -174,6 +174,13 @@ const (
 	// longUnseen is after how long a pull request is looked at even if nothing is known to have happened: permissions change in silence.
 	longUnseen = time.Hour
 )
+
+// onItsWay says whether a look at an open pull request as it is now is still to come or goes on. Should it end at an old base, the next sweep
+// finds that.
+func onItsWay(res *slipway.PullRequest, p forge.PullRequest) bool {
+	s := res.Status
+	return res.Due() && (s.HeadSHA == "" || s.HeadSHA == p.Head.SHA) && (s.BaseRef == "" || s.BaseRef == p.Base.Name)
+}
 
 // missed says whether something may have happened to an open pull request since it was looked at last; tip is the commit of its base
 // branch now, "" when that is not known.

@@ -16,6 +16,8 @@ var (
 	ErrUnauthorized = errors.New("unauthorized")
 	// ErrInvalid: the forge refuses the content (too long, malformed); asking again is of no use.
 	ErrInvalid = errors.New("invalid")
+	// ErrUncertain: the answer to an earlier try was lost, so that what was to be made may be there all the same.
+	ErrUncertain = errors.New("it may have been done all the same")
 	// ErrSignature: a delivery that is unsigned, or signed wrongly.
 	ErrSignature = errors.New("signature refused")
 	// ErrMalformed: a delivery that is signed but cannot be read.

@@ -73,6 +73,7 @@ const (
 
 // PullRequest is a pull request (GitLab: merge request) as the forge describes it now.
 type PullRequest struct {
+	// Repository as it is now where the pull request was read by itself; in lists, as their caller named it.
 	Repository Repository
 	Number     int
 	URL        string
@@ -81,8 +82,9 @@ type PullRequest struct {
 	State      State
 	Draft      bool
 	Labels     []string
-	Base       Ref
-	Head       Ref
+	// Base is the branch to merge into; its commit is the one that the forge compared with last, or "". The branch may be further.
+	Base Ref
+	Head Ref
 	// HeadRepository is the ID of the repository the head lives in; 0 when it has been deleted.
 	HeadRepository int64
 	// HeadOwner is the login of the account that owns the head's repository; "" where the forge does not say, or it is gone.
@@ -168,6 +170,7 @@ func (p Permission) String() string {
 type Check struct {
 	ID         int64  // 0 until it has been created
 	New        bool   // nobody has tried to create it before, so that it need not be looked for
+	Bare       bool   // no annotation was ever sent to the one with this ID, so that they need not be looked for
 	ExternalID string // our key; looked for before a check is created
 	Name       string
 	SHA        string
@@ -302,7 +305,7 @@ type Verifier interface {
 
 // PullRequests reads pull requests.
 type PullRequests interface {
-	// PullRequest reads one. ErrNotFound when it, or our access to it, is gone.
+	// PullRequest reads one, with its repository as that is now. ErrNotFound when either, or our access to it, is gone.
 	PullRequest(ctx context.Context, r Repository, number int) (PullRequest, error)
 	// OpenPullRequests lists the numbers of the open ones with their heads.
 	OpenPullRequests(ctx context.Context, r Repository) ([]PullRequest, error)

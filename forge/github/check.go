@@ -103,9 +103,12 @@ func (w checkWriter) update(ctx context.Context, id int64) error {
 	c := w.check
 	var last []*github.CheckRunAnnotation
 	if len(c.Annotations) > 0 {
-		missing, err := w.missing(ctx, id)
-		if err != nil {
-			return err
+		missing := w.remarks()
+		if !w.check.Bare {
+			var err error
+			if missing, err = w.missing(ctx, id); err != nil {
+				return err
+			}
 		}
 		first := (max(len(missing)-1, 0) / annotationsACall) * annotationsACall
 		if err := w.annotate(ctx, id, missing[:first], 0); err != nil {

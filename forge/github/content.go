@@ -41,8 +41,14 @@ func (f *Forge) Repository(ctx context.Context, r forge.Repository) (forge.Repos
 	if err != nil {
 		return forge.Repository{}, refused(doing, err)
 	}
+	now, err := f.allowed(ctx, r, found)
+	return now, refused(doing, err)
+}
+
+// allowed is r as GitHub says it is now, or ErrNotFound where it went to an owner that is not allowed.
+func (f *Forge) allowed(ctx context.Context, r forge.Repository, found *github.Repository) (forge.Repository, error) {
 	if !f.owners.allow(found.GetOwner().GetLogin()) {
-		return forge.Repository{}, fmt.Errorf("%s: %w: its owner %s is not allowed", doing, forge.ErrNotFound, found.GetOwner().GetLogin())
+		return forge.Repository{}, fmt.Errorf("%w: its owner %s is not allowed", forge.ErrNotFound, found.GetOwner().GetLogin())
 	}
 	installation, err := f.installation(ctx, r)
 	return f.repository(found, installation), err

@@ -14,8 +14,20 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// PullRequest implements forge.PullRequests.
+// PullRequest implements forge.PullRequests. GitHub's answer has the repository in it; it is asked for by its ID only where nothing is found
+// under its name: it may have another one now, and its old one be another repository's.
 func (f *Forge) PullRequest(ctx context.Context, r forge.Repository, number int) (forge.PullRequest, error) {
+	p, err := f.pullRequestOf(ctx, r, number)
+	if errors.Is(err, forge.ErrNotFound) {
+		if now, lookErr := f.Repository(ctx, r); lookErr == nil && now.FullName() != r.FullName() {
+			return f.pullRequestOf(ctx, now, number)
+		}
+	}
+	return p, err
+}
+
+// pullRequestOf reads a pull request by its repository's name.
+func (f *Forge) pullRequestOf(ctx context.Context, r forge.Repository, number int) (forge.PullRequest, error) {
 	doing := "reading pull request " + place(r, number)
 	c, err := f.reach(ctx, r, report)
 	if err != nil {
@@ -25,7 +37,12 @@ func (f *Forge) PullRequest(ctx context.Context, r forge.Repository, number int)
 	if err != nil {
 		return forge.PullRequest{}, refused(doing, err)
 	}
-	return pullRequest(r, pr), nil
+	found := pr.GetBase().GetRepo()
+	if found.GetID() != r.ID {
+		return forge.PullRequest{}, fmt.Errorf("%s: %w: the name belongs to another repository now", doing, forge.ErrNotFound)
+	}
+	now, err := f.allowed(ctx, r, found)
+	return pullRequest(now, pr), refused(doing, err)
 }
 
 // OpenPullRequests implements forge.PullRequests. A list has no mergeability: TestMerge may be old and Mergeable is nil.

@@ -105,53 +105,45 @@ const mergeRequest = `{"id":1,"iid":3,"project_id":7,"title":"Scale up","state":
  "detailed_merge_status":"%s","has_conflicts":false,"updated_at":"2026-01-02T03:04:05.678Z",
  "diff_refs":{"base_sha":"b","head_sha":"h","start_sha":"2222222222222222222222222222222222222222"}}`
 
-const branch = `200 {"name":"main","commit":{"id":"3333333333333333333333333333333333333333"}}`
+const oneProject = `200 {"id":7,"path_with_namespace":"acme/web/shop","default_branch":"main"}`
 
 func TestPullRequestAsGitLabSaysIt(t *testing.T) {
 	yes, no := true, false
 	open := func(change func(*forge.PullRequest)) forge.PullRequest {
 		p := forge.PullRequest{Number: 3, URL: "https://x/3", Title: "Scale up", Author: forge.User{ID: 5, Login: "alice"}, State: forge.Open, Draft: true,
-			Labels: []string{"preview"}, Base: forge.Ref{Name: "main", SHA: "3333333333333333333333333333333333333333"},
+			Labels: []string{"preview"}, Base: forge.Ref{Name: "main", SHA: "2222222222222222222222222222222222222222"},
 			Head: forge.Ref{Name: "scale", SHA: "1111111111111111111111111111111111111111"}, HeadRepository: 7, Mergeable: &yes,
 			UpdatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)}
 		change(&p)
 		return p
 	}
 	tests := map[string]struct {
-		answer, branch string
-		want           forge.PullRequest
+		answer string
+		want   forge.PullRequest
 	}{
-		"open": {fmt.Sprintf(mergeRequest, "opened", "7", "null", "mergeable"), branch, open(func(*forge.PullRequest) {})},
-		"being computed": {fmt.Sprintf(mergeRequest, "opened", "7", "null", "checking"), branch,
-			open(func(p *forge.PullRequest) { p.Mergeable = nil })},
-		"conflict": {fmt.Sprintf(mergeRequest, "opened", "7", "null", "conflict"), branch,
-			open(func(p *forge.PullRequest) { p.Mergeable = &no })},
-		"deleted fork": {fmt.Sprintf(mergeRequest, "opened", "null", "null", "mergeable"), branch,
-			open(func(p *forge.PullRequest) { p.HeadRepository = 0 })},
-		"deleted target": {fmt.Sprintf(mergeRequest, "closed", "7", "null", "not_open"), `404 {"message":"404 Branch Not Found"}`,
-			open(func(p *forge.PullRequest) {
-				p.State, p.Base.SHA = forge.Closed, "2222222222222222222222222222222222222222"
-			})},
-		"merged": {fmt.Sprintf(mergeRequest, "merged", "7", `"4444444444444444444444444444444444444444"`, "not_open"), branch,
-			open(func(p *forge.PullRequest) {
-				p.State, p.MergeCommit, p.MergedBy = forge.Merged, "4444444444444444444444444444444444444444", forge.User{ID: 6, Login: "bob"}
-			})},
-		"fast-forwarded": {fmt.Sprintf(mergeRequest, "merged", "7", "null", "not_open"), branch,
-			open(func(p *forge.PullRequest) {
-				p.State, p.MergeCommit, p.MergedBy = forge.Merged, "1111111111111111111111111111111111111111", forge.User{ID: 6, Login: "bob"}
-			})},
+		"open":           {fmt.Sprintf(mergeRequest, "opened", "7", "null", "mergeable"), open(func(*forge.PullRequest) {})},
+		"being computed": {fmt.Sprintf(mergeRequest, "opened", "7", "null", "checking"), open(func(p *forge.PullRequest) { p.Mergeable = nil })},
+		"conflict":       {fmt.Sprintf(mergeRequest, "opened", "7", "null", "conflict"), open(func(p *forge.PullRequest) { p.Mergeable = &no })},
+		"deleted fork":   {fmt.Sprintf(mergeRequest, "opened", "null", "null", "mergeable"), open(func(p *forge.PullRequest) { p.HeadRepository = 0 })},
+		"closed":         {fmt.Sprintf(mergeRequest, "closed", "7", "null", "not_open"), open(func(p *forge.PullRequest) { p.State = forge.Closed })},
+		"merged": {fmt.Sprintf(mergeRequest, "merged", "7", `"4444444444444444444444444444444444444444"`, "not_open"), open(func(p *forge.PullRequest) {
+			p.State, p.MergeCommit, p.MergedBy = forge.Merged, "4444444444444444444444444444444444444444", forge.User{ID: 6, Login: "bob"}
+		})},
+		"fast-forwarded": {fmt.Sprintf(mergeRequest, "merged", "7", "null", "not_open"), open(func(p *forge.PullRequest) {
+			p.State, p.MergeCommit, p.MergedBy = forge.Merged, "1111111111111111111111111111111111111111", forge.User{ID: 6, Login: "bob"}
+		})},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			f, _, r := gitLab(t, map[string][]string{
-				"GET /api/v4/projects/7/merge_requests/3":         {"200 " + tt.answer},
-				"GET /api/v4/projects/7/repository/branches/main": {tt.branch},
+				"GET /api/v4/projects/7/merge_requests/3": {"200 " + tt.answer},
+				"GET /api/v4/projects/7":                  {oneProject},
 			})
 			got, err := f.PullRequest(t.Context(), r, 3)
 			if err != nil {
 				t.Fatal(err)
 			}
-			tt.want.Repository = r
+			tt.want.Repository, tt.want.Repository.Private = r, true
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("pull request (-want +got):\n%s", diff)
 			}
@@ -346,10 +338,10 @@ func TestAnEnvironmentSaysWhereItIsAndEnds(t *testing.T) {
 }
 
 func TestAGitLabRateLimitIsNoFailure(t *testing.T) {
-	const path = "GET /api/v4/projects/7/merge_requests/3"
+	const path = "GET /api/v4/projects/7"
 	f, a, r := gitLab(t, map[string][]string{path: {"429 Retry-After:42|{}"}})
 	for range 2 {
-		_, err := f.PullRequest(t.Context(), r, 3)
+		_, err := f.Repository(t.Context(), r)
 		var limited *forge.RateLimited
 		if !errors.As(err, &limited) || limited.After < 40*time.Second || limited.After > 42*time.Second {
 			t.Errorf("got %v", err)

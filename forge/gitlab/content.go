@@ -39,7 +39,7 @@ func (f *Forge) repository(found *gitlab.Project) (forge.Repository, bool) {
 	if !ok {
 		return forge.Repository{}, false
 	}
-	r.DefaultBranch, r.Private = found.DefaultBranch, found.Visibility != gitlab.PublicVisibility
+	r.DefaultBranch, r.Private, r.Archived = found.DefaultBranch, found.Visibility != gitlab.PublicVisibility, found.Archived
 	u, err := url.Parse(found.HTTPURLToRepo)
 	if err == nil && u.Host == f.web.Host && u.Scheme == f.web.Scheme && u.User == nil {
 		r.CloneURL = u.String()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/xanzy/go-gitlab"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-cd/slipway/forge"
 )
@@ -17,13 +18,21 @@ import (
 // PullRequest implements forge.PullRequests. TestMerge is always empty: GitLab makes one only when asked.
 func (f *Forge) PullRequest(ctx context.Context, r forge.Repository, number int) (forge.PullRequest, error) {
 	doing := "reading merge request " + place(r, number)
-	mr, _, err := f.api.MergeRequests.GetMergeRequest(int(r.ID), number, nil, gitlab.WithContext(ctx))
-	if err != nil {
+	var mr *gitlab.MergeRequest
+	var now forge.Repository
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		mr, _, err = f.api.MergeRequests.GetMergeRequest(int(r.ID), number, nil, gitlab.WithContext(gctx))
+		return err
+	})
+	group.Go(func() (err error) {
+		now, err = f.Repository(gctx, r)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return forge.PullRequest{}, refused(doing, err)
 	}
-	p := pullRequest(r, mr)
-	p.Base.SHA, err = f.tip(ctx, r, p.Base)
-	return p, refused(doing, err)
+	return pullRequest(now, mr), nil
 }
 
 // OpenPullRequests implements forge.PullRequests.
@@ -39,23 +48,10 @@ func (f *Forge) OpenPullRequests(ctx context.Context, r forge.Repository) ([]for
 		}
 		return resp, err
 	})
-	if err != nil {
-		return nil, refused(doing, err)
-	}
-	tips := map[string]string{}
-	for i := range all {
-		base := all[i].Base
-		if _, known := tips[base.Name]; !known {
-			if tips[base.Name], err = f.tip(ctx, r, base); err != nil {
-				return nil, refused(doing, err)
-			}
-		}
-		all[i].Base.SHA = tips[base.Name]
-	}
-	return all, nil
+	return all, refused(doing, err)
 }
 
-// ClosedPullRequests implements forge.PullRequests, newest change first. Their bases are as they were.
+// ClosedPullRequests implements forge.PullRequests, newest change first.
 func (f *Forge) ClosedPullRequests(ctx context.Context, r forge.Repository, since time.Time) ([]forge.PullRequest, error) {
 	doing := "listing the closed merge requests of " + r.FullName()
 	const most = 5
@@ -79,21 +75,6 @@ func (f *Forge) ClosedPullRequests(ctx context.Context, r forge.Repository, sinc
 		}
 	}
 	return all, nil
-}
-
-// tip is the commit that a target branch points at now. What the merge request says is of its last version, which serves when the branch is gone.
-func (f *Forge) tip(ctx context.Context, r forge.Repository, base forge.Ref) (string, error) {
-	branch, _, err := f.api.Branches.GetBranch(int(r.ID), base.Name, gitlab.WithContext(ctx))
-	if errors.Is(err, gitlab.ErrNotFound) {
-		return base.SHA, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	if branch.Commit == nil {
-		return base.SHA, nil
-	}
-	return branch.Commit.ID, nil
 }
 
 func pullRequest(r forge.Repository, mr *gitlab.MergeRequest) forge.PullRequest {

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -51,23 +52,31 @@ type Deed[T any] struct {
 	Create func(context.Context) (made T, lost bool, err error)
 }
 
-// Do looks, creates when there is nothing, and when the answer was lost looks again before it creates again.
+// Do looks, creates when there is nothing, and when the answer was lost looks again before it creates again. An error after a lost answer
+// is forge.ErrUncertain too.
 func (d Deed[T]) Do(ctx context.Context) (T, error) {
 	const attempts = 3
 	for attempt := 1; ; attempt++ {
 		if !d.New || attempt > 1 {
 			if found, ok, err := d.Look(ctx); err != nil || ok {
-				return found, err
+				return found, uncertain(err, attempt > 1)
 			}
 		}
 		made, lost, err := d.Create(ctx)
 		if err == nil || !lost || attempt == attempts {
-			return made, err
+			return made, uncertain(err, lost || attempt > 1)
 		}
 		if err := sleep(ctx, time.Duration(attempt)*200*time.Millisecond); err != nil {
-			return made, err
+			return made, uncertain(err, true)
 		}
 	}
+}
+
+func uncertain(err error, lost bool) error {
+	if err == nil || !lost {
+		return err
+	}
+	return fmt.Errorf("%w: %w", forge.ErrUncertain, err)
 }
 
 // RetryAfter reads the header of that name: seconds, or a date. Zero when it says nothing.
