@@ -29,10 +29,10 @@ func Terminal(in Input, colour bool) string {
 	var b strings.Builder
 	b.WriteString(p.in(bold, Headline(in.Change)) + "\n")
 	for _, f := range in.Change.Conflicts {
-		b.WriteString("  " + p.in(red, "conflict ") + visible(f) + "\n")
+		b.WriteString("  " + p.in(red, "conflict ") + inset(f) + "\n")
 	}
 	for _, set := range brokenSets(in.Change) {
-		fmt.Fprintf(&b, "\nApplicationSet %s %s %s\n", visible(set.Name), p.in(red, "cannot be generated:"), visible(set.Fault.Error()))
+		fmt.Fprintf(&b, "\nApplicationSet %s %s %s\n", inset(set.Name), p.in(red, "cannot be generated:"), inset(set.Fault.Error()))
 	}
 	same := len(in.Change.Misses)
 	for _, a := range in.Change.Applications {
@@ -45,13 +45,13 @@ func Terminal(in Input, colour bool) string {
 	blank := "\n"
 	for _, f := range in.Change.Reach {
 		if f.Readers > 1 {
-			fmt.Fprintf(&b, "%s%s is read by %s\n", blank, visible(f.File), reach(f))
+			fmt.Fprintf(&b, "%s%s is read by %s\n", blank, inset(f.File), reach(f))
 			blank = ""
 		}
 	}
 	for _, set := range in.Change.Sets {
 		if set.Fault == nil {
-			fmt.Fprintf(&b, "ApplicationSet %s is not looked into: %s\n", visible(set.Name), visible(set.Note))
+			fmt.Fprintf(&b, "ApplicationSet %s is not looked into: %s\n", inset(set.Name), inset(set.Note))
 		}
 	}
 	if same > 0 {
@@ -68,15 +68,15 @@ func (p paint) application(b *strings.Builder, a change.Application) {
 	if a.Environment != "" {
 		where = a.Environment + " in " + where
 	}
-	fmt.Fprintf(b, "\n%s%s (%s): %s\n", p.in(bold, visible(a.Name)), badge(a), visible(where), changes(a))
+	fmt.Fprintf(b, "\n%s%s (%s): %s\n", p.in(bold, inset(a.Name)), badge(a), inset(where), changes(a))
 	for _, r := range a.Why[:min(len(a.Why), 3)] {
-		fmt.Fprintf(b, "  %s\n", visible(r.Text))
+		fmt.Fprintf(b, "  %s\n", inset(r.Text))
 	}
 	for _, w := range warnings(a) {
-		fmt.Fprintf(b, "  %s %s\n", p.in(yellow, "warning:"), visible(w))
+		fmt.Fprintf(b, "  %s %s\n", p.in(yellow, "warning:"), inset(w))
 	}
 	if f := a.After.Fault; f != nil {
-		fmt.Fprintf(b, "  %s %s\n", p.in(red, "cannot be rendered:"), visible(f.Error()))
+		fmt.Fprintf(b, "  %s %s\n", p.in(red, "cannot be rendered:"), inset(f.Error()))
 	}
 	for _, f := range a.Findings {
 		c := yellow
@@ -87,7 +87,7 @@ func (p paint) application(b *strings.Builder, a change.Application) {
 		if f.Hint != "" {
 			hint = " – " + f.Hint
 		}
-		fmt.Fprintf(b, "  %s %s%s%s\n", p.in(c, string(f.Severity)+":"), visible(f.Message), atPlain(f), visible(hint))
+		fmt.Fprintf(b, "  %s %s%s%s\n", p.in(c, string(f.Severity)+":"), inset(f.Message), atPlain(f), inset(hint))
 	}
 	for _, d := range a.Differences {
 		if d.Now != "" {
@@ -100,7 +100,7 @@ func (p paint) application(b *strings.Builder, a change.Application) {
 		if d.Renamed() {
 			how = "renamed from " + d.Was
 		}
-		fmt.Fprintf(b, "\n  %s\n", p.in(cyan, visible(d.ID.String()+" "+how)))
+		fmt.Fprintf(b, "\n  %s\n", p.in(cyan, inset(d.ID.String()+" "+how)))
 		p.diff(b, d)
 	}
 }
@@ -109,7 +109,7 @@ func atPlain(f guard.Finding) string {
 	if f.File == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (%s:%d)", visible(f.File), f.Line)
+	return fmt.Sprintf(" (%s:%d)", inset(f.File), f.Line)
 }
 
 func (p paint) diff(b *strings.Builder, d compare.Difference) {
@@ -126,3 +126,6 @@ func (p paint) diff(b *strings.Builder, d compare.Difference) {
 		b.WriteString("  " + line + "\n")
 	}
 }
+
+// inset is text of others for a terminal: what goes on in another line does not begin where ours do.
+func inset(s string) string { return strings.ReplaceAll(visible(s), "\n", "\n      ") }

@@ -26,7 +26,7 @@ func main() {
 	err := root().ExecuteContext(ctx)
 	var code exitCode
 	if err != nil && !errors.As(err, &code) {
-		fmt.Fprintln(os.Stderr, "slipway:", strings.TrimSpace(err.Error()))
+		fmt.Fprintln(plainly{os.Stderr}, "slipway:", strings.TrimSpace(err.Error()))
 	}
 	os.Exit(status(err))
 }
@@ -48,6 +48,7 @@ allowed), and 2 when there is no answer (a wrong command line, a file that canno
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	cmd.SetErr(plainly{os.Stderr})
 	cmd.SetVersionTemplate("slipway {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misused(cmd, "%v", err) })
 	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), "Flags.FlagUsages |", fmt.Sprintf("Flags.FlagUsagesWrapped %d |", helpWidth)))

@@ -198,7 +198,7 @@ func (r *rendering) print(w io.Writer) error {
 		}
 		b.WriteString("---\n")
 		if o.Place.File != "" {
-			fmt.Fprintf(&b, "# Source: %s\n", o.Place.File)
+			fmt.Fprintf(&b, "# Source: %s\n", plainLine(o.Place.File))
 		}
 		b.Write(text)
 	}
