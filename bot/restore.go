@@ -59,7 +59,7 @@ func (v *visit) restoration(ctx context.Context, b backward, from git.Hash, file
 		names = append(names, r.app.Name)
 	}
 	what := fmt.Sprintf("%s to %s", clip(strings.Join(names, ", "), 150), short(string(from)))
-	u = undo{branch: fmt.Sprintf("slipway/restore-%d-%d", v.pull.Number, b.ID), title: "Roll back " + what,
+	u = undo{branch: fmt.Sprintf(ownBranches+"restore-%d-%d", v.pull.Number, b.ID), title: "Roll back " + what,
 		does: "brings " + namesOf(b.picked) + " back to " + quote(short(string(from))), steps: restoreSteps(from, "Roll back "+what, files)}
 	u.body = fmt.Sprintf("Brings %s back to %s, as %s asked with %s on #%d.\n", namesOf(b.picked), quote(string(from)), quote(b.user.Login),
 		quote(clip(b.Text, 200)), v.pull.Number) + reasonText(b.order)
@@ -68,7 +68,7 @@ func (v *visit) restoration(ctx context.Context, b backward, from git.Hash, file
 	}
 	u.caution += "\n" + fileList(files)
 	u.result, err = b.ground.mirror.Pulls().Restore(ctx, git.Restoration{Tip: b.ground.base.Commit(), From: from, Paths: files, At: b.CreatedAt.Time,
-		Message: fmt.Sprintf("Roll back %s\n\n%s asked for this with %s on pull request %d.\n", what, b.user.Login, clip(b.Text, 200), v.pull.Number)})
+		Message: fmt.Sprintf("Roll back %s\n\n%s asked for this with %s on pull request %d.\n", what, b.user.Login, clip(b.Text, 200), v.pull.Number) + askedBy(b.user)})
 	if err != nil {
 		return u, "", fmt.Errorf("going back to %s: %w", from, err)
 	}

@@ -15,7 +15,7 @@ func (v *visit) reverting(ctx context.Context, b backward) (u undo, refusal stri
 	if err != nil {
 		return u, "", err
 	}
-	u = undo{branch: fmt.Sprintf("slipway/revert-%d-%d", v.pull.Number, b.ID), title: "Revert: " + v.pull.Title, body: v.revertBody(b.order),
+	u = undo{branch: fmt.Sprintf(ownBranches+"revert-%d-%d", v.pull.Number, b.ID), title: "Revert: " + v.pull.Title, body: v.revertBody(b.order),
 		does: "reverts this pull request", steps: []string{v.revertStep(r)}}
 	if others := b.beside(); len(others) > 0 {
 		u.caution = "\nIt takes this pull request back as a whole, in " + namesOf(others) + " as well.\n"
@@ -23,7 +23,8 @@ func (v *visit) reverting(ctx context.Context, b backward) (u undo, refusal stri
 	if r.before == "" {
 		return u, "It cannot be told which commits of the base branch this pull request became. " + v.byHand(u, "Revert them by hand:"), nil
 	}
-	message := fmt.Sprintf("Revert pull request %d\n\nThis takes back %s, as %s asked with %s.\n", v.pull.Number, v.pull.MergeCommit, b.user.Login, clip(b.Text, 200))
+	message := fmt.Sprintf("Revert pull request %d\n\nThis takes back %s, as %s asked with %s.\n", v.pull.Number, v.pull.MergeCommit, b.user.Login, clip(b.Text, 200)) +
+		askedBy(b.user)
 	tip := b.ground.base.Commit()
 	u.result, err = b.ground.mirror.Pulls().Revert(ctx, git.Reversion{Tip: tip, Before: r.before, After: r.after, Message: message, At: b.CreatedAt.Time})
 	switch {

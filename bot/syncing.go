@@ -314,6 +314,11 @@ func (v *visit) reviews(ctx context.Context) (verdicts, error) {
 		if seen.writers, err = v.forge.Writers(ctx, v.repo, v.pull); err != nil {
 			return verdicts{}, fmt.Errorf("reading who wrote the head: %w", err)
 		}
+		askers, err := v.askers(ctx)
+		if err != nil {
+			return verdicts{}, err
+		}
+		seen.writers = append(seen.writers, askers...)
 	}
 	return seen, nil
 }

@@ -74,6 +74,28 @@ func TestAnEarlierBranchOfTheNameIsAnother(t *testing.T) {
 	}
 }
 
+// TestARestoredBranchIsTheSame has bob push under alice's name, delete the branch, and alice bring it back, as she would one that went by mistake.
+func TestARestoredBranchIsTheSame(t *testing.T) {
+	w := newTrial(t)
+	w.People.Grant(t, "bob", forge.Write)
+	number, _ := w.pull(t)
+	alice := w.People.User(t, "alice")
+	head, err := w.in.Server.As("bob").Commit(t.Context(), w.Repository.FullName(), store.FileCommit{Branch: "x", Message: "m", Author: alice.ID, Files: map[string]string{"b": "x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo, _ := w.in.Server.Store.Repo(w.Repository.ID)
+	if err := w.in.Server.Store.DeleteRef(t.Context(), store.Actor{Account: w.People.User(t, "bob").ID}, repo, "refs/heads/x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.in.Server.Store.CreateRef(t.Context(), store.Actor{Account: alice.ID}, repo, "refs/heads/x", head); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.handIn(t, number); !slices.Equal(got, []string{"alice", "bob"}) {
+		t.Errorf("who had a hand in it: %v", got)
+	}
+}
+
 func TestAForksCommitsSayWhoWroteThem(t *testing.T) {
 	w := newTrial(t)
 	w.People.Grant(t, "alice", forge.Read)

@@ -55,8 +55,10 @@ func (w *writers) add(u *github.User) {
 
 // activity is an entry of a repository's log of pushes.
 type activity struct {
-	Type  string       `json:"activity_type"`
-	Actor *github.User `json:"actor"`
+	Type   string       `json:"activity_type"`
+	Before string       `json:"before"`
+	After  string       `json:"after"`
+	Actor  *github.User `json:"actor"`
 }
 
 // mostActivities of a branch are read, in pages of a hundred, newest first.
@@ -69,6 +71,7 @@ func (f *Forge) pushers(ctx context.Context, r forge.Repository, branch string, 
 		return err
 	}
 	const size = 100
+	made := "" // what the branch was made with, where it was read last that it was
 	query := url.Values{"ref": {"refs/heads/" + branch}, "per_page": {fmt.Sprint(size)}}
 	for range mostActivities / size {
 		path := fmt.Sprintf("repos/%s/%s/activity?%s", url.PathEscape(r.Owner), url.PathEscape(r.Name), query.Encode())
@@ -85,9 +88,12 @@ func (f *Forge) pushers(ctx context.Context, r forge.Repository, branch string, 
 			return err
 		}
 		for _, a := range page {
-			add(a.Actor)
-			if a.Type == "branch_creation" {
+			if made != "" && (a.Type != "branch_deletion" || a.Before != made) {
 				return nil // what was before was another branch of this name
+			}
+			add(a.Actor)
+			if made = ""; a.Type == "branch_creation" {
+				made = a.After // unless it was deleted just before, and somebody has restored it
 			}
 		}
 		if resp.After == "" {
