@@ -106,7 +106,9 @@ func (o renderOptions) render(ctx context.Context, arg string, clock *stopwatch,
 		return out, err
 	}
 	defer os.RemoveAll(scratch)
-	s := &search{opt: o, notes: notes}
+	// What the search meets on its way is told where it says something about the answer; of a folder it does not.
+	var met bytes.Buffer
+	s := &search{opt: o, notes: &met}
 	if err := clock.measure("open the checkout", func() error { return s.open(ctx, scratch) }); err != nil {
 		return out, err
 	}
@@ -135,7 +137,11 @@ func (o renderOptions) render(ctx context.Context, arg string, clock *stopwatch,
 		ControlNamespace: controlNamespace(s.apps)})
 	var app *argo.Application
 	var dir string
-	if err := clock.measure("find "+arg, func() (err error) { app, dir, err = s.find(ctx, arg); return err }); err != nil {
+	err = clock.measure("find "+arg, func() (err error) { app, dir, err = s.find(ctx, arg); return err })
+	if err != nil || app != nil {
+		fmt.Fprint(notes, met.String())
+	}
+	if s.notes = notes; err != nil {
 		return out, err
 	}
 	rec.renders = nil // of the search
