@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -273,9 +274,7 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope,
 	if in.Proposed == nil {
 		in.Proposed = []*argo.Application{}
 	}
-	if moving, still := plan.Select(slices.Concat(in.Applications, in.Proposed), scope); len(moving) == 0 && len(still) > 0 {
-		fmt.Fprintf(generators.notes, "slipway: note: no application follows %s; --branch names the branch that they follow\n", scope.BaseBranch)
-	}
+	noteNothing(generators.notes, slices.Concat(in.Applications, in.Proposed), scope)
 	if p, fault := policyOf(in.BaseTree); fault == nil {
 		in.Environment, in.Guards = environment(p), p.GuardsIn
 		for _, e := range p.Environments {
@@ -283,6 +282,37 @@ func gather(ctx context.Context, r *git.Repository, c commits, scope plan.Scope,
 		}
 	}
 	return in, before, nil
+}
+
+// noteNothing says why nothing can change, where that is so: a checkout whose remote has another name than the applications give it looks
+// as peaceful as one in which nothing changes.
+func noteNothing(notes io.Writer, apps []*argo.Application, scope plan.Scope) {
+	moving, still := plan.Select(apps, scope)
+	switch {
+	case len(moving) > 0:
+	case len(still) > 0:
+		fmt.Fprintf(notes, "slipway: note: no application follows %s; --branch names the branch that they follow\n", scope.BaseBranch)
+	case len(apps) > 0:
+		fmt.Fprintf(notes, "slipway: note: no application has a source in this repository; --repo says that it is one of these, as a remote of the checkout would: %s\n",
+			strings.Join(repositories(apps), ", "))
+	default:
+		fmt.Fprintln(notes, "slipway: note: no Application or ApplicationSet that could be looked into is declared in either tree; those that live in a cluster only the server knows")
+	}
+}
+
+// repositories are the URLs of the sources of applications, those that most of them name first, and five at most.
+func repositories(apps []*argo.Application) []string {
+	named := map[string]int{}
+	for _, app := range apps {
+		for _, s := range app.Spec.SourceList() {
+			if s.Chart == "" && s.RepoURL != "" {
+				named[s.RepoURL]++
+			}
+		}
+	}
+	all := slices.Collect(maps.Keys(named))
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(named[b], named[a]), cmp.Compare(a, b)) })
+	return all[:min(len(all), 5)]
 }
 
 // policyOf reads the policy of a tree; a missing file is the zero policy.
