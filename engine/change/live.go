@@ -111,7 +111,7 @@ func (p *Pipeline) survey(ctx context.Context, app *argo.Application, proj *argo
 		}
 		c.Resources = append(c.Resources, extra(ctx, v, id))
 	}
-	slices.SortFunc(c.Resources, func(a, b Resource) int { return compareIDs(a.ID, b.ID) })
+	slices.SortFunc(c.Resources, func(a, b Resource) int { return a.ID.Compare(b.ID) })
 	if c.Sync = syncStatus(c.Resources); denied {
 		c.Sync = argo.SyncStatusCodeOutOfSync // what is wanted and not permitted is missing, whatever is there
 	}
@@ -187,7 +187,7 @@ func syncStatus(resources []Resource) argo.SyncStatusCode {
 func appHealth(resources []Resource) (argo.HealthStatusCode, string) {
 	var all []health.Resource
 	for _, r := range resources {
-		if r.Hook || r.Live != nil && r.Live.GetAnnotations()["argocd.argoproj.io/ignore-healthcheck"] == "true" {
+		if r.Hook || health.Ignored(r.Live) {
 			continue
 		}
 		all = append(all, health.Resource{ID: r.ID, Live: r.Live != nil, Wanted: r.Desired != nil, Health: r.Health})

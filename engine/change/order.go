@@ -1,7 +1,6 @@
 package change
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/slipway-cd/slipway/engine/compare"
@@ -26,21 +25,11 @@ func ids(sets ...*object.Set) []object.ID {
 }
 
 func sortIDs(ids []object.ID) {
-	slices.SortFunc(ids, compareIDs)
+	slices.SortFunc(ids, object.ID.Compare)
 }
 
 func sortDifferences(ds []compare.Difference) {
-	slices.SortFunc(ds, func(a, b compare.Difference) int { return compareIDs(a.ID, b.ID) })
-}
-
-func compareIDs(a, b object.ID) int {
-	switch {
-	case a.Less(b):
-		return -1
-	case b.Less(a):
-		return 1
-	}
-	return cmp.Compare(a.Name, b.Name)
+	slices.SortFunc(ds, func(a, b compare.Difference) int { return a.ID.Compare(b.ID) })
 }
 
 // access is an entry of a trace in the words of plan.

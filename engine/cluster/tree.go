@@ -226,15 +226,5 @@ func (n *census) below(app string) []Node {
 	return out
 }
 
-func compareMembers(a, b *member) int { return compareIDs(a.id(), b.id()) }
-func compareNodes(a, b Node) int      { return compareIDs(a.ID, b.ID) }
-
-func compareIDs(a, b object.ID) int {
-	switch {
-	case a.Less(b):
-		return -1
-	case b.Less(a):
-		return 1
-	}
-	return 0
-}
+func compareMembers(a, b *member) int { return a.id().Compare(b.id()) }
+func compareNodes(a, b Node) int      { return a.ID.Compare(b.ID) }

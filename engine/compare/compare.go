@@ -78,7 +78,7 @@ func Sets(before, after *object.Set, hide ...string) []Difference {
 			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(keys, compareIDs)
+	slices.SortFunc(keys, object.ID.Compare)
 	var out []Difference
 	for _, k := range keys {
 		o, n := olds[k], news[k]
@@ -97,16 +97,6 @@ func Sets(before, after *object.Set, hide ...string) []Difference {
 	}
 	renames(out, olds, news, hide)
 	return out
-}
-
-func compareIDs(a, b object.ID) int {
-	switch {
-	case a.Less(b):
-		return -1
-	case b.Less(a):
-		return 1
-	}
-	return 0
 }
 
 // nameless separates generateName from a count in the key of an object that has no name. It cannot occur in a name.

@@ -5,6 +5,7 @@
 package object
 
 import (
+	"cmp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -39,14 +40,9 @@ func (id ID) String() string {
 	return b.String()
 }
 
-// Less orders by namespace, group, kind and name, which is the order of reports.
-func (id ID) Less(o ID) bool {
-	for _, p := range [][2]string{{id.Namespace, o.Namespace}, {id.Group, o.Group}, {id.Kind, o.Kind}, {id.Name, o.Name}} {
-		if p[0] != p[1] {
-			return p[0] < p[1]
-		}
-	}
-	return false
+// Compare orders by namespace, group, kind and name, which is the order of reports: negative where id comes before o, 0 where they are one.
+func (id ID) Compare(o ID) int {
+	return cmp.Or(cmp.Compare(id.Namespace, o.Namespace), cmp.Compare(id.Group, o.Group), cmp.Compare(id.Kind, o.Kind), cmp.Compare(id.Name, o.Name))
 }
 
 // Place is where in the repository something stands. Line counts from 1; 0 is "the file as a whole".
