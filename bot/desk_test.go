@@ -214,58 +214,54 @@ var wholeReport = regexp.MustCompile(`\[The whole report\]\(([^)]+)\)`)
 // explained waits until Slipway's page of what rules a pull request says some texts to somebody. Where the play has no desks, nobody looks.
 func (p *play) explained(who string, number int, texts ...string) {
 	p.t.Helper()
-	person := p.person(who)
-	if person == nil {
+	if p.desks == nil {
 		return
 	}
 	page, ok := p.page(number)
 	if !ok {
 		p.t.Fatalf("the report of %d has no link", number)
 	}
-	p.eventually(fmt.Sprintf("the page of the policy to say %q", texts), func() (string, bool) {
-		shown, err := person.Visit(p.t.Context(), page+"/policy")
-		p.must(err)
-		for _, text := range texts {
-			if !strings.Contains(shown, plain(text)) {
-				return shown, false
-			}
-		}
-		return "", true
-	})
+	p.visits(who, page+"/policy", texts...)
+}
+
+// visits waits until a page of Slipway says some texts to somebody. Where the play has no desks, nobody looks.
+func (p *play) visits(who, page string, texts ...string) {
+	p.t.Helper()
+	if p.desks == nil {
+		return
+	}
+	p.sees("the page "+page, texts, func() (string, error) { return p.person(who).Visit(p.t.Context(), page) })
 }
 
 // reads waits until bob reads some texts in the report of a pull request, folded parts included.
 func (p *play) reads(number int, texts ...string) {
 	p.t.Helper()
-	bob := p.person(stage.Bob)
-	if bob == nil {
+	if p.desks == nil {
 		return
 	}
-	p.eventually(fmt.Sprintf("the page to say %q", texts), func() (string, bool) {
-		said, err := bob.Said(p.t.Context(), stage.Shop, number, p.ours(number, "<!-- slipway:report ")[0].ID)
-		p.must(err)
-		for _, text := range texts {
-			if !strings.Contains(said, plain(text)) {
-				return said, false
-			}
-		}
-		return "", true
+	p.sees("the report", texts, func() (string, error) {
+		return p.person(stage.Bob).Said(p.t.Context(), stage.Shop, number, p.ours(number, "<!-- slipway:report ")[0].ID)
 	})
 }
 
 // checkSays waits until the page of a check says some texts to bob.
 func (p *play) checkSays(check store.CheckRun, texts ...string) {
 	p.t.Helper()
-	person := p.person(stage.Bob)
-	if person == nil {
+	if p.desks == nil {
 		return
 	}
-	p.eventually(fmt.Sprintf("the page of the check to say %q", texts), func() (string, bool) {
-		shown, err := person.Check(p.t.Context(), stage.Shop, check.ID)
+	p.sees("the page of the check", texts, func() (string, error) { return p.person(stage.Bob).Check(p.t.Context(), stage.Shop, check.ID) })
+}
+
+// sees looks again and again until all of some texts are there.
+func (p *play) sees(where string, texts []string, look func() (string, error)) {
+	p.t.Helper()
+	p.eventually(fmt.Sprintf("%s to say %q", where, texts), func() (string, bool) {
+		shown, err := look()
 		p.must(err)
 		for _, text := range texts {
 			if !strings.Contains(shown, plain(text)) {
-				return shown, false
+				return text + " is not in: " + shown, false
 			}
 		}
 		return "", true

@@ -29,6 +29,7 @@ func queue(p *play) {
 	told := p.say(stage.Alice, third.Number, "/sync staging")
 	p.t.Logf("the refusal:\n%s", p.answer(third.Number, told, "number 2 in the queue").Body)
 	p.reacted(told, "confused")
+	p.visits(stage.Bob, p.Pages+"/locks", "web-staging", fmt.Sprintf("#%d", first.Number), fmt.Sprintf("#%d", second.Number), fmt.Sprintf("#%d", third.Number))
 
 	p.answer(first.Number, p.say(stage.Bob, first.Number, "/unlock --dry-run"), "Nothing was given back")
 	p.answer(first.Number, p.say(stage.Bob, first.Number, "/unlock"), "is next")
