@@ -66,16 +66,26 @@ type serveOptions struct {
 	metricLabels, metricSetLabels, metricConditions []string
 }
 
-// check finds what is missing or contradicts itself, before anything is started.
+// check finds all that is missing or contradicts itself, before anything is started.
 func (o *serveOptions) check() error {
+	var wrong []error
 	if len(o.allowOwners) == 0 {
-		return errors.New("--allow-owner is needed: name the accounts whose repositories are served")
+		wrong = append(wrong, errors.New("--allow-owner is needed: name the accounts whose repositories are served, here or as allow-owner in the file that --config names"))
 	}
 	if o.githubAppIDFile == "" && o.githubSecret == "" && o.gitlabURL == "" {
-		return errors.New("no forge is configured: --github-secret, --github-app-id-file or --gitlab-url is needed")
+		wrong = append(wrong, errors.New("no forge is configured: --github-secret, --github-app-id-file or --gitlab-url is needed"))
 	}
 	if o.engine != engineOwn && o.engine != engineArgoCD {
-		return fmt.Errorf("--engine %q: slipway or argocd", o.engine)
+		wrong = append(wrong, fmt.Errorf("--engine %q: slipway or argocd", o.engine))
+	}
+	if o.publicURL != "" && !strings.HasPrefix(o.publicURL, "https://") {
+		wrong = append(wrong, fmt.Errorf("--public-url %q: it begins with https://, as GitHub and browsers reach it through an Ingress with TLS", o.publicURL))
+	}
+	if _, err := o.logger(); err != nil {
+		wrong = append(wrong, err)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
 	}
 	if o.namespace == "" {
 		o.namespace = "argocd"
@@ -149,7 +159,7 @@ func (o *serveOptions) partial(repoURL string) bool {
 func (o *serveOptions) logger() (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return nil, fmt.Errorf("--log-level: %w", err)
+		return nil, fmt.Errorf("--log-level %q: debug, info, warn or error", o.logLevel)
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch o.logFormat {
