@@ -48,7 +48,7 @@ func (w ways) restConfig(c settings.Cluster) (*rest.Config, error) {
 	config.QPS = -1    // see limit: the server says when it is too much
 	config.WarningHandlerWithContext = warnings{}
 	limits := &limit{}
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return limits.around(next) })
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return guarded(limits.around(next)) })
 	return config, nil
 }
 
