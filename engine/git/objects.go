@@ -62,8 +62,13 @@ func (f found) genuine() bool {
 	return hex.EncodeToString(h.Sum(nil)) == string(f.id)
 }
 
-// describe says kind and size of an object; the kind is empty when it is not there.
+// describe says kind and size of an object; the kind is empty when it is not there. Git is not asked for a file that is in the cache.
 func (o objects) describe(id Hash) (found, error) {
+	if v, ok := o.store.cache.find(cacheKey{o.mirror, id}); ok {
+		if b, isBlob := v.([]byte); isBlob {
+			return found{id: id, kind: "blob", size: int64(len(b))}, nil
+		}
+	}
 	var f found
 	err := o.store.readers.with(o.dir, func(r *reader) error {
 		return r.ask("info", []Hash{id}, 0, func(a found) error { f = a; return nil })

@@ -259,6 +259,32 @@ func (t *Traced) Real(name string) (string, error) {
 	return n.path, err
 }
 
+// Look notes of each of the names in a folder what it is, as Real does.
+func (t *Traced) Look(dir string, names []string) {
+	at, err := t.tree.walk("stat", dir, nil)
+	if err == nil {
+		at, err = t.tree.walk("stat", dir, t.rec) // for the links on the way
+	}
+	for _, name := range names {
+		if err != nil || !fs.ValidPath(name) || name == "." || strings.Contains(name, "/") {
+			_, _ = t.Real(path.Join(dir, name)) // which notes what is missing on the way
+			continue
+		}
+		n, err := at.child(name, t.rec)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			t.rec.miss(path.Join(at.path, name), nil)
+		case err != nil:
+		case n.mode.Type() == fs.ModeSymlink:
+			_, _ = t.Real(path.Join(dir, name))
+		case n.mode.IsDir():
+			t.rec.dir(n.path)
+		default:
+			t.rec.read(n.path, n.id)
+		}
+	}
+}
+
 // Trace is what was learned so far.
 func (t *Traced) Trace() Trace {
 	t.rec.mu.Lock()

@@ -51,6 +51,40 @@ func (t *Tree) ReadFile(name string) ([]byte, error) {
 // ReadDir lists a folder by name. Symbolic links are shown as such.
 func (t *Tree) ReadDir(name string) ([]fs.DirEntry, error) { return t.list(name, nil) }
 
+// Item is a line of a folder's listing. Type is fs.ModeDir, fs.ModeSymlink or 0.
+type Item struct {
+	Name string
+	Type fs.FileMode
+	ID   Hash // empty for a submodule: what is in it depends on the reader
+}
+
+// Folder lists a folder by name with git's ids: its own, and those of what is in it. What has the same id is the same in any tree, but
+// for submodules below it, and for pointers of Git LFS, which stand for what the reader can get.
+func (t *Tree) Folder(name string) (id Hash, items []Item, err error) {
+	n, err := t.walk("open", name, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	if !n.mode.IsDir() {
+		return "", nil, &fs.PathError{Op: "readdir", Path: name, Err: errors.New("not a directory")}
+	}
+	if n.sub {
+		return "", nil, nil
+	}
+	l, err := n.in.objects.tree(n.id)
+	if err != nil {
+		return "", nil, &fs.PathError{Op: "readdir", Path: name, Err: err}
+	}
+	items = make([]Item, len(l.entries))
+	for i, e := range l.entries {
+		items[i] = Item{Name: e.name, Type: e.mode.Type(), ID: e.id}
+		if e.sub {
+			items[i].ID = ""
+		}
+	}
+	return n.id, items, nil
+}
+
 // Stat describes what a name leads to, links followed.
 func (t *Tree) Stat(name string) (fs.FileInfo, error) { return t.stat(name, nil) }
 

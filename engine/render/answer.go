@@ -3,9 +3,7 @@ package render
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -25,16 +23,19 @@ type library map[string]*git.Traced
 
 // answer serves a worker's question. What is asked name by name is noted in the tree's trace here and now; what is used of a
 // whole folder is noted by note, at the end.
-func (l library) answer(q query) (reply, [][]byte) {
+func (l library) answer(q query, to *given) (reply, [][]byte) {
 	t, ok := l[q.Tree]
 	if !ok {
 		return reply{Problem: &problem{Text: fmt.Sprintf("there is no tree %q", q.Tree)}}, nil
 	}
 	switch q.Op {
 	case askFolder:
-		return serveFolder(t.Tree(), q.Path)
+		return serveFolder(t.Tree(), q.Path, to)
 	case askRead:
 		b, err := t.ReadFile(q.Path)
+		if err == nil && q.ID != "" && len(b) <= maxKeptFile {
+			to.file(q.ID, len(b))
+		}
 		return reply{Problem: problemOf(err)}, [][]byte{b}
 	case askList:
 		entries, err := t.ReadDir(q.Path)
@@ -57,7 +58,7 @@ func (l library) answer(q query) (reply, [][]byte) {
 }
 
 // serveFolder lists one folder with its small files.
-func serveFolder(t *git.Tree, name string) (reply, [][]byte) {
+func serveFolder(t *git.Tree, name string, to *given) (reply, [][]byte) {
 	real, err := t.Real(name)
 	if err != nil {
 		return reply{Problem: problemOf(err)}, nil
@@ -65,42 +66,11 @@ func serveFolder(t *git.Tree, name string) (reply, [][]byte) {
 	if real != name {
 		return reply{Linked: true}, nil
 	}
-	var g gathering
+	g := gathering{given: to}
 	if err := g.add(t, name); err != nil {
 		return reply{Problem: problemOf(err)}, nil
 	}
 	return reply{Folder: g.folders[0]}, g.blob
-}
-
-// gathering collects folders and their contents within the bounds.
-type gathering struct {
-	folders []folder
-	blob    [][]byte
-	files   int
-	bytes   int
-}
-
-func (g *gathering) add(t *git.Tree, name string) error {
-	entries, err := t.ReadDir(name)
-	if err != nil {
-		return err
-	}
-	f := folder{Path: name, Entries: make([]item, 0, len(entries))}
-	for _, e := range entries {
-		it := item{Name: e.Name(), Type: e.Type(), Size: -1}
-		if it.Type == 0 && g.files < maxAlongFiles && g.bytes < maxAlong {
-			g.files++
-			b, err := t.ReadFile(path.Join(name, e.Name()))
-			if err == nil && len(b) <= maxAlongFile && g.bytes+len(b) <= maxAlong && !isPointer(b) {
-				it.Size = len(b)
-				g.bytes += len(b)
-				g.blob = append(g.blob, b)
-			}
-		}
-		f.Entries = append(f.Entries, it)
-	}
-	g.folders = append(g.folders, f)
-	return nil
 }
 
 // isPointer says whether a content may stand for a file of Git LFS. Such a file is asked for by name, so that its trace tells of it.
@@ -108,42 +78,17 @@ func isPointer(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("version https://git-lfs.github.com/spec/")) || bytes.HasPrefix(b, []byte("version https://hawser.github.com/spec/"))
 }
 
-// along gathers an application's folder and those below it, so that most renders need no question.
-func along(t *git.Tree, dir string) (gathering, error) {
-	if err := t.Warm(dir, maxAlongFiles); err != nil {
-		return gathering{}, err
-	}
-	var g gathering
-	queue := []string{dir}
-	for len(queue) > 0 && len(g.folders) < maxAlongFolder && g.files < maxAlongFiles && g.bytes < maxAlong {
-		name := queue[0]
-		queue = queue[1:]
-		if err := g.add(t, name); err != nil {
-			if name != dir {
-				continue // a submodule that cannot be read; who asks for it is told
-			}
-			return g, err
-		}
-		for _, it := range g.folders[len(g.folders)-1].Entries {
-			if it.Type == fs.ModeDir {
-				queue = append(queue, path.Join(name, it.Name))
-			}
-		}
-	}
-	return g, nil
-}
-
 // note puts what a worker used of kept folders into the traces.
 func (l library) note(uses []use) {
 	for _, u := range uses {
 		t, ok := l[u.Tree]
-		switch {
-		case !ok:
-		case u.List:
-			_, _ = t.ReadDir(u.Path) // also when it is not there, that is noted
-		default:
-			_, _ = t.Real(u.Path)
+		if !ok {
+			continue
 		}
+		if u.List {
+			_, _ = t.ReadDir(u.Dir) // also when it is not there, that is noted
+		}
+		t.Look(u.Dir, u.Names)
 	}
 }
 

@@ -16,7 +16,6 @@ const (
 	kindAnswer = 'A' // parent: reply, and a content
 	kindHello  = 'H' // worker: confinement, once
 	kindQuery  = 'Q' // worker: query
-	kindAt     = 'P' // worker: progress
 	kindDone   = 'D' // worker: outcome, and the objects
 )
 

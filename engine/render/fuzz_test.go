@@ -22,11 +22,10 @@ func FuzzFrames(f *testing.F) {
 		return out.Bytes()
 	}
 	const one = `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`
-	f.Add(sent(kindDone, outcome{Objects: []written{{Size: len(one)}}, Uses: []use{{Path: "a"}}}, []byte(one)))
+	f.Add(sent(kindDone, outcome{Objects: []written{{Size: len(one)}}, Uses: []use{{Dir: ".", Names: []string{"a"}}}}, []byte(one)))
 	f.Add(sent(kindDone, outcome{Objects: []written{{Size: -1}, {Size: 1 << 40}}}, []byte("{}")))
 	f.Add(sent(kindDone, outcome{Fault: &object.Fault{Message: "no"}, Lacks: []lack{{Remote: Remote{Kind: RemoteChart, URL: "https://x", Chart: "c"}}}}))
 	f.Add(sent(kindQuery, query{Op: askRead, Path: "../../etc/passwd"}))
-	f.Add(sent(kindAt, progress{File: "x"}))
 	f.Add([]byte("D\xff\xff\xff\xff\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if len(text) >= 9 && int64(binary.BigEndian.Uint32(text[1:]))+int64(binary.BigEndian.Uint32(text[5:])) > int64(len(text))+4096 {
@@ -41,7 +40,7 @@ func FuzzFrames(f *testing.F) {
 		}
 		var q query
 		if got.read(&q) == nil && q.Tree != "" {
-			if r, _ := (library{}).answer(q); r.Problem == nil {
+			if r, _ := (library{}).answer(q, newGiven()); r.Problem == nil {
 				t.Errorf("a question about a tree that is not there is answered: %+v", q)
 			}
 		}

@@ -20,13 +20,12 @@ import (
 
 // kustomize builds a kustomization, with charts that it names rendered by the worker's own Helm.
 func (w *worker) kustomize(ctx context.Context, j job, files *kept, wants *wanting) (rendered, error) {
-	at := func(file string) { _ = w.link.send(kindAt, progress{file}) } // a broken pipe shows at the next frame
-	req := kustomize.Request{Path: j.Path, Settings: j.Switches.Kustomize, KubeVersion: j.KubeVersion, APIVersions: j.APIVersions, At: at, Fetch: wants.kustomize}
+	req := kustomize.Request{Path: j.Path, Settings: j.Switches.Kustomize, KubeVersion: j.KubeVersion, APIVersions: j.APIVersions, At: w.board.write, Fetch: wants.kustomize}
 	if j.Source.Kustomize != nil {
 		req.Options = *j.Source.Kustomize
 	}
 	req.Inflate = func(ctx context.Context, c kustomize.Inflation) (kustomize.Inflated, error) {
-		return w.inflate(ctx, c, helm.Request{Seed: j.Seed, At: at, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm})
+		return w.inflate(ctx, c, helm.Request{Seed: j.Seed, At: w.board.write, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm})
 	}
 	r, err := kustomize.Render(ctx, files, req)
 	return rendered{objects: r.Objects, warnings: r.Warnings, random: r.Random, tainted: r.Tainted}, err

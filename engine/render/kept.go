@@ -5,24 +5,50 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"time"
+
+	"github.com/slipway-cd/slipway/engine/git"
+	"github.com/slipway-cd/slipway/engine/render/helm"
 )
 
 // kept is a tree as a worker sees it: folders that it was given or asked for are kept for the job, and what is used of them is
 // noted. It is used by one goroutine.
 type kept struct {
 	link    *link
+	store   *store
 	tree    string
 	folders map[string]*keptFolder
-	uses    map[use]struct{}
+	used    map[string]*usedFolder
 	err     error // of the pipe; ends the job
 }
 
+// store is what a worker keeps from job to job, by git's ids.
+type store struct {
+	folders map[git.Hash]*keptFolder
+	files   map[git.Hash][]byte
+	bytes   int // in files
+}
+
+func newStore() *store {
+	return &store{folders: map[git.Hash]*keptFolder{}, files: map[git.Hash][]byte{}}
+}
+
+// keep keeps a file's content.
+func (s *store) keep(id git.Hash, content []byte) {
+	if _, ok := s.files[id]; !ok {
+		s.files[id] = content
+		s.bytes += len(content)
+	}
+}
+
 type keptFolder struct {
+	id      git.Hash
 	entries []item
 	index   map[string]int
-	content map[string][]byte
+	sealed  bool  // that it is; see store.sealed
 	missing error // why there is no such folder
 	linked  bool
 }
@@ -31,39 +57,91 @@ var (
 	_ fs.ReadFileFS = (*kept)(nil)
 	_ fs.ReadDirFS  = (*kept)(nil)
 	_ fs.StatFS     = (*kept)(nil)
+	_ helm.Sealed   = (*kept)(nil)
 )
 
-func newKept(l *link, tree string) *kept {
-	return &kept{link: l, tree: tree, folders: map[string]*keptFolder{}, uses: map[use]struct{}{}}
+func newKept(l *link, s *store, tree string) *kept {
+	return &kept{link: l, store: s, tree: tree, folders: map[string]*keptFolder{}, used: map[string]*usedFolder{}}
 }
+
+var errShort = errors.New("a folder came without its contents")
 
 // take keeps folders whose contents follow each other in blob.
 func (k *kept) take(folders []folder, blob []byte) error {
 	for _, f := range folders {
-		kf := &keptFolder{entries: f.Entries, index: make(map[string]int, len(f.Entries)), content: map[string][]byte{}}
+		if f.Given {
+			kf, ok := k.store.folders[f.ID]
+			if !ok {
+				return errShort
+			}
+			k.folders[f.Path] = kf
+			continue
+		}
+		kf := &keptFolder{id: f.ID, entries: f.Entries, index: make(map[string]int, len(f.Entries))}
 		for i, e := range f.Entries {
 			kf.index[e.Name] = i
 			if e.Size < 0 {
 				continue
 			}
 			if e.Size > len(blob) {
-				return errors.New("a folder came without its contents")
+				return errShort
 			}
-			kf.content[e.Name] = blob[:e.Size:e.Size]
+			k.store.keep(e.ID, blob[:e.Size:e.Size])
 			blob = blob[e.Size:]
 		}
 		k.folders[f.Path] = kf
+		if f.ID != "" {
+			k.store.folders[f.ID] = kf
+		}
 	}
 	return nil
 }
 
+// sealed says whether all that lies in a folder, at any depth, is told by its id.
+func (s *store) sealed(f *keptFolder) bool {
+	if f.sealed {
+		return true
+	}
+	for _, e := range f.entries {
+		if e.ID == "" {
+			return false
+		}
+		if e.Type == fs.ModeDir {
+			if below, ok := s.folders[e.ID]; !ok || !s.sealed(below) {
+				return false
+			}
+		}
+	}
+	f.sealed = f.id != ""
+	return f.sealed
+}
+
+// Seal implements helm.Sealed.
+func (k *kept) Seal(dir string) string {
+	f, err := k.folder(dir)
+	if err != nil || f.linked || f.missing != nil || !k.store.sealed(f) {
+		return ""
+	}
+	return string(f.id)
+}
+
+// Again implements helm.Sealed.
+func (k *kept) Again(files, folders []string) {
+	for _, name := range files {
+		k.use(name, false)
+	}
+	for _, name := range folders {
+		k.use(name, true)
+	}
+}
+
 // ask puts a question to the parent.
-func (k *kept) ask(op, name string) (reply, []byte, error) {
+func (k *kept) ask(op, name string, id git.Hash) (reply, []byte, error) {
 	if k.err != nil {
 		return reply{}, nil, k.err
 	}
 	var r reply
-	err := k.link.send(kindQuery, query{Op: op, Tree: k.tree, Path: name})
+	err := k.link.send(kindQuery, query{Op: op, Tree: k.tree, Path: name, ID: id})
 	if err != nil {
 		k.err = err
 		return r, nil, err
@@ -80,10 +158,10 @@ func (k *kept) ask(op, name string) (reply, []byte, error) {
 }
 
 func (k *kept) folder(name string) (*keptFolder, error) {
-	if f, ok := k.folders[name]; ok {
+	if f := k.stored(name); f != nil {
 		return f, nil
 	}
-	r, blob, err := k.ask(askFolder, name)
+	r, blob, err := k.ask(askFolder, name, "")
 	if err != nil {
 		return nil, err
 	}
@@ -100,36 +178,57 @@ func (k *kept) folder(name string) (*keptFolder, error) {
 	return k.folders[name], nil
 }
 
+// stored is a folder that is there, or that the listing of one that is there tells.
+func (k *kept) stored(name string) *keptFolder {
+	if f, ok := k.folders[name]; ok || name == "." {
+		return f
+	}
+	above := k.stored(path.Dir(name))
+	if above == nil || above.linked || above.missing != nil {
+		return nil
+	}
+	i, ok := above.index[path.Base(name)]
+	if !ok || above.entries[i].Type != fs.ModeDir || above.entries[i].ID == "" {
+		return nil
+	}
+	f, ok := k.store.folders[above.entries[i].ID]
+	if !ok {
+		return nil
+	}
+	k.folders[name] = f
+	return f
+}
+
 // find looks a name up in its kept folder. Not ok: the parent must be asked for it.
-func (k *kept) find(op, name string) (e item, in *keptFolder, ok bool, err error) {
+func (k *kept) find(op, name string) (e item, ok bool, err error) {
 	if !fs.ValidPath(name) {
-		return item{}, nil, true, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+		return item{}, true, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	if name == "." {
-		return item{Name: ".", Type: fs.ModeDir}, nil, true, nil
+		return item{Name: ".", Type: fs.ModeDir}, true, nil
 	}
 	if f, has := k.folders[name]; has && !f.linked && f.missing == nil {
-		return item{Name: path.Base(name), Type: fs.ModeDir}, nil, true, nil
+		return item{Name: path.Base(name), Type: fs.ModeDir}, true, nil
 	}
 	f, err := k.folder(path.Dir(name))
 	if err != nil {
-		return item{}, nil, true, err
+		return item{}, true, err
 	}
 	if f.linked {
-		return item{}, nil, false, nil
+		return item{}, false, nil
 	}
 	if f.missing != nil {
 		if !errors.Is(f.missing, fs.ErrNotExist) {
-			return item{}, nil, false, nil
+			return item{}, false, nil
 		}
-		return item{}, nil, true, k.miss(op, name)
+		return item{}, true, k.miss(op, name)
 	}
 	i, has := f.index[path.Base(name)]
 	if !has {
-		return item{}, nil, true, k.miss(op, name)
+		return item{}, true, k.miss(op, name)
 	}
 	e = f.entries[i]
-	return e, f, e.Type != fs.ModeSymlink, nil
+	return e, e.Type != fs.ModeSymlink, nil
 }
 
 func (k *kept) miss(op, name string) error {
@@ -137,11 +236,47 @@ func (k *kept) miss(op, name string) error {
 	return &fs.PathError{Op: op, Path: name, Err: fs.ErrNotExist}
 }
 
-func (k *kept) use(name string, list bool) { k.uses[use{k.tree, list, name}] = struct{}{} }
+// usedFolder is what was learned of a folder.
+type usedFolder struct {
+	list  bool
+	names map[string]struct{}
+}
+
+func (k *kept) in(dir string) *usedFolder {
+	u, ok := k.used[dir]
+	if !ok {
+		u = &usedFolder{names: map[string]struct{}{}}
+		k.used[dir] = u
+	}
+	return u
+}
+
+func (k *kept) use(name string, list bool) {
+	if list {
+		k.in(name).list = true
+		return
+	}
+	k.in(path.Dir(name)).names[path.Base(name)] = struct{}{}
+}
+
+// uses are all that was learned.
+func (k *kept) uses() []use {
+	all := make([]use, 0, len(k.used))
+	for dir, u := range k.used {
+		all = append(all, use{Tree: k.tree, Dir: dir, List: u.list, Names: slices.Collect(maps.Keys(u.names))})
+	}
+	return all
+}
+
+// content is that of a file in a kept folder, if it is kept.
+func (k *kept) content(e item) ([]byte, bool) {
+	b, ok := k.store.files[e.ID]
+	return b, ok && e.Type == 0 && e.ID != ""
+}
 
 // ReadFile implements fs.ReadFileFS.
 func (k *kept) ReadFile(name string) ([]byte, error) {
-	e, in, ok, err := k.find("open", name)
+	e, ok, err := k.find("open", name)
 	if err != nil {
 		return nil, err
 	}
@@ -149,13 +284,16 @@ func (k *kept) ReadFile(name string) ([]byte, error) {
 		k.use(name, false)
 		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("is a directory")}
 	}
-	if ok && e.Size >= 0 {
+	if b, has := k.content(e); ok && has {
 		k.use(name, false)
-		return bytes.Clone(in.content[e.Name]), nil
+		return bytes.Clone(b), nil
 	}
-	r, b, err := k.ask(askRead, name)
+	r, b, err := k.ask(askRead, name, e.ID)
 	if err == nil {
 		err = r.Problem.err("open", name)
+	}
+	if err == nil && e.ID != "" && len(b) <= maxKeptFile && k.store.bytes < maxGiven {
+		k.store.keep(e.ID, bytes.Clone(b)) // a job that reads more than that reads it again
 	}
 	return b, err
 }
@@ -171,7 +309,7 @@ func (k *kept) ReadDir(name string) ([]fs.DirEntry, error) {
 	}
 	entries := f.entries
 	if f.linked || f.missing != nil {
-		r, _, err := k.ask(askList, name)
+		r, _, err := k.ask(askList, name, "")
 		if err == nil {
 			err = r.Problem.err("open", name)
 		}
@@ -191,15 +329,15 @@ func (k *kept) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Stat implements fs.StatFS.
 func (k *kept) Stat(name string) (fs.FileInfo, error) {
-	e, _, ok, err := k.find("stat", name)
+	e, ok, err := k.find("stat", name)
 	if err != nil {
 		return nil, err
 	}
-	if ok && (e.Type == fs.ModeDir || e.Size >= 0) {
+	if b, has := k.content(e); ok && (e.Type == fs.ModeDir || has) {
 		k.use(name, false)
-		return keptFile{name: path.Base(name), mode: e.Type, size: int64(max(e.Size, 0))}, nil
+		return keptFile{name: path.Base(name), mode: e.Type, size: int64(len(b))}, nil
 	}
-	r, _, err := k.ask(askStat, name)
+	r, _, err := k.ask(askStat, name, "")
 	if err == nil {
 		err = r.Problem.err("stat", name)
 	}
@@ -215,7 +353,7 @@ func (k *kept) Stat(name string) (fs.FileInfo, error) {
 
 // Real is the name without symbolic links.
 func (k *kept) Real(name string) (string, error) {
-	_, _, ok, err := k.find("stat", name)
+	_, ok, err := k.find("stat", name)
 	if err != nil {
 		return "", err
 	}
@@ -224,7 +362,7 @@ func (k *kept) Real(name string) (string, error) {
 		k.use(name, false)
 		return name, nil
 	}
-	r, _, err := k.ask(askReal, name)
+	r, _, err := k.ask(askReal, name, "")
 	if err == nil {
 		err = r.Problem.err("stat", name)
 	}

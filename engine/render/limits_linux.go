@@ -1,8 +1,12 @@
 package render
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // limitMemory lets the process's data grow to limit and what the runtime needs beside the heap, no further.
@@ -23,6 +27,15 @@ func apart(cmd *exec.Cmd, isolated bool) {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS
 		ownUser(cmd.SysProcAttr)
 	}
+}
+
+// newBoard makes a file that has no name.
+func newBoard() (board, error) {
+	fd, err := unix.MemfdCreate("board", unix.MFD_CLOEXEC)
+	if err != nil {
+		return board{}, fmt.Errorf("making a file in memory: %w", err)
+	}
+	return board{os.NewFile(uintptr(fd), "board")}, nil
 }
 
 const canIsolate = true

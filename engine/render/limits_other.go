@@ -3,6 +3,8 @@
 package render
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -14,6 +16,16 @@ func limitMemory(limit int64) {
 
 // apart makes cmd the head of a process group.
 func apart(cmd *exec.Cmd, _ bool) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// newBoard makes a file whose name is gone.
+func newBoard() (board, error) {
+	f, err := os.CreateTemp("", "board")
+	if err != nil {
+		return board{}, fmt.Errorf("making a file to share: %w", err)
+	}
+	_ = os.Remove(f.Name())
+	return board{f}, nil
+}
 
 const canIsolate = false
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -21,10 +22,13 @@ type process struct {
 	link   *link
 	stdin  io.Closer
 	stderr *ending
+	given  *given
+	board  board
 	held   func(confinement) // told once what keeps it
 	once   sync.Once
 	done   chan struct{} // closed when the process is gone
 	err    error         // of Wait, once done
+	at     string        // what the board says, once done
 }
 
 // start runs a worker. Its environment is empty but for its limits.
@@ -58,10 +62,17 @@ func (r *Renderer) spawn(isolated bool) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting a render worker: %w", err)
 	}
-	if err := cmd.Start(); err != nil {
+	b, err := newBoard()
+	if err != nil {
 		return nil, fmt.Errorf("starting a render worker: %w", err)
 	}
-	return &process{cmd: cmd, link: newLink(out, in), stdin: in, stderr: stderr, held: r.held(), done: make(chan struct{})}, nil
+	cmd.ExtraFiles = []*os.File{b.File} // the first is firstFile
+	cmd.Env = append(cmd.Env, boardVariable+"=yes")
+	if err := cmd.Start(); err != nil {
+		_ = b.Close()
+		return nil, fmt.Errorf("starting a render worker: %w", err)
+	}
+	return &process{cmd: cmd, link: newLink(out, in), stdin: in, stderr: stderr, given: newGiven(), board: b, held: r.held(), done: make(chan struct{})}, nil
 }
 
 // held warns, once, of workers that could see files of the machine if they were taken over: neither of two ways to prevent it is there.
@@ -83,10 +94,17 @@ func (p *process) close() {
 	p.once.Do(func() {
 		_ = p.stdin.Close()
 		p.kill()
-		p.err = p.cmd.Wait()
-		close(p.done)
+		p.gone()
 	})
 	<-p.done
+}
+
+// gone waits for the process, and keeps what there is to know of it. It is called once.
+func (p *process) gone() {
+	p.err = p.cmd.Wait()
+	p.at = p.board.read()
+	_ = p.board.Close()
+	close(p.done)
 }
 
 // errDeadline is the cause of a render that took too long.
@@ -94,11 +112,20 @@ var errDeadline = errors.New("the render's deadline has passed")
 
 // run has the worker carry out a job. healthy says whether it can take another. A job that ends the worker is a Fault; an error
 // is ours, or ctx's.
-func (p *process) run(ctx context.Context, j job, blob [][]byte, trees library) (o outcome, objects []byte, healthy bool, err error) {
+func (p *process) run(ctx context.Context, j job, trees library) (o outcome, objects []byte, healthy bool, err error) {
+	if j.Forget = p.given.bytes > maxGiven; j.Forget {
+		p.given = newGiven()
+	}
+	g, err := along(trees[""].Tree(), j.Path, p.given)
+	if err != nil {
+		p.given.bytes = maxGiven + 1 // some of it counts as given, and was not
+		return o, nil, true, err
+	}
+	j.Folders = g.folders
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
-	at := ""
-	o, objects, err = p.talk(j, blob, trees, &at)
+	p.board.write("")
+	o, objects, err = p.talk(j, g.blob, trees)
 	if err == nil && stop() {
 		return o, objects, !o.Tainted, nil
 	}
@@ -114,7 +141,7 @@ func (p *process) run(ctx context.Context, j job, blob [][]byte, trees library) 
 	if ctx.Err() != nil && !errors.Is(context.Cause(ctx), errDeadline) {
 		return o, nil, false, context.Cause(ctx)
 	}
-	o = outcome{Fault: p.verdict(ctx, j, at)}
+	o = outcome{Fault: p.verdict(ctx, j)}
 	if ctx.Err() == nil && killed(p.err) {
 		return o, nil, false, errKilled
 	}
@@ -129,10 +156,7 @@ func (p *process) stdinClosed() {
 	_ = p.stdin.Close()
 	gone := make(chan struct{})
 	go func() {
-		p.once.Do(func() {
-			p.err = p.cmd.Wait()
-			close(p.done)
-		})
+		p.once.Do(p.gone)
 		close(gone)
 	}()
 	timer := time.NewTimer(2 * time.Second)
@@ -145,7 +169,7 @@ func (p *process) stdinClosed() {
 	}
 }
 
-func (p *process) talk(j job, blob [][]byte, trees library, at *string) (o outcome, objects []byte, err error) {
+func (p *process) talk(j job, blob [][]byte, trees library) (o outcome, objects []byte, err error) {
 	if err := p.link.send(kindJob, j, blob...); err != nil {
 		return o, nil, err
 	}
@@ -166,16 +190,10 @@ func (p *process) talk(j job, blob [][]byte, trees library, at *string) (o outco
 			if err := f.read(&q); err != nil {
 				return o, nil, err
 			}
-			r, content := trees.answer(q)
+			r, content := trees.answer(q, p.given)
 			if err := p.link.send(kindAnswer, r, content...); err != nil {
 				return o, nil, err
 			}
-		case kindAt:
-			var now progress
-			if err := f.read(&now); err != nil {
-				return o, nil, err
-			}
-			*at = now.File
 		case kindDone:
 			err := f.read(&o)
 			return o, f.blob, err
@@ -186,9 +204,9 @@ func (p *process) talk(j job, blob [][]byte, trees library, at *string) (o outco
 }
 
 // verdict says why a worker did not survive its job.
-func (p *process) verdict(ctx context.Context, j job, at string) *object.Fault {
-	f := &object.Fault{Place: object.Place{File: at}}
-	if at == "" {
+func (p *process) verdict(ctx context.Context, j job) *object.Fault {
+	f := &object.Fault{Place: object.Place{File: p.at}}
+	if f.File == "" {
 		f.File = j.Path
 	}
 	said := p.stderr.String()

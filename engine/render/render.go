@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"reflect"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -172,30 +171,23 @@ func (r *Renderer) fresh(ctx context.Context, req Request, remotes *opener) (*st
 	for name, t := range req.Refs {
 		trees[name] = t.Traced()
 	}
-	source, dir, tool, err := settle(trees[""], req)
+	what, err := settle(trees[""], req)
 	if fault, ok := object.AsFault(err); ok {
-		return &stored{tool: tool, fault: fault, traces: trees.traces(), warnings: trees.absent()}, nil
+		return &stored{tool: what.tool, fault: fault, traces: trees.traces(), warnings: trees.absent()}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	j := job{Tool: tool, Path: dir, Source: source, Name: cmp.Or(req.Release, req.Name), Namespace: req.Namespace, KubeVersion: req.KubeVersion,
+	j := job{Tool: what.tool, Path: what.dir, Source: what.source, Name: cmp.Or(req.Release, req.Name), Namespace: req.Namespace, KubeVersion: req.KubeVersion,
 		APIVersions: req.APIVersions, Seed: req.Seed, Refs: slices.Sorted(maps.Keys(req.Refs)), Switches: req.Switches}
 	s, err := r.inRounds(ctx, j, req, turn{trees: trees, from: elsewhere{remotes: remotes, trees: map[Remote]*git.Tree{}}})
 	if err != nil {
 		return nil, err
 	}
-	if namesCommit(source, req) {
+	if what.named {
 		s.revision = req.Revision
 	}
 	return s, nil
-}
-
-// namesCommit says whether a source, as it was settled, has its revision in it: settling it for another would yield another source.
-func namesCommit(settled argo.ApplicationSource, req Request) bool {
-	req.Revision = "another"
-	other, _, _, err := settle(req.Tree.Traced(), req)
-	return err != nil || !reflect.DeepEqual(settled, other)
 }
 
 // rendersNothing says whether a source is only there to be referred to.
@@ -238,20 +230,16 @@ func (r *Renderer) inRounds(ctx context.Context, j job, req Request, t turn) (*s
 func (r *Renderer) inWorker(ctx context.Context, j job, req Request, trees library) (*stored, []lack, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.opt.Timeout, errDeadline)
 	defer cancel()
-	g, err := along(req.Tree, j.Path)
-	if err != nil {
-		return nil, nil, err
-	}
-	j.Folders = g.folders
 	in := r.untrusted
 	if req.Trusted {
 		in = r.trusted
 	}
 	var o outcome
 	var blob []byte
+	var err error
 	for attempt := range 2 {
 		err = in.with(ctx, attempt > 0, func(p *process) (healthy bool, err error) {
-			o, blob, healthy, err = p.run(ctx, j, g.blob, trees)
+			o, blob, healthy, err = p.run(ctx, j, trees)
 			return healthy, err
 		})
 		if !errors.Is(err, errKilled) {

@@ -21,43 +21,59 @@ import (
 
 func empty(v any) bool { return reflect.ValueOf(v).Elem().IsZero() }
 
-// settle finds out what is to be rendered: the source with its folder's overrides and build variables put in, the folder, and
-// the tool. What it reads is noted in the tree's trace.
-func settle(tree *git.Traced, req Request) (source argo.ApplicationSource, dir, tool string, err error) {
-	source = *req.Source.DeepCopy()
-	dir = "." // of a chart's tree
-	if source.Chart == "" {
-		if dir, err = clean(source); err != nil {
-			return source, "", "", err
+// settled is what is to be rendered: the source with its folder's overrides and build variables put in, the folder, and the tool.
+type settled struct {
+	source argo.ApplicationSource
+	dir    string
+	tool   string
+	// named says that the source has its revision in it: settling it for another would yield another source.
+	named bool
+}
+
+// settle finds out what is to be rendered. What it reads is noted in the tree's trace.
+func settle(tree *git.Traced, req Request) (s settled, err error) {
+	s.source = *req.Source.DeepCopy()
+	s.dir = "." // of a chart's tree
+	if s.source.Chart == "" {
+		if s.dir, err = clean(s.source); err != nil {
+			return s, err
 		}
-		if source, err = override(tree, source, dir, req.Name); err != nil {
-			return source, "", "", err
+		if s.source, err = override(tree, s.source, s.dir, req.Name); err != nil {
+			return s, err
 		}
 	}
-	if tool, err = explicit(source); err != nil {
-		return source, "", "", err
-	}
-	if err = unsupported(source, tool); err != nil {
-		return source, "", "", err
-	}
-	found, err := detect(tree, dir, req.Switches)
+	explicitly, err := explicit(s.source)
 	if err != nil {
-		return source, "", "", err
+		return s, err
+	}
+	if err = unsupported(s.source, explicitly); err != nil {
+		return s, err
+	}
+	found, err := detect(tree, s.dir, req.Switches)
+	if err != nil {
+		return s, err
 	}
 	switch {
-	case tool == "" && source.Chart != "":
-		tool = Helm
-	case tool == "":
-		tool = found
+	case explicitly != "":
+		s.tool = explicitly
+	case s.source.Chart != "":
+		s.tool = Helm
+	default:
+		s.tool = found
 	}
-	if req.Switches.off(tool) { // as in Argo CD, what is left are plain manifests
-		tool = Directory
+	if req.Switches.off(s.tool) { // as in Argo CD, what is left are plain manifests
+		s.tool = Directory
 	}
-	dir, err = tree.Real(dir)
+	s.dir, err = tree.Real(s.dir)
 	if err != nil {
-		return source, "", "", fmt.Errorf("finding %s: %w", source.Path, err)
+		return s, fmt.Errorf("finding %s: %w", s.source.Path, err)
 	}
-	return substitute(source, req), dir, tool, nil
+	other := req
+	other.Revision = "another"
+	elsewhere := substitute(*s.source.DeepCopy(), other)
+	s.source = substitute(s.source, req)
+	s.named = !reflect.DeepEqual(s.source, elsewhere)
+	return s, nil
 }
 
 // override merges .argocd-source.yaml and .argocd-source-NAME.yaml of the folder into the source. They cannot change where it is.

@@ -24,19 +24,23 @@ type job struct {
 	Missing     []Remote // that were tried, and are not there
 	Switches    Switches
 	Folders     []folder // of the application's tree; the blob holds their contents
+	Forget      bool     // what was given before
 }
 
-// folder is a listing, with the contents of its small files.
+// folder is a listing, with the contents of its small files. A worker keeps both by git's ids: what it was given before is not sent again.
 type folder struct {
 	Path    string
-	Entries []item
+	ID      git.Hash `json:",omitempty"`
+	Given   bool     `json:",omitempty"` // before; there are no entries
+	Entries []item   `json:",omitempty"`
 }
 
-// item is a line of a listing. Size is that of the content in the frame's blob, where the items follow each other; -1 says that
-// the content is not there.
+// item is a line of a listing. What has an ID is what it is, whoever reads it: a folder, or a file that stands for nothing else. Size is
+// that of the content in the frame's blob, where the items follow each other; -1 says that the content is not there.
 type item struct {
 	Name string
-	Type fs.FileMode // fs.ModeDir, fs.ModeSymlink or 0
+	Type fs.FileMode `json:",omitempty"` // fs.ModeDir, fs.ModeSymlink or 0
+	ID   git.Hash    `json:",omitempty"`
 	Size int
 }
 
@@ -53,6 +57,7 @@ type query struct {
 	Op   string
 	Tree string // "" or the name of a ref
 	Path string
+	ID   git.Hash // of a file whose content is kept
 }
 
 // reply answers a query; the blob is a file's content, or those of a folder.
@@ -65,14 +70,12 @@ type reply struct {
 	Size    int64
 }
 
-// progress says which file is being rendered, for when the worker dies of it.
-type progress struct{ File string }
-
-// use is something that a worker learned from a folder that it kept.
+// use is what a worker learned from a folder that it kept.
 type use struct {
-	Tree string
-	List bool // the listing; else the name, whether it is there or not
-	Path string
+	Tree  string
+	Dir   string
+	List  bool     // the listing
+	Names []string // each whether it is there or not
 }
 
 // outcome ends a job.

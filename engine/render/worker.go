@@ -22,7 +22,7 @@ import (
 // output are taken away. It is the body of a command that Options.Command names.
 func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
 	held := harden()
-	w := worker{link: newLink(in, out)}
+	w := worker{link: newLink(in, out), store: newStore(), board: inherited()}
 	if err := w.link.send(kindHello, held); err != nil {
 		return fmt.Errorf("worker: %w", err)
 	}
@@ -50,6 +50,8 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer) error {
 
 type worker struct {
 	link   *link
+	store  *store
+	board  board
 	driver helm.Driver
 	texts  map[*unstructured.Unstructured][]byte // of the last job's objects
 }
@@ -73,19 +75,22 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	if err := f.read(&j); err != nil {
 		return err
 	}
-	files := newKept(w.link, "")
+	if j.Forget {
+		w.store = newStore()
+	}
+	files := newKept(w.link, w.store, "")
 	if err := files.take(j.Folders, f.blob); err != nil {
 		return err
 	}
 	refs := map[string]*kept{}
 	for _, name := range j.Refs {
-		refs[name] = newKept(w.link, name)
+		refs[name] = newKept(w.link, w.store, name)
 	}
-	wants := &wanting{link: w.link, known: j.Remotes, missing: j.Missing, open: map[Remote]*kept{}}
+	wants := &wanting{link: w.link, store: w.store, known: j.Remotes, missing: j.Missing, open: map[Remote]*kept{}}
 	got, err := w.render(ctx, j, files, refs, wants)
-	uses := files.uses
+	uses := files.uses()
 	for _, r := range slices.Concat(slices.Collect(maps.Values(refs)), slices.Collect(maps.Values(wants.open))) {
-		maps.Copy(uses, r.uses)
+		uses = append(uses, r.uses()...)
 		if files.err == nil {
 			files.err = r.err
 		}
@@ -93,7 +98,7 @@ func (w *worker) serve(ctx context.Context, f frame) error {
 	if files.err != nil {
 		return files.err
 	}
-	o := outcome{Warnings: got.warnings[:min(len(got.warnings), maxWarnings)], Random: got.random, Tainted: got.tainted, Uses: slices.Collect(maps.Keys(uses))}
+	o := outcome{Warnings: got.warnings[:min(len(got.warnings), maxWarnings)], Random: got.random, Tainted: got.tainted, Uses: uses}
 	var blob [][]byte
 	if len(wants.lacks) > 0 {
 		return w.link.send(kindDone, outcome{Uses: o.Uses, Tainted: o.Tainted, Lacks: wants.lacks})
@@ -135,7 +140,6 @@ func (w *worker) encode(objects []object.Object) ([]written, [][]byte, error) {
 }
 
 func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string]*kept, wants *wanting) (got rendered, err error) {
-	at := func(file string) { _ = w.link.send(kindAt, progress{file}) } // a broken pipe shows at the next frame
 	defer func() {
 		if p := recover(); p != nil {
 			got.tainted = true
@@ -144,7 +148,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 	}()
 	switch j.Tool {
 	case Directory:
-		req := directory.Request{Path: j.Path, At: at, WithoutJsonnet: j.Switches.JsonnetOff}
+		req := directory.Request{Path: j.Path, At: w.board.write, WithoutJsonnet: j.Switches.JsonnetOff}
 		if j.Source.Directory != nil {
 			req.Options = *j.Source.Directory
 		}
@@ -154,7 +158,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 		return w.kustomize(ctx, j, files, wants)
 	case Helm:
 		req := helm.Request{Path: j.Path, Release: j.Name, Namespace: j.Namespace, KubeVersion: j.KubeVersion, APIVersions: j.APIVersions,
-			Seed: j.Seed, At: at, Refs: map[string]helm.Files{}, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm}
+			Seed: j.Seed, At: w.board.write, Refs: map[string]helm.Files{}, URLSchemes: j.Switches.ValuesFileSchemes, Fetch: wants.helm}
 		if j.Source.Helm != nil {
 			req.Options = *j.Source.Helm
 		}
@@ -170,6 +174,7 @@ func (w *worker) render(ctx context.Context, j job, files *kept, refs map[string
 // wanting is what a job wants from elsewhere: trees that are at hand, and what is not, for the parent to fetch.
 type wanting struct {
 	link    *link
+	store   *store
 	known   []Remote
 	missing []Remote
 	open    map[Remote]*kept
@@ -182,7 +187,7 @@ func (w *wanting) fetch(l lack) *kept {
 		return k
 	}
 	if slices.Contains(w.known, l.Remote) {
-		k := newKept(w.link, l.Remote.tree())
+		k := newKept(w.link, w.store, l.Remote.tree())
 		w.open[l.Remote] = k
 		return k
 	}

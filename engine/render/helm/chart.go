@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,11 +16,13 @@ import (
 	"github.com/Masterminds/semver/v3"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/ignore"
 	"sigs.k8s.io/yaml"
 
 	"github.com/slipway-cd/slipway/engine/git"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/engine/render/manifest"
 )
 
 // Bounds of one chart, packed charts within it included.
@@ -36,39 +39,64 @@ type loaded struct {
 	warnings []string
 }
 
-// loadChart reads the chart of a folder, with what lies in its charts folder and its dependencies from other places. What those lack
-// is left out, and noted in need.
-func loadChart(ctx context.Context, files Files, dir string, need *needs) (*loaded, error) {
-	c, err := readChart(ctx, files, dir, nil)
+// load reads the chart of a folder, with what lies in its charts folder and its dependencies from other places. What those lack is left
+// out, and noted in need.
+func (k *charts) load(ctx context.Context, files Files, dir string, need *needs) (*loaded, error) {
+	c, err := k.read(ctx, files, dir, false)
 	if err != nil {
 		return nil, err
 	}
 	if t := c.chart.Metadata.Type; t != "" && t != "application" {
 		return nil, c.fault("Chart.yaml", "type", t+" charts are not installable")
 	}
-	return c, c.complete(ctx, files, need)
+	return c, c.complete(ctx, build{loaded: c, files: files, need: need, kept: k})
 }
 
-// readChart reads the chart of a folder, with what lies in its charts folder. Files that rules name are left out; nil are those of its
-// .helmignore, which counts for folders and not for what was packed.
-func readChart(ctx context.Context, files Files, dir string, rules *ignore.Rules) (*loaded, error) {
-	w := walker{files: files, dir: dir, rules: rules}
-	if rules == nil {
-		w.rules = ignore.Empty()
+// readChart reads the chart of a folder, with what lies in its charts folder, and says what it read for that. What .helmignore names is
+// left out of a folder, not of what was packed.
+func readChart(ctx context.Context, files Files, dir string, packed bool) (*loaded, *walker, error) {
+	w := &walker{files: files, dir: dir, rules: ignore.Empty()}
+	if !packed {
 		if err := w.readRules(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if err := w.walk(ctx, dir, nil); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	c := &loaded{dir: dir, places: map[*chart.File]string{}}
 	var err error
-	c.chart, err = loader.LoadFiles(w.found)
+	c.chart, err = loadFiles(w.found)
 	if err != nil {
-		return nil, loadFault(err, dir)
+		return nil, nil, loadFault(err, dir)
 	}
 	c.place(c.chart, dir, w.charts)
+	return c, w, nil
+}
+
+// loadFiles is Helm's loading of a chart, but for its default values where they can be read quickly.
+func loadFiles(files []*loader.BufferedFile) (*chart.Chart, error) {
+	n := slices.IndexFunc(files, func(f *loader.BufferedFile) bool { return f.Name == chartutil.ValuesfileName })
+	if n < 0 {
+		return loader.LoadFiles(files)
+	}
+	text := files[n].Data
+	value, ok := manifest.Block(text, false)
+	values, isMap := value.(map[string]any)
+	if !ok || !isMap {
+		return loader.LoadFiles(files)
+	}
+	files[n].Data = nil
+	c, err := loader.LoadFiles(files)
+	if err != nil {
+		return nil, err
+	}
+	c.Values = values
+	for _, raw := range c.Raw {
+		if raw.Name == chartutil.ValuesfileName {
+			raw.Data = text
+		}
+	}
 	return c, nil
 }
 
@@ -80,10 +108,13 @@ type walker struct {
 	found  []*loader.BufferedFile
 	charts map[string]string // "redis" of charts/redis/Chart.yaml to the folder's path, at any depth
 	size   int
+	read   []string // files that were read or looked for
+	listed []string // folders
 }
 
 func (w *walker) readRules() error {
 	name := path.Join(w.dir, ignore.HelmIgnore)
+	w.read = append(w.read, name)
 	text, err := w.files.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fileFault(err, name)
@@ -104,6 +135,7 @@ func (w *walker) walk(ctx context.Context, dir string, above []fs.FileInfo) erro
 	if len(above) > 40 {
 		return &object.Fault{Place: object.Place{File: w.dir}, Message: "the folders lie too deep, or symbolic links lead in a circle"}
 	}
+	w.listed = append(w.listed, dir)
 	entries, err := w.files.ReadDir(dir)
 	if err != nil {
 		return fileFault(err, dir)
@@ -149,6 +181,7 @@ func (w *walker) describe(name string, e fs.DirEntry) (fs.FileInfo, error) {
 }
 
 func (w *walker) file(name, rel string) error {
+	w.read = append(w.read, name)
 	text, err := w.files.ReadFile(name)
 	if err != nil {
 		return fileFault(err, name)
@@ -283,6 +316,11 @@ func (k kind) Sys() any           { return nil }
 
 // decodeMap reads a values document.
 func decodeMap(text []byte, file string) (map[string]any, error) {
+	if value, ok := manifest.Block(text, false); ok {
+		if m, isMap := value.(map[string]any); isMap {
+			return m, nil
+		}
+	}
 	m := map[string]any{}
 	if err := yaml.Unmarshal(text, &m); err != nil {
 		f := &object.Fault{Place: object.Place{File: file}}

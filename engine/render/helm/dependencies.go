@@ -15,7 +15,6 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"helm.sh/helm/v3/pkg/chart"
-	"helm.sh/helm/v3/pkg/ignore"
 
 	"github.com/slipway-cd/slipway/engine/object"
 )
@@ -63,7 +62,7 @@ func (n *needs) get(w Wanted) (Files, error) {
 
 // complete sees to a chart's dependencies as Argo CD does: when each is in the charts folder by its name, they are what they are; when
 // one is missing, all are got as `helm dependency build` gets them. A dependency's own dependencies are what it was packed with.
-func (c *loaded) complete(ctx context.Context, files Files, need *needs) error {
+func (c *loaded) complete(ctx context.Context, b build) error {
 	all := c.required()
 	missing := false
 	for _, dep := range all {
@@ -76,7 +75,7 @@ func (c *loaded) complete(ctx context.Context, files Files, need *needs) error {
 	if err != nil {
 		return err
 	}
-	b := build{loaded: c, files: files, need: need, locked: locked}
+	b.locked = locked
 	for _, dep := range wanted {
 		if err := b.add(ctx, dep); err != nil {
 			return err
@@ -180,6 +179,7 @@ type build struct {
 	*loaded
 	files  Files
 	need   *needs
+	kept   *charts
 	locked bool
 	charts []*chart.Chart
 }
@@ -258,7 +258,7 @@ func (b *build) beside(ctx context.Context, dep *chart.Dependency, rel string) e
 	if _, err := b.files.Stat(path.Join(dir, "Chart.yaml")); err != nil {
 		return b.dependencyFault(dep, "there is no chart in "+dir, "")
 	}
-	sub, err := readChart(ctx, b.files, dir, nil)
+	sub, err := b.kept.read(ctx, b.files, dir, false)
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func (b *build) remote(ctx context.Context, dep *chart.Dependency) error {
 	if files == nil {
 		return nil
 	}
-	sub, err := readChart(ctx, files, ".", ignore.Empty())
+	sub, err := b.kept.read(ctx, files, ".", true)
 	if err != nil {
 		return b.inside(dep, err)
 	}

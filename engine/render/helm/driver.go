@@ -2,8 +2,6 @@ package helm
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -25,7 +23,7 @@ const (
 // unit is one template file and the values that it sees.
 type unit struct {
 	name  string // "web/templates/deploy.yaml", as Helm names it
-	text  string
+	file  *chart.File
 	chart *chart.Chart
 	scope map[string]any
 }
@@ -33,6 +31,7 @@ type unit struct {
 // run is one render of a chart.
 type run struct {
 	chart    *loaded
+	seed     []byte
 	random   *random
 	at       func(string)
 	names    map[string]string // unit name to repository file
@@ -53,12 +52,13 @@ func (r *run) all(ctx context.Context, parsed *parsedCache, top chartutil.Values
 	for _, u := range units {
 		r.names[u.name] = r.file(u)
 	}
-	set, err := parsed.parse(units)
+	p, err := parsed.parse(units, len(r.seed) > 0)
 	if err != nil {
 		return nil, r.fault(err, "")
 	}
-	r.included = map[string]int{}
-	r.bind(set)
+	r.included, r.random = map[string]int{}, &p.random
+	r.random.begin(r.seed, r.chart.dir)
+	p.run = r
 	out := make(map[string]string, len(units))
 	for _, u := range units {
 		if strings.HasPrefix(path.Base(u.name), "_") {
@@ -67,7 +67,7 @@ func (r *run) all(ctx context.Context, parsed *parsedCache, top chartutil.Values
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		text, err := r.one(set, u)
+		text, err := r.one(p.set, u)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +128,7 @@ func (r *run) collect(c *chart.Chart, above chartutil.Values, all []unit) ([]uni
 		if t == nil || (library && !strings.HasPrefix(path.Base(t.Name), "_")) {
 			continue
 		}
-		all = append(all, unit{name: path.Join(c.ChartFullPath(), t.Name), text: string(t.Data), chart: c, scope: scope})
+		all = append(all, unit{name: path.Join(c.ChartFullPath(), t.Name), file: t, chart: c, scope: scope})
 	}
 	return all, scope
 }
@@ -142,16 +142,6 @@ func (r *run) file(u unit) string {
 	return path.Join(at, strings.TrimPrefix(u.name, u.chart.ChartFullPath()+"/"))
 }
 
-// bind gives a set of templates the functions that must know the set they are in.
-func (r *run) bind(set *template.Template) {
-	funcs := template.FuncMap{
-		"include": func(name string, data any) (string, error) { return r.include(set, name, data) },
-		"tpl":     func(text string, data any) (string, error) { return r.tpl(set, text, data) },
-	}
-	r.random.bind(funcs)
-	set.Option("missingkey=zero").Funcs(funcs)
-}
-
 func (r *run) include(set *template.Template, name string, data any) (string, error) {
 	if r.included[name] > maxInclude {
 		return "", fmt.Errorf("template %q includes itself without end", name)
@@ -161,72 +151,4 @@ func (r *run) include(set *template.Template, name string, data any) (string, er
 	var b strings.Builder
 	err := set.ExecuteTemplate(&b, name, data)
 	return b.String(), err
-}
-
-func (r *run) tpl(set *template.Template, text string, data any) (string, error) {
-	if !strings.Contains(text, "{{") {
-		return plain(text), nil
-	}
-	if r.tpls >= maxTpl {
-		return "", fmt.Errorf("tpl is called on its own result without end")
-	}
-	r.tpls++
-	defer func() { r.tpls-- }()
-	inner, err := set.Clone()
-	if err != nil {
-		return "", fmt.Errorf("copying templates: %w", err)
-	}
-	r.bind(inner)
-	t, err := inner.New(withinTpl).Parse(text)
-	if err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	if err := t.Execute(&b, data); err != nil {
-		return "", err
-	}
-	return plain(b.String()), nil
-}
-
-// withinTpl names the text given to tpl. Lines in it are not lines of a file.
-const withinTpl = "text given to tpl"
-
-// parsedCache keeps parsed sets of templates by their content.
-type parsedCache struct {
-	sets  map[string]*template.Template
-	order []string
-}
-
-const maxParsed = 32
-
-// parse yields a set of the caller's own.
-func (p *parsedCache) parse(units []unit) (*template.Template, error) {
-	h := sha256.New()
-	for _, u := range units {
-		fmt.Fprintf(h, "%d %s %d %s", len(u.name), u.name, len(u.text), u.text)
-	}
-	key := hex.EncodeToString(h.Sum(nil))
-	set, ok := p.sets[key]
-	if !ok {
-		set = template.New("chart").Option("missingkey=zero").Funcs(functions())
-		for _, u := range units {
-			if _, err := set.New(u.name).Parse(u.text); err != nil {
-				return nil, err
-			}
-		}
-		p.keep(key, set)
-	}
-	return set.Clone()
-}
-
-func (p *parsedCache) keep(key string, set *template.Template) {
-	if p.sets == nil {
-		p.sets = map[string]*template.Template{}
-	}
-	if len(p.order) == maxParsed {
-		delete(p.sets, p.order[0])
-		p.order = p.order[1:]
-	}
-	p.sets[key] = set
-	p.order = append(p.order, key)
 }

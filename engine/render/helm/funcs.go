@@ -84,6 +84,9 @@ func required(message string, v any) (any, error) {
 }
 
 func toYAML(v any) string {
+	if text, ok := written(v); ok {
+		return text
+	}
 	b, err := yaml.Marshal(v)
 	if err != nil {
 		return "" // as in Helm

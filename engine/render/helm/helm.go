@@ -25,6 +25,14 @@ type Files interface {
 	fs.StatFS
 }
 
+// Sealed is a repository that knows what its folders hold without reading them.
+type Sealed interface {
+	// Seal is the same for folders that hold the same, at any depth; empty where that is not known, such as where links lie within.
+	Seal(dir string) string
+	// Again notes that files were read and folders listed, by whoever remembers them.
+	Again(files, folders []string)
+}
+
 // Request is a chart and what it is rendered with. Build variables are replaced in Options already.
 type Request struct {
 	Path        string // of the chart, from the repository's root
@@ -51,9 +59,10 @@ type Result struct {
 	Random bool
 }
 
-// Driver renders charts. It keeps the templates that it has parsed and the documents that it has read, and is not safe for concurrent
-// use. The objects that it yields may be those of an earlier render, too, and must not be changed.
+// Driver renders charts. It keeps the charts and the templates that it has parsed and the documents that it has read, and is not safe for
+// concurrent use. The objects that it yields may be those of an earlier render, too, and must not be changed.
 type Driver struct {
+	charts charts
 	parsed parsedCache
 	read   documents
 }
@@ -72,7 +81,7 @@ func (d *Driver) Render(ctx context.Context, files Files, req Request) (Result, 
 			Hint: "set helm.releaseName to a name of at most 53 lower-case letters, digits and dashes"}
 	}
 	need := &needs{fetch: req.Fetch}
-	c, err := loadChart(ctx, files, req.Path, need)
+	c, err := d.charts.load(ctx, files, req.Path, need)
 	if err != nil {
 		return Result{}, err
 	}
@@ -94,12 +103,13 @@ func (d *Driver) Render(ctx context.Context, files Files, req Request) (Result, 
 		return Result{}, c.fault("Chart.yaml", "dependencies", err.Error())
 	}
 	c.confineSchemas(c.chart)
-	options := chartutil.ReleaseOptions{Name: release, Namespace: namespace(req), Revision: 1, IsInstall: true}
-	top, err := chartutil.ToRenderValuesWithSchemaValidation(c.chart, values, options, caps, req.Options.SkipSchemaValidation)
+	merged, err := c.coalesced(values, !req.Options.SkipSchemaValidation)
 	if err != nil {
 		return Result{}, c.fault("values.schema.json", "", err.Error())
 	}
-	run := &run{chart: c, random: newRandom(req.Seed, req.Path), at: req.At}
+	about := map[string]any{"Name": release, "Namespace": namespace(req), "Revision": 1, "IsInstall": true, "IsUpgrade": false, "Service": "Helm"}
+	top := chartutil.Values{"Values": merged, "Capabilities": caps, "Release": about}
+	run := &run{chart: c, seed: req.Seed, at: req.At}
 	rendered, err := run.all(ctx, &d.parsed, top)
 	if err != nil {
 		return Result{}, err

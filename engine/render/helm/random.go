@@ -33,12 +33,12 @@ type random struct {
 	used  map[string]bool // "file: function"
 }
 
-func newRandom(seed []byte, dir string) *random {
-	r := &random{calls: map[string]int{}, used: map[string]bool{}}
+// begin makes it that of another render of a chart. Whether there is a seed stays as it was when it was bound.
+func (r *random) begin(seed []byte, dir string) {
+	*r = random{calls: map[string]int{}, used: map[string]bool{}}
 	if len(seed) > 0 {
 		r.seed = sum(seed, "chart "+dir)
 	}
-	return r
 }
 
 func sum(key []byte, text string) []byte {
@@ -69,10 +69,10 @@ func (r *random) note(name string) *rand.Rand {
 	return rand.New(rand.NewChaCha8(s))
 }
 
-// bind puts the stand-ins into a function map.
-func (r *random) bind(funcs template.FuncMap) {
+// bind puts the stand-ins into a function map, for renders with a seed or for those without.
+func (r *random) bind(funcs template.FuncMap, seeded bool) {
 	real := sprig.TxtFuncMap()
-	if r.seed == nil {
+	if !seeded {
 		for _, name := range volatile {
 			funcs[name] = r.watched(name, real[name])
 		}
@@ -80,8 +80,10 @@ func (r *random) bind(funcs template.FuncMap) {
 	}
 	r.bindStrings(funcs)
 	r.bindKeys(funcs)
-	moment := time.Unix(1_700_000_000+int64(binary.BigEndian.Uint32(r.seed)%1_000_000), 0).UTC()
-	funcs["now"] = func() time.Time { r.note("now"); return moment }
+	funcs["now"] = func() time.Time {
+		r.note("now")
+		return time.Unix(1_700_000_000+int64(binary.BigEndian.Uint32(r.seed)%1_000_000), 0).UTC()
+	}
 	funcs["ago"] = func(any) string { r.note("ago"); return "0s" }
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/strvals"
 
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
@@ -75,6 +76,62 @@ func merge(a, b map[string]any) map[string]any {
 		a[key] = v
 	}
 	return a
+}
+
+// coalesced puts values over those of a chart and the charts within it, and holds them against their schemas. A chart with none within it,
+// as most are, does not take the way through Helm, which copies all values piece by piece by reflection.
+func (c *loaded) coalesced(values map[string]any, checked bool) (chartutil.Values, error) {
+	if len(c.chart.Dependencies()) > 0 {
+		var err error
+		if values, err = chartutil.CoalesceValues(c.chart, values); err != nil {
+			return nil, err
+		}
+	} else {
+		fill(values, c.chart.Values)
+	}
+	if !checked {
+		return values, nil
+	}
+	if err := chartutil.ValidateAgainstSchema(c.chart, values); err != nil {
+		return nil, fmt.Errorf("values don't meet the specifications of the schema(s) in the following chart(s):\n%w", err)
+	}
+	return values, nil
+}
+
+// fill puts a chart's values where there are none. One that is null takes away what the chart has.
+func fill(values, defaults map[string]any) {
+	for key, v := range defaults {
+		have, there := values[key]
+		into, isMap := have.(map[string]any)
+		from, both := v.(map[string]any)
+		switch {
+		case !there:
+			values[key] = duplicate(v)
+		case have == nil:
+			delete(values, key)
+		case isMap && both:
+			chartutil.CoalesceTables(into, duplicate(from).(map[string]any))
+		}
+	}
+}
+
+// duplicate copies a value with all that is in it.
+func duplicate(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, e := range v {
+			out[key] = duplicate(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = duplicate(e)
+		}
+		return out
+	}
+	return v
 }
 
 // valueFile is a file of values, in this repository or that of a $ref.

@@ -183,11 +183,7 @@ func collect(built resmap.ResMap, from *origins) ([]object.Object, error) {
 	}
 	var all []object.Object
 	for _, r := range built.Resources() {
-		text, err := r.MarshalJSON()
-		if err != nil {
-			return nil, fmt.Errorf("reading what kustomize built: %w", err)
-		}
-		objects, err := manifest.FromJSON(text, from.fallback)
+		objects, err := decode(r, from.fallback)
 		if err != nil {
 			return nil, err
 		}

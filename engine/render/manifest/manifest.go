@@ -126,6 +126,9 @@ func (d Document) value(file string) (any, error) {
 	if marked := bytes.TrimLeft(text, " \t\r\n"); bytes.HasPrefix(marked, byteOrderMark) {
 		text = marked[len(byteOrderMark):] // files that were put together keep the mark that each began with
 	}
+	if value, ok := Block(text, true); ok {
+		return value, nil
+	}
 	asJSON, err := yaml.YAMLToJSON(text)
 	if err != nil {
 		return nil, d.fault(err, file)
