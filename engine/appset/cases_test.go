@@ -21,6 +21,7 @@ import (
 	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/appset"
 	"github.com/slipway-cd/slipway/engine/object"
+	"github.com/slipway-cd/slipway/fixtures/facts"
 )
 
 var update = flag.Bool("update", false, "write what is generated into the cases")
@@ -78,11 +79,11 @@ func open(t *testing.T, archive *txtar.Archive) testCase {
 				t.Fatal(err)
 			}
 		case f.Name == "facts.yaml":
-			known := &facts{}
+			known := &facts.Facts{}
 			if err := yaml.UnmarshalStrict(f.Data, known); err != nil {
 				t.Fatal(err)
 			}
-			known.tell(&c.world)
+			known.Tell(&c.world)
 		default:
 			c.want[f.Name] = string(f.Data)
 		}
