@@ -62,7 +62,8 @@ func (r Rolling) Rollout() Rollout {
 		return strings.Compare(a.Application, b.Application)
 	})
 	open := steps.open(status)
-	start(r.Set, status, open, now, issues)
+	current := byName(r.Current)
+	start(r.Set, status, open, func(name string) metav1.Time { return turnOf(current[name], now) }, issues)
 	out := Rollout{Status: status, Sync: map[string]metav1.Time{}}
 	for _, s := range status {
 		if s.Status == argo.ProgressiveSyncPending && open[s.Application] && s.LastTransitionTime != nil {
@@ -164,6 +165,21 @@ func Begun(app *argo.Application, since metav1.Time) bool {
 	return state.StartedAt.After(since.Time) || slices.ContainsFunc(state.Operation.Info, func(i argo.Info) bool {
 		return i.Name == RolloutKey && i.Value == Turn(since)
 	})
+}
+
+// turnOf is the moment from which an application's turn counts: none by which an operation that has begun already would be taken for this
+// turn's. Moments are of whole seconds, and within one an operation may fail and its mending be there.
+func turnOf(app *argo.Application, now metav1.Time) metav1.Time {
+	if app == nil || app.Status.OperationState == nil {
+		return now
+	}
+	if began := app.Status.OperationState.StartedAt; began.After(now.Time) {
+		now = began // by another's clock
+	}
+	if Begun(app, now) {
+		now = metav1.NewTime(now.Add(time.Second))
+	}
+	return now
 }
 
 // Turn is how a moment is written into an operation.
@@ -277,7 +293,7 @@ func (s steps) open(status []argo.ApplicationSetApplicationStatus) map[string]bo
 }
 
 // start makes those that wait pending, as many of a step at a time as its maxUpdate allows.
-func start(set *argo.ApplicationSet, status []argo.ApplicationSetApplicationStatus, open map[string]bool, now metav1.Time, issues *rolloutIssues) {
+func start(set *argo.ApplicationSet, status []argo.ApplicationSetApplicationStatus, open map[string]bool, turn func(name string) metav1.Time, issues *rolloutIssues) {
 	all := set.Spec.Strategy.RollingSync.Steps
 	total, busy := make([]int, len(all)), make([]int, len(all))
 	step := func(s argo.ApplicationSetApplicationStatus) int {
@@ -304,7 +320,7 @@ func start(set *argo.ApplicationSet, status []argo.ApplicationSetApplicationStat
 		if busy[i] >= atOnce(all[i].MaxUpdate, total[i], i, issues) {
 			continue
 		}
-		s.Status, s.LastTransitionTime = argo.ProgressiveSyncPending, &now
+		s.Status, s.LastTransitionTime = argo.ProgressiveSyncPending, new(turn(s.Application))
 		s.Message = "Application moved to Pending status, watching for the Application resource to start Progressing"
 		busy[i]++
 	}

@@ -180,6 +180,34 @@ func TestAnOperationIsBegunOnceForATurn(t *testing.T) {
 	}
 }
 
+// An operation that fails and is mended within a second is no reason to take the mended one for begun.
+func TestATurnIsNotTakenForTheLastOneOfTheSameSecond(t *testing.T) {
+	for name, clock := range map[string]time.Duration{"the same second": 0, "by a clock that is ahead": 3 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			r := newRollout(t, []argo.ApplicationSetRolloutStep{step(nil, "In", "dev")}, "dev")
+			r.look()
+			app := r.apps[0]
+			if app.Status.OperationState == nil {
+				t.Fatal("nothing was begun")
+			}
+			first := app.Status.OperationState
+			first.Phase, first.StartedAt = argo.OperationFailed, metav1.NewTime(first.StartedAt.Add(clock))
+			for range 3 {
+				r.now = r.now.Add(-time.Second)
+				r.look()
+			}
+			app.Status.Sync.Revision = "two" // who mended it was quick
+			for range 3 {
+				r.now = r.now.Add(-time.Second)
+				r.look()
+			}
+			if app.Status.OperationState == first {
+				t.Errorf("what was mended is not synced: %+v", r.set.Status.ApplicationStatus)
+			}
+		})
+	}
+}
+
 func TestTheLastStepGoesFirst(t *testing.T) {
 	r := newRollout(t, []argo.ApplicationSetRolloutStep{step(nil, "In", "dev"), step(nil, "In", "prod")}, "dev", "prod", "other", "prod")
 	var names []string
