@@ -247,8 +247,11 @@ func (g *gathered) absorb(recent recents, outcomes []engine.Outcome, now time.Ti
 			delete(g.live, id) // its end, if it has not come, will be seen
 			recent[id] = trace{at: now, uid: o.Action.UID, deleted: true, released: true}
 		case engine.Release:
+			delete(recent, id)
 			if o.Live == nil {
 				delete(g.live, id)
+			} else {
+				recent[id] = trace{at: now, uid: o.Action.UID, version: o.Live.GetResourceVersion(), released: true}
 			}
 		default:
 			if o.Live != nil && !g.isBeside(id) {

@@ -20,7 +20,8 @@ type trace struct {
 	uid     types.UID
 	version string // resource version; "" after a deletion
 	deleted bool
-	// released says that our finalizer was taken off along with the deletion.
+	// released says that our finalizer was taken off: with a deletion, or because a hook is done. Then others may take it away at any time, as
+	// is done with Jobs that have had their time.
 	released bool
 }
 
@@ -50,7 +51,10 @@ func (t trace) shownBy(u *unstructured.Unstructured) bool {
 	if t.deleted {
 		return u == nil || u.GetUID() != t.uid || u.GetDeletionTimestamp() != nil
 	}
-	return u != nil && u.GetUID() == t.uid && asNew(u.GetResourceVersion(), t.version)
+	if u == nil {
+		return t.released
+	}
+	return asNew(u.GetResourceVersion(), t.version) // be it another object: that one came later
 }
 
 // asNew reports whether resource version a is b or later. They can be compared where they are numbers, as they are in practice; where

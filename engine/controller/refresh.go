@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -77,7 +78,7 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 		p.memo.owe(level, p.now().Add(retryAfter))
 		return retryAfter, nil
 	}
-	if found.comparison != nil && len(p.memo.recent.behind(liveOf(found.comparison), p.now())) > 0 {
+	if found.comparison != nil && p.lags(ctx, liveOf(found.comparison)) {
 		p.memo.ask(level)
 		return settleAfter, nil
 	}
@@ -111,6 +112,31 @@ func (p *pass) refresh(ctx context.Context) (time.Duration, error) {
 		p.memo.owe(levelLive, p.now().Add(auto.Wait))
 	}
 	return p.untilNext(), nil
+}
+
+// mostAsked bounds how many objects of those that a cache does not show are asked for at once.
+const mostAsked = 20
+
+// lags reports whether what a cache shows is older than what we have just done. What it does not show at all somebody else may have taken
+// away by now: that the API server knows.
+func (p *pass) lags(ctx context.Context, live map[object.ID]*unstructured.Unstructured) bool {
+	late := p.memo.recent.behind(live, p.now())
+	missing := slices.DeleteFunc(slices.Clone(late), func(id object.ID) bool { return live[id] != nil || p.memo.recent[id].deleted })
+	if len(missing) == 0 || len(missing) > mostAsked {
+		return len(late) > 0
+	}
+	dest, err := p.Clusters(ctx, p.app.Spec.Destination)
+	if err != nil {
+		return true
+	}
+	gone := 0
+	for _, id := range missing {
+		if _, err := dest.Get(ctx, id); apierrors.IsNotFound(err) {
+			delete(p.memo.recent, id)
+			gone++
+		}
+	}
+	return gone < len(late)
 }
 
 // untilNext is the time until something is due that nothing will bring.
