@@ -74,3 +74,30 @@ func TestInstallationsScriptsJudge(t *testing.T) {
 		})
 	}
 }
+
+// Guides to Argo CD have child Applications judged by a script. An application that manages itself is none of its own children.
+func TestAnApplicationDoesNotJudgeItself(t *testing.T) {
+	const root = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: NAME, namespace: argocd, uid: uid-NAME, annotations: {argocd.argoproj.io/tracking-id: 'web:argoproj.io/Application:argocd/NAME'}}\n"
+	script := map[string]health.Customization{"argoproj.io/Application": {Health: "return {status = 'Degraded', message = 'as it was'}"}}
+	for name, want := range map[string]health.Status{"web": health.Healthy, "child": health.Degraded} {
+		w := newWorld(t)
+		rules, errs := health.New(script, time.Now)
+		if len(errs) > 0 {
+			t.Fatal(errs)
+		}
+		w.live = append(w.live, strings.ReplaceAll(root, "NAME", name))
+		p := change.New(change.Deps{Render: w, Trees: w, ControlNamespace: "argocd", Health: func() *health.Rules { return rules },
+			Clusters: func(context.Context, argo.ApplicationDestination) (change.Cluster, error) { return here{w}, nil }})
+		proj, _ := project("shop")
+		itself := app("web", shop, "web", nil)
+		itself.UID = "uid-web"
+		target := change.Target{Objects: object.NewSet(object.Object{Unstructured: w.parse(w.live[0])})}
+		got, err := p.Compare(t.Context(), itself, proj, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Health != want || len(got.Resources) != 1 || got.Resources[0].Health == nil {
+			t.Errorf("with %s among its objects it is %s: %s", name, got.Health, got.HealthMessage)
+		}
+	}
+}

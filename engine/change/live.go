@@ -115,7 +115,7 @@ func (p *Pipeline) survey(ctx context.Context, app *argo.Application, proj *argo
 	if c.Sync = syncStatus(c.Resources); denied {
 		c.Sync = argo.SyncStatusCodeOutOfSync // what is wanted and not permitted is missing, whatever is there
 	}
-	c.Health, c.HealthMessage = appHealth(c.Resources)
+	c.Health, c.HealthMessage = appHealth(app, c.Resources)
 	return c, nil
 }
 
@@ -183,11 +183,13 @@ func syncStatus(resources []Resource) argo.SyncStatusCode {
 	return argo.SyncStatusCodeSynced
 }
 
-// appHealth is the worst health among the managed resources; missing ones count only when all are missing.
-func appHealth(resources []Resource) (argo.HealthStatusCode, string) {
+// appHealth is the worst health among the managed resources; missing ones count only when all are missing. An application that manages
+// itself is not among them: as ill as it was once it would be for ever.
+func appHealth(app *argo.Application, resources []Resource) (argo.HealthStatusCode, string) {
 	var all []health.Resource
 	for _, r := range resources {
-		if r.Hook || health.Ignored(r.Live) {
+		itself := r.Live != nil && app.UID != "" && r.Live.GetUID() == app.UID
+		if r.Hook || itself || health.Ignored(r.Live) {
 			continue
 		}
 		all = append(all, health.Resource{ID: r.ID, Live: r.Live != nil, Wanted: r.Desired != nil, Health: r.Health})

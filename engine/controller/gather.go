@@ -335,7 +335,8 @@ func (p *pass) untilOverdue() time.Duration {
 	return max(s.StartedAt.Add(p.Options.SyncTimeout).Sub(p.now()), time.Millisecond)
 }
 
-// judge is how well a live object is, by the installation's rules and ours.
+// judge is how well a live object is, by the installation's rules and ours. The application itself, where it is among its objects, is not
+// waited for: it is under way because of the sync.
 func (p *pass) judge(ctx context.Context) func(*unstructured.Unstructured) *argo.HealthStatus {
 	var rules *health.Rules
 	if p.Health != nil {
@@ -343,7 +344,7 @@ func (p *pass) judge(ctx context.Context) func(*unstructured.Unstructured) *argo
 	}
 	return func(u *unstructured.Unstructured) *argo.HealthStatus {
 		h := rules.Of(ctx, u)
-		if h == nil {
+		if h == nil || u.GetUID() == p.app.UID {
 			return nil
 		}
 		return &argo.HealthStatus{Status: h.Status, Message: h.Message}
