@@ -2,6 +2,7 @@ package bot_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ func TestAttacks(t *testing.T) {
 		{"a specification in the head names another team's repository", foreignSource},
 		{"an object in the head is someone else's", foreignObject},
 		{"a command in a quote, in code and by a bot", commandsNotGiven},
+		{"a commit that fails is opened again, into a branch where it does nothing", openedTwice},
 	} {
 		p.act(t, attack.name, attack.try)
 	}
@@ -320,4 +322,42 @@ func commandsNotGiven(p *play) {
 	last := p.say(stage.Bob, pull.Number, "/help")
 	p.answer(pull.Number, last, "Commands")
 	p.untouched("web-staging", c)
+}
+
+// openedTwice has the check of a commit that fails followed by one that passes, of the same name on the same commit: merges wait for the newest.
+func openedTwice(p *play) {
+	pull := p.open(stage.Alice, "twice", map[string]string{"web/overlays/staging/kustomization.yaml": "resources: [nowhere.yaml]\n"})
+	if _, check := p.reported(pull.Number, pull.HeadSHA); check.Conclusion != "failure" {
+		p.t.Fatalf("the check says %s", check.Conclusion)
+	}
+	p.push(stage.Alice, "quiet", map[string]string{"README.md": "A branch that no application follows.\n"})
+	_, err := p.Forge.As(stage.Alice).Open(p.t.Context(), stage.Shop, store.NewPull{Title: "The same, elsewhere", Head: "twice", Base: "quiet"})
+	p.must(err)
+	said := func(what string, want ...string) {
+		p.t.Helper()
+		p.eventually(what, func() (string, bool) {
+			var have []string
+			for _, check := range p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA) {
+				have = append(have, check.Status+" "+check.Conclusion)
+			}
+			return strings.Join(have, ", "), slices.Equal(have, want)
+		})
+	}
+	said("both fail", "completed failure", "completed failure")
+	if !slices.ContainsFunc(p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA), func(c store.CheckRun) bool {
+		return c.Output.Title == fmt.Sprintf("The same commit fails in pull request %d", pull.Number)
+	}) {
+		p.t.Error("the second does not say why it fails")
+	}
+	_, err = p.Forge.As(stage.Alice).ClosePull(p.t.Context(), stage.Shop, pull.Number)
+	p.must(err)
+	p.eventually("the second passes on its own", func() (string, bool) {
+		passed := 0
+		for _, check := range p.Forge.Store.CheckRuns(p.Repo.ID, pull.HeadSHA) {
+			if check.Conclusion == "success" {
+				passed++
+			}
+		}
+		return itoa(int64(passed)), passed == 1
+	})
 }

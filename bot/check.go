@@ -70,7 +70,11 @@ func (v *visit) setCheck(ctx context.Context, c forge.Check) error {
 	if c.Status == forge.Completed {
 		c.CompletedAt = v.Now()
 	}
-	id, err := v.forge.SetCheck(ctx, v.repo, c)
+	said, err := v.worst(ctx, c)
+	if err != nil {
+		return err
+	}
+	id, err := v.forge.SetCheck(ctx, v.repo, said)
 	if err != nil {
 		return fmt.Errorf("setting the check: %w", err)
 	}

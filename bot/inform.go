@@ -112,7 +112,8 @@ func (v *visit) dismiss(ctx context.Context) error {
 // stale says whether a report may be out of date. What people say does not change what a merge would do.
 func (v *visit) stale() bool {
 	s := v.res.Status
-	if v.force || s.Report == nil || s.Report.Unverified || s.Report.Head != v.pull.Head.SHA || s.CheckState == slipway.CheckPending {
+	if v.force || s.Report == nil || s.Report.Unverified || s.Report.Head != v.pull.Head.SHA || s.CheckState == slipway.CheckPending ||
+		slices.Contains(v.asked.Reasons(), reasonTwin) {
 		return true
 	}
 	if s.Trusted != (s.Report.Base != "") {

@@ -28,6 +28,8 @@ type visit struct {
 	forge Forge
 	// res is the resource with the status as it is to be, saved as it is on the API server.
 	res, saved *slipway.PullRequest
+	// began is how the check stood when the look began.
+	began [3]string
 	// asked is the request that this look answers.
 	asked slipway.Asked
 	repo  forge.Repository
@@ -85,7 +87,7 @@ func (b *Bot) enter(ctx context.Context, key types.NamespacedName, pokes <-chan 
 	}
 	return &visit{
 		Bot: b, log: log, key: key, forge: site, res: res, saved: res.DeepCopy(), asked: res.Spec.Asked,
-		repo: repositoryOf(res.Spec), pokes: pokes, fresh: map[string]bool{},
+		repo: repositoryOf(res.Spec), pokes: pokes, fresh: map[string]bool{}, began: standingCheck(res.Status),
 	}, nil
 }
 
@@ -182,7 +184,10 @@ func (v *visit) goOn(ctx context.Context) error {
 func (v *visit) rest(ctx context.Context) error {
 	v.res.Status.LastError = ""
 	v.res.Status.DropFinishedCommands()
-	return v.save(ctx)
+	if err := v.save(ctx); err != nil {
+		return err
+	}
+	return v.wakeTwins(ctx)
 }
 
 // underWay says whether something is to be continued even if nobody asks for a look.

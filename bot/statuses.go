@@ -138,7 +138,11 @@ func (v *visit) setStatus(ctx context.Context, want slipway.EnvironmentStatus) e
 	if i >= 0 && (*all)[i] == want {
 		return nil
 	}
-	if err := v.forge.SetStatus(ctx, v.repo, v.statusCheck(want)); err != nil {
+	said, err := v.worstStatus(ctx, want)
+	if err != nil {
+		return err
+	}
+	if err := v.forge.SetStatus(ctx, v.repo, v.statusCheck(said)); err != nil {
 		return fmt.Errorf("setting the status of %s: %w", want.Environment, err)
 	}
 	v.log.Info("status set", "environment", want.Environment, "sha", want.SHA, "state", want.State, "description", want.Description)

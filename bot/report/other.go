@@ -28,6 +28,20 @@ func Superseded(newer string) forge.Check {
 		Summary: "The report is made for " + short(newer) + "."}
 }
 
+// Shared is a check that lets pass, on a commit that is the head of another pull request as well, whose check does not: forges know checks by
+// their commit, and would take the one for the other.
+func Shared(c forge.Check, number int, base string) forge.Check {
+	into := ""
+	if base != "" {
+		into = " into " + Code(base)
+	}
+	c.Conclusion = forge.Failure
+	c.Summary = fmt.Sprintf("This commit is the head of pull request %d%s as well, whose check fails. Checks belong to commits, so this one says so too until that is mended or "+
+		"closed, or this pull request has a commit of its own.\n\n**Of this pull request alone:** %s\n\n%s", number, into, Prose(c.Title), c.Summary)
+	c.Title = fmt.Sprintf("The same commit fails in pull request %d", number)
+	return c
+}
+
 // Trouble is the check while Slipway, or something it needs, is not well and it tries again; final when it has given up.
 func Trouble(reason string, final bool) forge.Check {
 	if final {
