@@ -146,18 +146,18 @@ func Headline(c change.Change) string {
 		clusters[a.Cluster] = true
 		sum.add(a)
 	}
-	var parts []string
-	if touched > 0 {
-		parts = append(parts, fmt.Sprintf("%s in %s: %s", count(touched, "application"), count(len(clusters), "cluster"), sum))
-	}
-	if unseen > 0 {
-		parts = append(parts, count(unseen, "application")+" not shown before the merge")
-	}
+	var parts []string // what stands in the way first: forges cut a check's title off
 	if failed > 0 {
 		parts = append(parts, count(failed, "application")+" cannot be deployed")
 	}
 	if broken := len(brokenSets(c)); broken > 0 {
 		parts = append(parts, count(broken, "ApplicationSet")+" cannot be generated")
+	}
+	if touched > 0 {
+		parts = append(parts, fmt.Sprintf("%s in %s: %s", count(touched, "application"), count(len(clusters), "cluster"), sum))
+	}
+	if unseen > 0 {
+		parts = append(parts, count(unseen, "application")+" not shown before the merge")
 	}
 	return cmp.Or(strings.Join(parts, " · "), "No application changes")
 }
