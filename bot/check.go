@@ -70,6 +70,10 @@ func (v *visit) setCheck(ctx context.Context, c forge.Check) error {
 	if c.Status == forge.Completed {
 		c.CompletedAt = v.Now()
 	}
+	if group, err := v.isGroup(ctx, c.SHA); err != nil || group {
+		s.CheckState = checkState(c)
+		return err
+	}
 	said, err := v.worst(ctx, c)
 	if err != nil {
 		return err

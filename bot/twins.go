@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,6 +55,20 @@ func (v *visit) worst(ctx context.Context, c forge.Check) (forge.Check, error) {
 		}
 	}
 	return c, err
+}
+
+// isGroup says whether a commit is that of a merge group, and this pull request no part of the queue: whatever was said of it here, the queue would
+// take for what it waits for.
+func (v *visit) isGroup(ctx context.Context, sha string) (bool, error) {
+	if v.pull.State != forge.Open || strings.HasPrefix(v.pull.Head.Name, queueFolder) && !v.pull.Fork() {
+		return false, nil
+	}
+	repo := &slipway.Repository{}
+	err := v.Client.Get(ctx, client.ObjectKey{Namespace: v.Namespace, Name: slipway.RepositoryName(v.res.Spec.Host, v.res.Spec.Repository.ID)}, repo)
+	if client.IgnoreNotFound(err) != nil {
+		return false, fmt.Errorf("looking for merge groups: %w", err)
+	}
+	return slices.ContainsFunc(repo.Status.MergeGroups, func(g slipway.MergeGroup) bool { return g.SHA == sha }), nil
 }
 
 // worstStatus is the same of an environment's commit status.

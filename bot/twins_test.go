@@ -15,7 +15,15 @@ import (
 // listing is a cluster with some pull requests in it.
 type listing struct {
 	client.Client
-	pulls []slipway.PullRequest
+	pulls  []slipway.PullRequest
+	groups []slipway.MergeGroup
+}
+
+func (l listing) Get(_ context.Context, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	if repo, ok := into.(*slipway.Repository); ok {
+		repo.Status.MergeGroups = l.groups
+	}
+	return nil
 }
 
 func (l listing) List(_ context.Context, into client.ObjectList, _ ...client.ListOption) error {
@@ -94,6 +102,48 @@ func TestOthersOfACommitAreWoken(t *testing.T) {
 		}
 		if v.asked.Reason = reasonTwin; !v.stale() {
 			t.Errorf("trusted %v: a pull request that is woken says nothing", trusted)
+		}
+	}
+}
+
+// silent is a forge that counts the checks that are set.
+type silent struct {
+	Forge
+	set int
+}
+
+func (f *silent) SetCheck(context.Context, forge.Repository, forge.Check) (int64, error) {
+	f.set++
+	return 5, nil
+}
+
+// TestNobodySpeaksForTheMergeQueue opens a pull request, from a fork or not, with the commit that the queue tries, before its check has ended.
+func TestNobodySpeaksForTheMergeQueue(t *testing.T) {
+	for name, c := range map[string]struct {
+		branch string
+		fork   bool
+		sha    string
+		want   int
+	}{
+		"the queue's own":                  {queueFolder + "main/pr-3-abc", false, headA, 1},
+		"a branch with its commit":         {"mine", false, headA, 0},
+		"a fork's, named like the queue's": {queueFolder + "main/pr-3-abc", true, headA, 0},
+		"another commit":                   {"mine", false, headB, 1},
+	} {
+		site := &silent{}
+		v := looking(func(v *visit) {
+			v.Client, v.forge = listing{groups: []slipway.MergeGroup{{SHA: headA, CheckState: slipway.CheckPending}}}, site
+			v.pull.Head = forge.Ref{Name: c.branch, SHA: c.sha}
+			v.res.Status.CheckHead = c.sha
+			if c.fork {
+				v.pull.HeadRepository = 8
+			}
+		})
+		if err := v.setCheck(t.Context(), report.Untrusted("mallory", c.sha, "/").Check); err != nil || site.set != c.want {
+			t.Errorf("%s: %d checks are set, want %d (%v)", name, site.set, c.want, err)
+		}
+		if v.res.Status.CheckState != slipway.CheckNeutral {
+			t.Errorf("%s: noted as %q", name, v.res.Status.CheckState)
 		}
 	}
 }
