@@ -50,10 +50,7 @@ func (l *life) wanted() bool {
 }
 
 func (h *hazard) live(round int) {
-	scripts := []string{"label push", "label push close", "label unlabel label push", "label stop"}
-	if round > 0 { // who takes a label away waits for two listings, half a minute apart
-		scripts = append(scripts, "label push unlabel", "label unlabel close")
-	}
+	scripts := []string{"label push", "label push close", "label unlabel label push", "label stop", "label push unlabel", "label unlabel close"}
 	var lives []*life
 	for i, s := range scripts {
 		branch := fmt.Sprintf("hazard-%d-%d", round, i)
@@ -91,7 +88,7 @@ func (h *hazard) live(round int) {
 	}
 }
 
-// step has somebody do the next of one life, and says whether there was any. Now and then it waits first until the preview is ready.
+// step has somebody do the next of one life, and says whether there was any.
 func (h *hazard) step(lives []*life) bool {
 	var left []*life
 	for _, l := range lives {
