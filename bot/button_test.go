@@ -15,7 +15,7 @@ func button(p *play) {
 	for _, a := range check.Actions {
 		labels = append(labels, a.Label+"="+a.Identifier)
 	}
-	if got := strings.Join(labels, ", "); !strings.HasPrefix(got, "Sync to staging=sync:staging, Re-check=diff") {
+	if got := strings.Join(labels, ", "); !strings.HasPrefix(got, "Sync to staging=sync.") || !strings.Contains(got, ", Re-check=diff.") {
 		p.t.Fatalf("the buttons are %s", got)
 	}
 	clicked := func(text string) {
@@ -32,9 +32,20 @@ func button(p *play) {
 	}
 	p.press(stage.Alice, check, "Sync to staging")
 	clicked("0 of 1")
+	again := p.offeredAnew(check, "Sync to staging")
 	p.approve(pull.Number)
-	p.press(stage.Alice, check, "Sync to staging")
+	p.replay(check, "Sync to staging") // would be allowed now
+	p.press(stage.Alice, again, "Sync to staging")
 	clicked("**Healthy**")
+	answers := 0
+	for _, c := range p.ours(pull.Number, "<!-- slipway:reply ") {
+		if first, _, _ := strings.Cut(c.Body, "\n"); strings.Contains(first, "-click-") {
+			answers++
+		}
+	}
+	if answers != 2 {
+		p.t.Errorf("%d answers to two presses", answers)
+	}
 	p.runs(p.Client, "shop-staging", "1.5.90")
 	p.answer(pull.Number, p.say(stage.Alice, pull.Number, "/unlock\n/sync nowhere\n/lock staging\n/status"), "Given back")
 	p.eventually("what follows a refusal is left out, and what only shows is shown", func() (string, bool) {

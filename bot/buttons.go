@@ -2,10 +2,10 @@ package bot
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
+	"crypto/rand"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/bot/command"
 	"github.com/slipway-cd/slipway/bot/report"
@@ -13,37 +13,86 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// The identifiers of the check's buttons. A button is a command that is given by pressing: the same gates stand before it.
+// The commands of the check's buttons. A button is a command that is given by pressing: the same gates stand before it.
 const (
-	buttonDiff    = "diff"
-	buttonPreview = "preview"
-	buttonSync    = "sync:" // with the environment's name, or its hash where that is too long
-	longestButton = 20      // GitHub's bound
+	pressDiff    = "/" + string(command.Diff)
+	pressPreview = "/" + string(command.Preview)
+	pressSync    = "/" + string(command.Sync) + " " // with the environment's name
 )
 
 // buttons are those of the check of an open pull request: a sync to the first environment that may have it before the merge, another look,
-// and a preview.
+// and a preview. What they are is part of the status, which is to be saved before they are shown.
 func (v *visit) buttons(next []report.Environment) []forge.Button {
-	var all []forge.Button
+	var commands []string
 	for _, e := range next {
 		if e.BeforeMerge && e.Locked == "" {
-			all = append(all, forge.Button{ID: syncButton(e.Name), Label: "Sync to " + e.Name, Description: "As " + prefix(v.res.Spec.Forge) + "sync " + e.Name})
+			commands = append(commands, pressSync+e.Name)
 			break
 		}
 	}
-	all = append(all, forge.Button{ID: buttonDiff, Label: "Re-check", Description: "Makes the report again"})
+	commands = append(commands, pressDiff)
 	if v.Previews {
-		all = append(all, forge.Button{ID: buttonPreview, Label: "Preview", Description: "An environment of its own"})
+		commands = append(commands, pressPreview)
+	}
+	s := &v.res.Status
+	var offered []slipway.OfferedButton
+	for _, line := range commands {
+		if at := slices.IndexFunc(s.Buttons, func(b slipway.OfferedButton) bool { return b.Command == line }); at >= 0 {
+			offered = append(offered, s.Buttons[at])
+		} else {
+			offered = append(offered, newButton(line))
+		}
+	}
+	s.Buttons = offered
+	return v.offered()
+}
+
+// offered are the buttons of the status, as the forge takes them.
+func (v *visit) offered() []forge.Button {
+	var all []forge.Button
+	for _, b := range v.res.Status.Buttons {
+		switch environment, sync := strings.CutPrefix(b.Command, pressSync); {
+		case sync:
+			all = append(all, forge.Button{ID: b.ID, Label: "Sync to " + environment, Description: "As " + prefix(v.res.Spec.Forge) + "sync " + environment})
+		case b.Command == pressPreview:
+			all = append(all, forge.Button{ID: b.ID, Label: "Preview", Description: "An environment of its own"})
+		default:
+			all = append(all, forge.Button{ID: b.ID, Label: "Re-check", Description: "Makes the report again"})
+		}
 	}
 	return all
 }
 
-func syncButton(environment string) string {
-	if id := buttonSync + environment; len(id) <= longestButton {
-		return id
+// newButton has an id that no button had before. GitHub takes 20 characters: the verb, for people, and 50 random bits.
+func newButton(line string) slipway.OfferedButton {
+	verb, _, _ := strings.Cut(strings.TrimPrefix(line, "/"), " ")
+	return slipway.OfferedButton{ID: verb + "." + strings.ToLower(rand.Text()[:10]), Command: line}
+}
+
+// shown notes that the check has these buttons.
+func (v *visit) shown(buttons []forge.Button) {
+	for i := range v.res.Status.Buttons {
+		b := &v.res.Status.Buttons[i]
+		b.Shown = b.Shown || slices.ContainsFunc(buttons, func(s forge.Button) bool { return s.ID == b.ID })
 	}
-	sum := sha256.Sum256([]byte(environment))
-	return buttonSync + "#" + hex.EncodeToString(sum[:])[:longestButton-len(buttonSync)-1]
+}
+
+// reoffer gives the check the buttons that took the place of those which were pressed, where no new report did. Killed before it is saved, the
+// next look does the same again.
+func (v *visit) reoffer(ctx context.Context) error {
+	s := &v.res.Status
+	there := s.CheckRunID != "" && s.CheckHead == v.pull.Head.SHA && s.CheckState != "" && s.CheckState != slipway.CheckPending
+	if v.pull.State != forge.Open || !there || !slices.ContainsFunc(s.Buttons, func(b slipway.OfferedButton) bool { return !b.Shown }) {
+		return nil
+	}
+	buttons := v.offered()
+	_, err := v.forge.SetCheck(ctx, v.repo, forge.Check{ID: number(s.CheckRunID), SHA: s.CheckHead, Name: report.CheckName,
+		ExternalID: v.res.Name + "/" + s.CheckHead, DetailsURL: v.address(v.res), Buttons: buttons})
+	if err != nil {
+		return fmt.Errorf("showing the check's buttons: %w", err)
+	}
+	v.shown(buttons)
+	return nil
 }
 
 // press records the buttons that were pressed as commands, once each: the mark moves in the same write. One on a check that says nothing
@@ -53,7 +102,8 @@ func (v *visit) press(ctx context.Context) error {
 	return v.save(ctx)
 }
 
-// hearClicks is press without the write.
+// hearClicks is press without the write. What names a delivery is not part of what the forge signs, so that whoever has an old one could have
+// it heard again: a button is heard once, and has another id then.
 func (v *visit) hearClicks() {
 	s := &v.res.Status
 	for _, c := range v.res.Spec.Clicks {
@@ -61,51 +111,31 @@ func (v *visit) hearClicks() {
 			continue
 		}
 		s.ClicksBefore = c.At
-		sum := sha256.Sum256([]byte(c.Delivery))
-		key := v.res.Name + "-click-" + hex.EncodeToString(sum[:])[:16]
-		if slices.ContainsFunc(s.Commands, func(have slipway.Command) bool { return have.OperationID == key }) {
-			continue // delivered again, after the spec had forgotten it
-		}
-		line := v.meaning(c.Button)
-		if line == "" || c.User == "" || s.Waiting() >= mostPending {
-			v.log.Warn("a button was pressed that means nothing here", "button", clip(c.Button, 40), "by", c.User)
+		log := v.log.With("button", clip(c.Button, 40), "by", c.User, "head", c.Head)
+		at := slices.IndexFunc(s.Buttons, func(b slipway.OfferedButton) bool { return b.ID == c.Button })
+		switch {
+		case v.pull.State != forge.Open:
+			log.Warn("a button was pressed of a pull request that is not open")
+			continue
+		case at < 0:
+			log.Warn("a button was pressed that is not offered, or no longer")
+			v.force = v.force || len(s.Buttons) == 0 // the check is from before buttons were noted
+			continue
+		case c.User == "" || s.Waiting() >= mostPending:
+			log.Warn("a button was pressed by nobody known, or while too many commands wait")
 			continue
 		}
-		// What names a delivery is not part of what the forge signs: whoever has an old one could have it heard as a new one. It then does no more
-		// than its sender could do now by pressing again, and where there are no buttons any more, nothing.
-		if v.pull.State != forge.Open {
-			v.log.Warn("a button was pressed of a pull request that is not open", "button", clip(c.Button, 40), "by", c.User)
-			continue
+		line := s.Buttons[at].Command
+		s.Buttons[at] = newButton(line)
+		if c.Head != v.pull.Head.SHA { // it is of a check that says nothing about what is there now
+			line = pressDiff
 		}
-		if c.Head != v.pull.Head.SHA {
-			line = "/" + string(command.Diff)
-		}
+		_, once, _ := strings.Cut(c.Button, ".")
 		s.Commands = append(s.Commands, slipway.Command{
 			Text: line, Author: c.User, AuthorID: c.UserID, Phase: slipway.CommandPending, CreatedAt: c.At,
-			OperationID: key,
+			OperationID: v.res.Name + "-click-" + once,
 		})
-		v.log.Info("a button was pressed", "button", c.Button, "by", c.User, "head", c.Head)
+		log.Info("a button was pressed", "command", line)
 		v.Record(v.res, "ButtonPressed", fmt.Sprintf("%s by %s", line, c.User))
 	}
-}
-
-// meaning is the command that a button stands for; empty where it stands for none.
-func (v *visit) meaning(button string) string {
-	switch button {
-	case buttonDiff:
-		return "/" + string(command.Diff)
-	case buttonPreview:
-		return "/" + string(command.Preview)
-	}
-	r := v.res.Status.Report
-	if r == nil {
-		return ""
-	}
-	at := slices.IndexFunc(r.Applications, func(a slipway.ReportedApplication) bool {
-		return a.Environment != "" && syncButton(a.Environment) == button
-	})
-	if at < 0 {
-		return ""
-	}
-	return "/" + string(command.Sync) + " " + r.Applications[at].Environment
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/slipway-cd/slipway/bot/command"
 	slipway "github.com/slipway-cd/slipway/engine/api/slipway/v1alpha1"
-	"github.com/slipway-cd/slipway/forge"
 )
 
 func TestCommandsOfACommentGoOneAfterTheOther(t *testing.T) {
@@ -70,59 +69,6 @@ func TestWhoGoesFirst(t *testing.T) {
 	} {
 		if got := goesFirst(c.other, ours); got != c.want {
 			t.Errorf("%s: %v", name, got)
-		}
-	}
-}
-
-func TestButtonsMeanCommands(t *testing.T) {
-	long := "an-environment-with-a-long-name"
-	v := looking(func(v *visit) {
-		v.res.Status.Report = &slipway.Report{Applications: []slipway.ReportedApplication{{Name: "a", Environment: "staging"}, {Name: "b", Environment: long}}}
-	})
-	for button, want := range map[string]string{
-		"sync:staging": "/sync staging", syncButton(long): "/sync " + long, "diff": "/diff", "preview": "/preview", "sync:prod": "", "sync:": "", "": "", "rm -rf": "",
-	} {
-		if got := v.meaning(button); got != want {
-			t.Errorf("%q means %q, want %q", button, got, want)
-		}
-	}
-	if id := syncButton(long); len(id) > longestButton {
-		t.Errorf("%q is longer than the forge takes", id)
-	}
-}
-
-func TestAButtonIsPressedOnce(t *testing.T) {
-	v := looking(func(v *visit) {
-		v.res.Status.Report = &slipway.Report{Applications: []slipway.ReportedApplication{{Name: "a", Environment: "staging"}}}
-		v.res.Spec.Clicks = []slipway.Click{
-			{Delivery: "1", Button: "sync:staging", Head: headA, User: "bob", UserID: 2, At: metav1.NewMicroTime(noon)},
-			{Delivery: "2", Button: "sync:staging", Head: headB, User: "bob", UserID: 2, At: metav1.NewMicroTime(noon.Add(time.Second))},
-			{Delivery: "3", Button: "nonsense", Head: headA, User: "bob", UserID: 2, At: metav1.NewMicroTime(noon.Add(2 * time.Second))},
-		}
-	})
-	for range 2 {
-		v.hearClicks()
-	}
-	again := v.res.Spec.Clicks[0]
-	again.At = metav1.NewMicroTime(noon.Add(time.Minute))
-	v.res.Spec.Clicks = append(v.res.Spec.Clicks, again)
-	v.hearClicks() // the same delivery, after others
-	got := recorded(v)
-	if len(got) != 2 || got[0] != "/sync staging" || got[1] != "/diff" {
-		t.Errorf("recorded %q, want a sync, and a look for the button of another head", got)
-	}
-}
-
-func TestAButtonOfWhatIsNotOpenDoesNothing(t *testing.T) {
-	for _, state := range []forge.State{forge.Merged, forge.Closed} {
-		v := looking(func(v *visit) {
-			v.pull.State = state
-			v.res.Status.Report = &slipway.Report{Applications: []slipway.ReportedApplication{{Name: "a", Environment: "staging"}}}
-			v.res.Spec.Clicks = []slipway.Click{{Delivery: "1", Button: "sync:staging", Head: headA, User: "bob", UserID: 2, At: metav1.NewMicroTime(noon)}}
-		})
-		v.hearClicks()
-		if got := recorded(v); len(got) != 0 {
-			t.Errorf("%s: recorded %q", state, got)
 		}
 	}
 }

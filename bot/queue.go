@@ -164,6 +164,7 @@ func (v *visit) checkGroup(ctx context.Context, mirror *git.Mirror) error {
 	if err != nil {
 		return err
 	}
+	page.Check.Buttons = nil // they are the pull request's
 	if err := v.setCheck(ctx, page.Check); err != nil {
 		return err
 	}

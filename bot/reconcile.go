@@ -123,6 +123,7 @@ func (v *visit) look(ctx context.Context) error {
 		v.sure,     // before anything is done by it, the pull request is read in this look
 		v.judge,    // may this head be rendered?
 		v.inform,   // the report, or why there is none
+		v.reoffer,  // buttons in place of those that were pressed
 		v.fold,     // answers about heads that are no more
 		v.follow,   // after the merge: what became of it
 		v.expire,   // locks that end

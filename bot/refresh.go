@@ -60,6 +60,9 @@ func (v *visit) note() {
 	if p.State == forge.Merged {
 		s.MergedSHA = p.MergeCommit
 	}
+	if p.State != forge.Open {
+		s.Buttons = nil
+	}
 }
 
 // recall makes the pull request of what was noted at the last look.

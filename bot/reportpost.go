@@ -119,7 +119,7 @@ func (v *visit) publish(ctx context.Context, page report.Page, r slipway.Report)
 		}
 	}
 	if v.pull.State == forge.Open || s.CheckState == slipway.CheckPending {
-		if err := v.setCheck(ctx, page.Check); err != nil {
+		if err := v.showCheck(ctx, page.Check); err != nil {
 			return err
 		}
 	}
@@ -134,10 +134,20 @@ func (v *visit) unsaid(ctx context.Context, page report.Page, cause error) error
 	if !errors.As(cause, &limited) || v.pull.State != forge.Open {
 		return cause
 	}
-	if err := v.setCheck(ctx, page.Check); err != nil {
+	if err := v.showCheck(ctx, page.Check); err != nil {
 		return errors.Join(cause, err)
 	}
 	return errors.Join(cause, v.save(ctx))
+}
+
+// showCheck writes the check of a report. What its buttons are is saved before anybody can press them.
+func (v *visit) showCheck(ctx context.Context, c forge.Check) error {
+	if len(c.Buttons) > 0 {
+		if err := v.save(ctx); err != nil {
+			return err
+		}
+	}
+	return v.setCheck(ctx, c)
 }
 
 // remember makes r the newest report. One that promises the same as the last is the same report, and was posted when that was: who

@@ -174,6 +174,7 @@ type Check struct {
 	ExternalID string // our key; looked for before a check is created
 	Name       string
 	SHA        string
+	// Status is how far it is; empty leaves a check with an ID as it is, but for its Buttons.
 	Status     CheckStatus
 	Conclusion Conclusion // empty until Status is Completed
 	DetailsURL string

@@ -182,6 +182,9 @@ type PullRequestStatus struct {
 	// CheckState is pending, success, failure or neutral.
 	CheckState string `json:"checkState,omitempty"`
 
+	// Buttons that the check offers. What is not among them does nothing.
+	Buttons []OfferedButton `json:"buttons,omitempty"`
+
 	// Statuses are the commit statuses of environments as they were set last,
 	// where the policy asks for them.
 	Statuses []EnvironmentStatus `json:"statuses,omitempty"`
@@ -269,6 +272,17 @@ type ReportedApplication struct {
 	Broken bool `json:"broken,omitempty"`
 	// Removed says that the merge removes it.
 	Removed bool `json:"removed,omitempty"`
+}
+
+// OfferedButton is a button of the check that people may press.
+type OfferedButton struct {
+	// ID that the forge gives back when it is pressed. After a press it is
+	// another one, so that a delivery which told of one cannot tell of two.
+	ID string `json:"id"`
+	// Command that pressing it gives.
+	Command string `json:"command"`
+	// Shown says that the check has the button with this id.
+	Shown bool `json:"shown,omitempty"`
 }
 
 // EnvironmentStatus is the commit status of one environment.
