@@ -54,7 +54,7 @@ func (p *play) replay(check store.CheckRun, label string) {
 func (p *play) delivered(event, action, quoted string) (found hooks.Delivery) {
 	p.t.Helper()
 	p.eventually("a delivery of "+event+"."+action, func() (string, bool) {
-		for hook := range int64(1000) {
+		for hook := range int64(100_000) {
 			for _, d := range p.Forge.Hooks.List(hook) {
 				if d.Event == event && d.Action == action && strings.Contains(string(d.Body), quoted) {
 					found = d

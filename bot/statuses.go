@@ -46,13 +46,12 @@ func (v *visit) declare(ctx context.Context) error {
 		return err
 	}
 	wanted := environmentStatuses(s)
-	if err := v.promise(ctx, wanted); err != nil {
+	promised, err := v.promise(ctx, wanted)
+	if err != nil {
 		return err
 	}
-	for _, want := range wanted {
-		if err := v.setStatus(ctx, want); err != nil {
-			return v.unset(ctx, err)
-		}
+	if err := v.setStatuses(ctx, wanted, promised); err != nil {
+		return v.unset(ctx, err)
 	}
 	meta.RemoveStatusCondition(&v.res.Status.Conditions, conditionStatuses)
 	return nil
@@ -116,40 +115,57 @@ func (v *visit) deed(c *slipway.Command) *deed {
 	return nil
 }
 
-// promise writes down which statuses are about to be set for the first time. Killed after that, or overtaken by a push, the next look
-// finds them, and ends those of a head that is no more.
-func (v *visit) promise(ctx context.Context, wanted []slipway.EnvironmentStatus) error {
+// promise writes down which statuses are about to be set for the first time, and says which those are. Killed after that, or overtaken by a
+// push, the next look finds them, and ends those of a head that is no more.
+func (v *visit) promise(ctx context.Context, wanted []slipway.EnvironmentStatus) (promised map[string]bool, err error) {
 	all := &v.res.Status.Statuses
+	promised = map[string]bool{}
 	for _, want := range wanted {
 		if !slices.ContainsFunc(*all, func(s slipway.EnvironmentStatus) bool { return s.Environment == want.Environment }) {
 			*all = append(*all, slipway.EnvironmentStatus{Environment: want.Environment, SHA: want.SHA, State: slipway.CheckPending})
+			promised[want.Environment] = true
 		}
 	}
-	return v.save(ctx)
+	return promised, v.save(ctx)
 }
 
 // isPromise says of a status that it may not have been set yet.
 func isPromise(s slipway.EnvironmentStatus) bool { return s.Description == "" }
 
-// setStatus sets a status that is not what was set last, and notes it.
-func (v *visit) setStatus(ctx context.Context, want slipway.EnvironmentStatus) error {
-	all := &v.res.Status.Statuses
-	i := slices.IndexFunc(*all, func(s slipway.EnvironmentStatus) bool { return s.Environment == want.Environment })
-	if i >= 0 && (*all)[i] == want {
+// setStatuses sets the statuses that are not what was set last, and notes them. Of those that were promised in this look nothing stands on the
+// forge that would have to be looked for.
+func (v *visit) setStatuses(ctx context.Context, wanted []slipway.EnvironmentStatus, promised map[string]bool) error {
+	known := &v.res.Status.Statuses
+	place := func(want slipway.EnvironmentStatus) int {
+		return slices.IndexFunc(*known, func(s slipway.EnvironmentStatus) bool { return s.Environment == want.Environment })
+	}
+	var checks []forge.Check
+	var changed []slipway.EnvironmentStatus
+	for _, want := range wanted {
+		if i := place(want); i >= 0 && (*known)[i] == want {
+			continue
+		}
+		said, err := v.worstStatus(ctx, want)
+		if err != nil {
+			return err
+		}
+		c := v.statusCheck(said)
+		c.New = promised[want.Environment]
+		checks, changed = append(checks, c), append(changed, want)
+	}
+	if len(checks) == 0 {
 		return nil
 	}
-	said, err := v.worstStatus(ctx, want)
-	if err != nil {
-		return err
+	if err := v.forge.SetStatuses(ctx, v.repo, checks...); err != nil {
+		return fmt.Errorf("setting the statuses of environments: %w", err)
 	}
-	if err := v.forge.SetStatus(ctx, v.repo, v.statusCheck(said)); err != nil {
-		return fmt.Errorf("setting the status of %s: %w", want.Environment, err)
-	}
-	v.log.Info("status set", "environment", want.Environment, "sha", want.SHA, "state", want.State, "description", want.Description)
-	if i < 0 {
-		*all = append(*all, want)
-	} else {
-		(*all)[i] = want
+	for _, set := range changed {
+		v.log.Info("status set", "environment", set.Environment, "sha", set.SHA, "state", set.State, "description", set.Description)
+		if i := place(set); i >= 0 {
+			(*known)[i] = set
+		} else {
+			*known = append(*known, set)
+		}
 	}
 	return nil
 }
@@ -194,7 +210,7 @@ func (v *visit) retire(ctx context.Context, why string, of func(slipway.Environm
 		}
 		if s.State == slipway.CheckPending {
 			s.State, s.Description = slipway.StatusError, why
-			err := v.forge.SetStatus(ctx, v.repo, v.statusCheck(s))
+			err := v.forge.SetStatuses(ctx, v.repo, v.statusCheck(s))
 			if err != nil && !courtesy(err) {
 				return fmt.Errorf("ending the status of %s: %w", s.Environment, err)
 			}
@@ -255,13 +271,14 @@ func (v *visit) declareGroup(ctx context.Context, g *ground, c change.Change, co
 	if conclusion == forge.Failure {
 		want.State, want.Description = slipway.CheckFailure, "what the merge queue tries does not hold: see the check"
 	}
+	var wanted []slipway.EnvironmentStatus
 	for _, want.Environment = range names {
-		if err := v.setStatus(ctx, want); err != nil && !courtesy(err) {
-			return err
-		} else if err != nil {
-			v.log.Warn("commit statuses cannot be set", "error", err)
-			return nil
-		}
+		wanted = append(wanted, want)
 	}
-	return nil
+	err := v.setStatuses(ctx, wanted, nil)
+	if err != nil && courtesy(err) {
+		v.log.Warn("commit statuses cannot be set", "error", err)
+		return nil
+	}
+	return err
 }

@@ -345,9 +345,10 @@ type Checks interface {
 
 // Statuses writes commit statuses: a line on a commit beside the check, known by its name alone.
 type Statuses interface {
-	// SetStatus sets the status of c.Name on c.SHA: how far it is, Title as its line, DetailsURL as its link. One that stands there alike
-	// is left alone. ErrForbidden where the App was not given the permission for it, which it asks for by no other call.
-	SetStatus(ctx context.Context, r Repository, c Check) error
+	// SetStatuses sets statuses one after the other, each of its Name on its SHA: how far it is, Title as its line, DetailsURL as its link. One
+	// that stands there alike is left alone; what stands there is looked up once, and not at all for those that are New. ErrForbidden where the
+	// App was not given the permission for it, which it asks for by no other call. After an error some may be set.
+	SetStatuses(ctx context.Context, r Repository, all ...Check) error
 }
 
 // Deployments records what was deployed.

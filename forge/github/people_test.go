@@ -142,7 +142,7 @@ func TestStatusesNeedAPermission(t *testing.T) {
 	w := newTrialWith(t, map[string]string{"metadata": "read", "contents": "read", "pull_requests": "write", "issues": "write", "checks": "write", "statuses": "read"})
 	_, head := w.pull(t)
 	c := forge.Check{Name: "slipway/staging", SHA: head, Status: forge.Queued, Title: "planned"}
-	if err := w.Forge.SetStatus(t.Context(), w.Repository, c); !errors.Is(err, forge.ErrForbidden) {
+	if err := w.Forge.SetStatuses(t.Context(), w.Repository, c); !errors.Is(err, forge.ErrForbidden) {
 		t.Errorf("without statuses: write: %v", err)
 	}
 	if found := w.Ledger.Statuses(t, head); len(found) != 0 {

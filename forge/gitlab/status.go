@@ -6,8 +6,12 @@ import (
 	"github.com/slipway-cd/slipway/forge"
 )
 
-// SetStatus implements forge.Statuses: GitLab's checks are commit statuses.
-func (f *Forge) SetStatus(ctx context.Context, r forge.Repository, c forge.Check) error {
-	_, err := f.SetCheck(ctx, r, c)
-	return err
+// SetStatuses implements forge.Statuses: GitLab's checks are commit statuses.
+func (f *Forge) SetStatuses(ctx context.Context, r forge.Repository, all ...forge.Check) error {
+	for _, c := range all {
+		if _, err := f.SetCheck(ctx, r, c); err != nil {
+			return err
+		}
+	}
+	return nil
 }
