@@ -83,7 +83,7 @@ func (v *visit) setCheck(ctx context.Context, c forge.Check) error {
 		return fmt.Errorf("setting the check: %w", err)
 	}
 	s.CheckRunID, s.CheckState = text(id), checkState(c)
-	v.shown(c.Buttons)
+	v.shown(said.Buttons)
 	return nil
 }
 
