@@ -31,3 +31,19 @@ func (r *Renderer) Workers() []int {
 	}
 	return pids
 }
+
+// Overfill has the workers that wait for a job of a trusted head forget what they were given, before the next.
+func (r *Renderer) Overfill() {
+	r.trusted.mu.Lock()
+	defer r.trusted.mu.Unlock()
+	for _, p := range r.trusted.idle {
+		p.given.bytes = maxGiven + 1
+	}
+}
+
+// Given is how many files the worker that waits was given; it is for a renderer with one.
+func (r *Renderer) Given() int {
+	r.trusted.mu.Lock()
+	defer r.trusted.mu.Unlock()
+	return len(r.trusted.idle[len(r.trusted.idle)-1].given.files)
+}
