@@ -41,5 +41,12 @@ func (a *application) rebind(ctx context.Context) error {
 			return err
 		}
 	}
-	return a.recreate(ctx)
+	live, err := a.live(ctx)
+	switch {
+	case err != nil:
+		return err
+	case live == nil:
+		return a.create(ctx)
+	}
+	return a.supplant(ctx, live)
 }

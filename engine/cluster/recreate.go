@@ -26,13 +26,18 @@ func (a *application) recreate(ctx context.Context) error {
 	if err := a.refusedAnew(ctx); err != nil {
 		return fmt.Errorf("the live object stays, because what is to replace it would be refused: %w", err)
 	}
+	return a.supplant(ctx, live)
+}
+
+// supplant is recreate for those who have asked the server already.
+func (a *application) supplant(ctx context.Context, live *unstructured.Unstructured) error {
 	if err := a.Delete(ctx, a.id(), DeleteOptions{Propagation: metav1.DeletePropagationBackground, UID: live.GetUID()}); err != nil {
 		return err
 	}
 	if err := a.waitGone(ctx, live.GetUID()); err != nil {
 		return err
 	}
-	err = a.create(ctx)
+	err := a.create(ctx)
 	if err == nil || apierrors.IsAlreadyExists(err) {
 		return err
 	}
