@@ -91,7 +91,7 @@ func scalar(n *yaml.Node) (any, bool) {
 	case n.Tag == "!!bool":
 		return n.Value == "true", n.Value == "true" || n.Value == "false"
 	case n.Tag == "!!null":
-		return nil, n.Value == "null" || n.Value == "" || n.Value == "~"
+		return nil, n.Value == "null" || n.Value == "~" // nothing at all is written as an empty text within brackets
 	}
 	return nil, false
 }
