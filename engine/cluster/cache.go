@@ -114,7 +114,7 @@ func (c *Cluster) begin(ctx context.Context, r resource) (*watched, error) {
 	w := &watched{resource: r, stop: stop, usedAt: time.Now(), changed: make(chan struct{})}
 	for _, namespace := range c.namespaces(r) {
 		s := &store{recorder: c.cache.recorder, news: func(app string, o *record) { c.tell(app, r, o) },
-			moved: func() { c.unowned.moves.Add(1) }}
+			moved: func() { c.unowned.moves.Add(1) }, gone: c.cache.recent.gone}
 		w.stores = append(w.stores, s)
 		f := &feed{from: within(c.own, r, namespace), store: s, silence: streamSilence, loads: c.cache.loads, failed: func(err error) { c.failed(w, err) }}
 		var once sync.Once

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
@@ -233,5 +234,29 @@ func TestRegistrationsOfOneServerStandSideBySide(t *testing.T) {
 	}
 	if first[0] == first[1] {
 		t.Error("two registrations share one connection, and with it their rights")
+	}
+}
+
+// What somebody deletes right after we wrote it is gone at once, and not shown for as long as a watch may be late.
+func TestWhatWasJustWrittenIsGoneWhenTheServerSaysSo(t *testing.T) {
+	form := func(version string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap",
+			"metadata": map[string]any{"namespace": "shop", "name": "a", "uid": "1", "resourceVersion": version}}}
+	}
+	keeps, err := newRecorder(trackingOf(settings.Defaults()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r recent
+	s := &store{recorder: keeps, news: func(string, *record) {}, gone: r.gone}
+	id := object.IDOf(form("7"))
+	r.note(id, form("7"))
+	s.remove(form("6")) // an earlier one of the name, of which the watch tells late
+	if r.newer(id, nil) == nil {
+		t.Error("what we wrote after a deletion is not shown")
+	}
+	s.remove(form("8"))
+	if u := r.newer(id, nil); u != nil {
+		t.Errorf("what was deleted is shown as %s", u.GetResourceVersion())
 	}
 }

@@ -58,6 +58,16 @@ func (r *recent) newer(id object.ID, cached *record) *unstructured.Unstructured 
 	return w.object
 }
 
+// gone takes the server's word that an object was deleted after we wrote it: else what we wrote would be shown in its place.
+func (r *recent) gone(u *unstructured.Unstructured) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := object.IDOf(u)
+	if w, ok := r.all[id]; ok && !older(u.GetResourceVersion(), w.object.GetResourceVersion()) {
+		delete(r.all, id)
+	}
+}
+
 // forget is for what was deleted.
 func (r *recent) forget(id object.ID) {
 	r.mu.Lock()

@@ -19,6 +19,8 @@ type store struct {
 	touched func()
 	// moved, if not nil, is called when an object comes, goes, or belongs to somebody else than before.
 	moved func()
+	// gone, if not nil, is called with the last form of an object of which the server says that it was deleted.
+	gone func(u *unstructured.Unstructured)
 
 	mu    sync.RWMutex
 	all   map[string]kept
@@ -79,6 +81,9 @@ func (s *store) unset(key string) *record {
 
 // remove forgets an object that is gone.
 func (s *store) remove(u *unstructured.Unstructured) {
+	if s.gone != nil {
+		s.gone(u)
+	}
 	s.mu.Lock()
 	gone := s.unset(keyOf(u.GetNamespace(), u.GetName()))
 	s.mu.Unlock()
