@@ -49,14 +49,14 @@ func newLFS(t *testing.T) *lfsForge {
 		_, _ = w.Write(f.objects[filepath.Base(r.URL.Path)])
 	}))
 	t.Cleanup(f.store.Close)
-	git := f.server.Config.Handler
-	f.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	git := f.handler()
+	f.put(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasSuffix(r.URL.Path, "/shop.git/info/lfs/objects/batch") {
 			git.ServeHTTP(w, r)
 			return
 		}
 		f.batch(w, r)
-	})
+	}))
 	return f
 }
 
@@ -228,7 +228,7 @@ func TestLFSGoesTheRepositorysWay(t *testing.T) {
 	certificate, key, parsed := selfSigned(t)
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
-	strict := httptest.NewUnstartedServer(f.server.Config.Handler)
+	strict := httptest.NewUnstartedServer(f.handler())
 	strict.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
 	strict.StartTLS()
 	t.Cleanup(strict.Close)

@@ -449,11 +449,11 @@ func TestKilledInTheMiddleOfAFetch(t *testing.T) {
 	big := u.commit("two", map[string]string{"a.txt": "2", "one": noise(1), "two": noise(2), "three": noise(3)})
 	u.push("main")
 
-	stuck, next := make(chan struct{}), u.server.Config.Handler
+	stuck, next := make(chan struct{}), u.handler()
 	sent, halfway := atomic.Int64{}, make(chan struct{})
-	u.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	u.put(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(&halting{ResponseWriter: w, sent: &sent, halfway: halfway, until: stuck}, r)
-	})
+	}))
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilledInTheMiddleOfAFetch$")
 	child.Env = append(os.Environ(), "SLIPWAY_FETCH_INTO="+dir, "SLIPWAY_FETCH_URL="+u.url, "SLIPWAY_FETCH_CA="+u.ca)
 	if err := child.Start(); err != nil {
@@ -465,7 +465,7 @@ func TestKilledInTheMiddleOfAFetch(t *testing.T) {
 	}
 	_ = child.Wait()
 	close(stuck)
-	u.server.Config.Handler = next
+	u.put(next)
 
 	if b, err := tree(t, m.Repository(), one).ReadFile("a.txt"); err != nil || string(b) != "1" {
 		t.Errorf("after the kill, it reads %q, %v", b, err)

@@ -155,9 +155,9 @@ func TestPartialMirrorsOutliveTheirServer(t *testing.T) {
 	if _, err := tree(t, m.Repository(), head).ReadFile("apps/app1/file1.yaml"); err != nil {
 		t.Fatal(err)
 	}
-	handler := u.server.Config.Handler
+	handler := u.handler()
 	down := 0
-	u.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { down++; http.Error(w, "gone", http.StatusBadGateway) })
+	u.put(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { down++; http.Error(w, "gone", http.StatusBadGateway) }))
 	tr := tree(t, m.Repository(), head)
 	if _, err := tr.ReadFile("apps/app1/file2.yaml"); err != nil {
 		t.Errorf("what is there: %v", err)
@@ -180,7 +180,7 @@ func TestPartialMirrorsOutliveTheirServer(t *testing.T) {
 	if !m.Repository().Sound() {
 		t.Error("a mirror is suspected for what it never had")
 	}
-	u.server.Config.Handler = handler
+	u.put(handler)
 	s.Close()
 	if b, err := tree(t, m.Repository(), head).ReadFile("apps/app2/file2.yaml"); err != nil || len(b) == 0 {
 		t.Errorf("when it is back: %q, %v", b, err)

@@ -27,6 +27,7 @@ type upstream struct {
 	ca       string
 	fetches  atomic.Int64
 	password string // asked for when not empty
+	front    atomic.Pointer[http.Handler]
 
 	mu   sync.Mutex
 	hold chan struct{} // when not nil, conversations wait for it
@@ -45,7 +46,8 @@ func newUpstream(t testing.TB) *upstream {
 		Env: []string{"GIT_PROJECT_ROOT=" + filepath.Dir(u.bare), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null",
 			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"},
 		InheritEnv: []string{"PATH"}}
-	u.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { u.serve(backend, w, r) }))
+	u.put(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { u.serve(backend, w, r) }))
+	u.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { u.handler().ServeHTTP(w, r) }))
 	t.Cleanup(u.server.Close)
 	u.url = u.server.URL + "/shop.git"
 	u.ca = filepath.Join(dir, "ca.pem")
@@ -55,6 +57,12 @@ func newUpstream(t testing.TB) *upstream {
 	}
 	return u
 }
+
+// handler is what answers now.
+func (u *upstream) handler() http.Handler { return *u.front.Load() }
+
+// put has something else answer from now on, while the server runs.
+func (u *upstream) put(h http.Handler) { u.front.Store(&h) }
 
 func (u *upstream) serve(backend http.Handler, w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/moved") {

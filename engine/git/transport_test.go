@@ -53,14 +53,14 @@ func (u *upstream) authorities() string {
 
 // guard has the server ask each request.
 func (u *upstream) guard(admit func(*http.Request) bool) {
-	next := u.server.Config.Handler
-	u.server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	next := u.handler()
+	u.put(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !admit(r) {
 			http.Error(w, "not you", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
-	})
+	}))
 }
 
 func TestBearerTokens(t *testing.T) {
@@ -141,7 +141,7 @@ func TestClientCertificates(t *testing.T) {
 	strange, strangeKey, _ := selfSigned(t)
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
-	strict := httptest.NewUnstartedServer(u.server.Config.Handler)
+	strict := httptest.NewUnstartedServer(u.handler())
 	strict.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
 	strict.Config.ErrorLog = nil
 	strict.StartTLS()
