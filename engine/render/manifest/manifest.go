@@ -4,7 +4,6 @@ package manifest
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -268,17 +267,6 @@ func shape(v any) string {
 		return "nothing"
 	}
 	return "a number"
-}
-
-// WithFile puts a file into a Fault that has none yet. Other errors pass.
-func WithFile(err error, file string) error {
-	var f *object.Fault
-	if errors.As(err, &f) && f.File == "" {
-		c := *f
-		c.File = file
-		return &c
-	}
-	return err
 }
 
 // FirstLine is the line of the stream on which the document first says something.
