@@ -169,6 +169,27 @@ func (p *play) answer(number int, to store.Comment, text string) store.Comment {
 	return reply
 }
 
+// reacted waits for an emoji on a comment, by its name at the forge; at the desks it is seen there, too, by who wrote the comment.
+func (p *play) reacted(to store.Comment, emoji string) {
+	p.t.Helper()
+	p.eventually("the reaction "+emoji, func() (string, bool) {
+		c, _ := p.Forge.Store.Comment(p.Repo.ID, to.ID)
+		var have []string
+		for _, r := range c.Reactions {
+			have = append(have, r.Content)
+		}
+		return strings.Join(have, ", "), strings.Contains(strings.Join(have, ", "), emoji)
+	})
+	if p.desks == nil || to.RepoID != p.Repo.ID {
+		return
+	}
+	enter(to.Body, "")
+	author := p.person(p.Forge.Store.Account(to.AuthorID).Login)
+	p.sees("the page below the comment", []string{map[string]string{"rocket": "🚀", "confused": "😕", "-1": "👎", "eyes": "👀"}[emoji]}, func() (string, error) {
+		return author.Reactions(p.t.Context(), stage.Shop, to.Number, to.ID)
+	})
+}
+
 // heard remembers the first line of what was commanded, for Slipway's own page about it.
 func (d *desks) heard(number int, body string) {
 	line, _, _ := strings.Cut(body, "\n")

@@ -342,6 +342,10 @@ func checkedAgain(p *play) {
 	if n := len(p.ours(pull.Number, "<!-- slipway:report ")); n != 1 {
 		p.t.Errorf("%d reports", n)
 	}
+	p.reacted(p.say(stage.Alice, pull.Number, "/diff"), "rocket")
+	if n := len(p.ours(pull.Number, "<!-- slipway:report ")); n != 1 {
+		p.t.Errorf("%d reports after /diff", n)
+	}
 }
 
 func conflict(p *play) {

@@ -181,19 +181,6 @@ func (p *play) reported(number int, head string) (comment store.Comment, check s
 	return comment, check
 }
 
-// reacted waits for an emoji on a comment.
-func (p *play) reacted(to store.Comment, emoji string) {
-	p.t.Helper()
-	p.eventually("the reaction "+emoji, func() (string, bool) {
-		c, _ := p.Forge.Store.Comment(p.Repo.ID, to.ID)
-		var have []string
-		for _, r := range c.Reactions {
-			have = append(have, r.Content)
-		}
-		return strings.Join(have, ", "), strings.Contains(strings.Join(have, ", "), emoji)
-	})
-}
-
 // asleep has something done while Slipway is down.
 func (p *play) asleep(do func()) {
 	p.t.Helper()
