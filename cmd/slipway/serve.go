@@ -224,7 +224,7 @@ func openEngine(ctx context.Context, o *serveOptions, d engineDeps) (engine, err
 	if err != nil {
 		return engine{}, err
 	}
-	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log, last: settings.Defaults()}
+	known := &settled{client: d.mgr.GetClient(), namespace: o.namespace, log: d.log, last: unread()}
 	keys, err := keyring(o, out)
 	if err != nil {
 		return engine{}, err

@@ -47,6 +47,13 @@ type settled struct {
 	inherited []project.Global
 }
 
+// unread are the settings before anybody could read them.
+func unread() settings.Settings {
+	s := settings.Defaults()
+	s.Unread = true
+	return s
+}
+
 // read gives the settings as they are now. While they cannot be read it gives the last ones.
 func (s *settled) read(ctx context.Context) settings.Settings {
 	s.mu.Lock()
@@ -61,7 +68,7 @@ func (s *settled) read(ctx context.Context) settings.Settings {
 		return s.last
 	}
 	key := versions(maps.Items, secrets.Items)
-	if key == s.key {
+	if key == s.key && !s.last.Unread {
 		return s.last
 	}
 	decoded, faults := settings.Decode(maps.Items, secrets.Items)

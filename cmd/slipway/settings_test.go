@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/slipway-cd/slipway/engine/controller"
 	"github.com/slipway-cd/slipway/engine/settings"
@@ -25,6 +29,33 @@ func TestSettingsAreDecodedAgainOnlyWhenTheyChange(t *testing.T) {
 	a.ResourceVersion = "4"
 	if versions([]corev1.ConfigMap{a, b}, []corev1.Secret{s}) == before {
 		t.Error("a change does not count")
+	}
+}
+
+// deaf answers nothing until it hears.
+type deaf struct {
+	client.Reader
+	hears bool
+}
+
+func (d *deaf) List(context.Context, client.ObjectList, ...client.ListOption) error {
+	if d.hears {
+		return nil
+	}
+	return errors.New("nobody is there")
+}
+
+// TestSettingsSayThatNobodyHasReadThem holds that defaults are told from what was read.
+func TestSettingsSayThatNobodyHasReadThem(t *testing.T) {
+	d := &deaf{}
+	s := &settled{client: d, namespace: "argocd", log: slog.New(slog.DiscardHandler), last: unread()}
+	if now := s.read(t.Context()); !now.Unread || !now.InCluster {
+		t.Errorf("before anything was read: %+v", now)
+	}
+	for _, d.hears = range []bool{true, false} {
+		if s.read(t.Context()).Unread {
+			t.Errorf("read once, and the server answers %v: not read", d.hears)
+		}
 	}
 }
 

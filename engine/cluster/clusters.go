@@ -270,6 +270,8 @@ func find(s settings.Settings, d argo.ApplicationDestination, inCluster bool) (s
 		servers[c.Server] = true
 	}
 	switch {
+	case len(found) == 0 && s.Unread: // or what is there would be let go of as if its cluster were not registered any more
+		return settings.Cluster{}, errors.New("the registered clusters could not be read yet")
 	case len(found) == 0 && name != "":
 		return fail("there are no clusters with this name: %s", name)
 	case len(found) == 0:

@@ -19,9 +19,23 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 
+	argo "github.com/slipway-cd/slipway/engine/api/argo/v1alpha1"
 	"github.com/slipway-cd/slipway/engine/object"
 	"github.com/slipway-cd/slipway/engine/settings"
 )
+
+// TestWhatCouldNotBeReadIsNotGone asks for a cluster before the settings could be read: only one that they do not name is at fault.
+func TestWhatCouldNotBeReadIsNotGone(t *testing.T) {
+	for unread, fault := range map[bool]bool{true: false, false: true} {
+		for _, d := range []argo.ApplicationDestination{{Name: "prod"}, {Server: "https://prod.example.com"}} {
+			_, err := find(settings.Settings{Unread: unread}, d, false)
+			var unknown *DestinationError
+			if err == nil || errors.As(err, &unknown) != fault {
+				t.Errorf("unread %v, %+v: %v", unread, d, err)
+			}
+		}
+	}
+}
 
 func TestLimitNarrowsWhenTheServerComplainsAndLetsEverybodyThrough(t *testing.T) {
 	var l limit

@@ -20,6 +20,8 @@ import (
 
 // Settings is all that an installation sets. What is unset has Argo CD's default.
 type Settings struct {
+	// Unread says that nobody could read them yet: a cluster that they do not name may be registered all the same.
+	Unread bool
 	// Clusters are the registered ones, by name and server. The control plane's own is among them only if it is registered.
 	Clusters []Cluster
 	// InCluster says that applications may be delivered to the control plane's own cluster.
